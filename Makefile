@@ -1,0 +1,68 @@
+# Spotter's everyday commands. Each sets up what it needs in .tools/ and target/ first.
+#
+#   make demo [PHOTOS=DIR] [MODEL=NAME|PATH]   find objects in photos, from a fresh clone; leaves out/
+#   make local [MODEL=NAME|PATH]               the function on http://127.0.0.1:9000/
+#   make test                                  everything that a change must pass
+#   make lint                                  formatting and clippy
+#   make bench                                 the figures of the README, as `name value` lines
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.ONESHELL:
+
+PHOTOS ?= .tools/samples
+MODEL ?=
+MODEL_DIR ?=
+PYTHON := .tools/test-venv/bin/python
+UPLOADER := target/release/uploader
+
+export PATH := $(CURDIR)/.tools/venv/bin:$(PATH)
+export ORT_DYLIB_PATH := $(CURDIR)/.tools/lib/libonnxruntime.so
+export SPOTTER_ASSETS ?= $(abspath ../shared/assets)
+export MODEL_DIR
+
+.PHONY: help demo local model build setup setup-tests test test-rust test-e2e test-accuracy lint bench
+
+help:
+	@sed -n 's/^#   //p' Makefile
+
+setup:
+	@tools/setup
+
+setup-tests:
+	@tools/setup tests
+
+build: setup
+	cargo build --release --locked
+
+# The default model: fetched once; where that fails the function says what stands in.
+CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/spotter/models
+model: build
+	@[ -n "$(MODEL)$(wildcard $(MODEL_DIR)/yolox[-_]nano* $(CACHE)/yolox-nano.onnx)" ] || $(UPLOADER) model pull yolox-nano || true
+
+demo: model
+	@mkdir -p out
+	$(UPLOADER) detect $(PHOTOS) $(if $(MODEL),--model $(MODEL)) --annotate out | tee out/report.txt
+	echo "Photos with boxes and this report are in out/"
+
+local: model
+	$(UPLOADER) local $(if $(MODEL),--model $(MODEL))
+
+test: test-rust test-e2e test-accuracy
+
+test-rust: export MODEL_DIR = $(SPOTTER_ASSETS)/models
+test-rust: setup-tests
+	cargo test --workspace --locked
+
+test-e2e: setup-tests build
+	$(PYTHON) -m pytest tests
+
+test-accuracy: setup-tests build
+	$(PYTHON) -m pytest tests/accuracy.py
+
+lint:
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --locked -- -D warnings
+
+bench: setup-tests model
+	$(PYTHON) tests/bench.py

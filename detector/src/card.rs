@@ -1,0 +1,281 @@
+//! Model cards: what a graph cannot say of itself (colour order, normalisation, head, labels).
+//!
+//! A card is a `model.toml`. A card of a graph that came without one is inferred in [`crate::infer`].
+
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use crate::labels;
+
+/// Why a card cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum CardError {
+    /// Not TOML, or not a card.
+    #[error("{card}: {reason}")]
+    Invalid {
+        /// Which card.
+        card: String,
+        /// What is wrong, with the place in the file.
+        reason: String,
+    },
+    /// The card's file cannot be read.
+    #[error("{path}: {source}")]
+    Unreadable {
+        /// Which file.
+        path: String,
+        /// Why.
+        source: std::io::Error,
+    },
+}
+
+/// A model card.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Card {
+    /// The model's name, as it is printed and asked for.
+    pub name: String,
+    /// SPDX licence expression of the weights.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub license: Option<String>,
+    /// Where the weights are published.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<String>,
+    /// Digest of the published file, lower-case hex.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sha256: Option<String>,
+    /// Size of the published file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bytes: Option<u64>,
+    /// One sentence on what the model is, for lists.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub summary: Option<String>,
+    /// The labels by class id: `"coco80"`, or a list.
+    #[serde(deserialize_with = "labels::deserialize")]
+    pub labels: Vec<String>,
+    /// What the graph takes.
+    pub input: Input,
+    /// What the graph gives.
+    pub head: HeadCard,
+    /// The model's own default thresholds.
+    #[serde(default)]
+    pub defaults: Defaults,
+}
+
+/// What the graph takes.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Input {
+    /// Width and height in pixels. Absent: read from the graph, or (with `resize = "none"`) as the photo has it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub size: Option<[u32; 2]>,
+    /// Order of the tensor's axes.
+    #[serde(default)]
+    pub layout: Layout,
+    /// Order of the colour channels.
+    #[serde(default)]
+    pub color: Color,
+    /// How a photo is fitted to the input.
+    #[serde(default)]
+    pub resize: Resize,
+    /// Pixel value around a letterboxed photo, 0..=255.
+    #[serde(default)]
+    pub pad: u8,
+    /// Factor on pixel values: the tensor holds `(x * scale - mean) / std`.
+    #[serde(default = "one")]
+    pub scale: f32,
+    /// Mean per channel, in the tensor's colour order, after `scale`.
+    #[serde(default)]
+    pub mean: [f32; 3],
+    /// Standard deviation per channel, in the tensor's colour order, after `scale`.
+    #[serde(default = "ones")]
+    pub std: [f32; 3],
+}
+
+fn one() -> f32 {
+    1.0
+}
+
+fn ones() -> [f32; 3] {
+    [1.0; 3]
+}
+
+impl Default for Input {
+    fn default() -> Self {
+        Self {
+            size: None,
+            layout: Layout::default(),
+            color: Color::default(),
+            resize: Resize::default(),
+            pad: 0,
+            scale: one(),
+            mean: [0.0; 3],
+            std: ones(),
+        }
+    }
+}
+
+/// Order of an image tensor's axes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Layout {
+    /// Batch, channel, row, column.
+    #[default]
+    Nchw,
+    /// Batch, row, column, channel.
+    Nhwc,
+}
+
+/// Order of the colour channels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Color {
+    /// Red first.
+    #[default]
+    Rgb,
+    /// Blue first, as OpenCV reads photos.
+    Bgr,
+}
+
+/// How a photo is fitted to the input.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Resize {
+    /// Aspect ratio kept, photo at the top left, padding right or below.
+    #[default]
+    Letterbox,
+    /// Aspect ratio kept, photo in the middle.
+    LetterboxCenter,
+    /// Both sides fitted, aspect ratio lost.
+    Stretch,
+    /// The photo as it is (graphs of dynamic size that resize by themselves); its long side is bounded.
+    None,
+}
+
+/// What the graph gives.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HeadCard {
+    /// Which head reads the outputs.
+    pub kind: HeadKind,
+}
+
+/// The heads. Each has a file of its name under `head/`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum HeadKind {
+    /// YOLOX raw grid.
+    Yolox,
+    /// Ultralytics v8/v9/11 exports.
+    Yolo,
+    /// YOLOv10 and YOLO26 end-to-end exports.
+    YoloE2e,
+    /// RT-DETR, D-FINE, RF-DETR.
+    Detr,
+    /// TensorFlow Object Detection API exports.
+    Ssd,
+    /// NanoDet (GFL).
+    Nanodet,
+    /// FastestDet.
+    Fastestdet,
+}
+
+impl std::fmt::Display for HeadKind {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.serialize(f)
+    }
+}
+
+/// Default thresholds of a model; they yield to the environment and to a request.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Defaults {
+    /// Least score, 0..=1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub confidence: Option<f32>,
+    /// NMS overlap, 0..=1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub iou: Option<f32>,
+}
+
+impl Card {
+    /// Reads a card; `name` is what errors call it.
+    ///
+    /// # Errors
+    /// [`CardError::Invalid`] with the line and what was expected there.
+    pub fn parse(name: &str, text: &str) -> Result<Self, CardError> {
+        let invalid = |reason: String| CardError::Invalid { card: name.to_owned(), reason };
+        let card: Self = toml::from_str(text).map_err(|e| invalid(e.to_string()))?;
+        card.check().map_err(invalid)?;
+        Ok(card)
+    }
+
+    /// Reads a card's file.
+    ///
+    /// # Errors
+    /// [`CardError`].
+    pub fn load(path: &Path) -> Result<Self, CardError> {
+        let text = std::fs::read_to_string(path)
+            .map_err(|source| CardError::Unreadable { path: path.display().to_string(), source })?;
+        Self::parse(&path.display().to_string(), &text)
+    }
+
+    /// What TOML's types cannot say.
+    fn check(&self) -> Result<(), String> {
+        if self.labels.is_empty() {
+            return Err("labels must not be empty".to_owned());
+        }
+        if self.input.size.is_some_and(|size| size.iter().any(|side| !(1..=8192).contains(side))) {
+            return Err("input.size must be [width, height] from 1 to 8192 pixels".to_owned());
+        }
+        if self.input.resize == Resize::None && self.input.size.is_some() {
+            return Err("input.resize = \"none\" takes photos as they are: leave input.size out".to_owned());
+        }
+        if self.input.std.iter().any(|s| *s == 0.0 || !s.is_finite()) {
+            return Err("input.std must be finite and not 0".to_owned());
+        }
+        let fraction = |value: Option<f32>| value.is_none_or(|v| (0.0..=1.0).contains(&v));
+        if !fraction(self.defaults.confidence) || !fraction(self.defaults.iou) {
+            return Err("defaults.confidence and defaults.iou must be from 0 to 1".to_owned());
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CARD: &str = r#"
+name = "yolox-nano"
+labels = "coco80"
+[input]
+size = [416, 416]
+layout = "nchw"
+color = "bgr"
+resize = "letterbox"
+pad = 114
+[head]
+kind = "yolox"
+"#;
+
+    #[test]
+    fn a_card_is_read() {
+        let card = Card::parse("test", CARD).unwrap();
+        assert_eq!((card.labels.len(), card.input.scale, card.head.kind), (80, 1.0, HeadKind::Yolox));
+    }
+
+    #[test]
+    fn mistakes_are_named_with_their_place() {
+        for (from, to, word) in [
+            ("kind = \"yolox\"", "kind = \"yolo9000\"", "yolo9000"),
+            ("pad = 114", "pad = 300", "300"),
+            ("pad = 114", "padding = 1", "padding"),
+            ("\"coco80\"", "\"coco81\"", "coco81"),
+            ("size = [416, 416]", "size = [0, 416]", "input.size"),
+        ] {
+            let error = Card::parse("bad.toml", &CARD.replace(from, to)).unwrap_err().to_string();
+            assert!(error.starts_with("bad.toml: ") && error.contains(word), "{error}");
+        }
+    }
+}

@@ -1,0 +1,222 @@
+//! Which models are known, and where a model is looked for: an explicit path; `MODEL_DIR`; the tree's `model/`; the
+//! user's cache.
+
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest, Sha256};
+
+use crate::card::Card;
+use crate::model::ModelError;
+
+/// The model that is used when none is asked for.
+pub const DEFAULT: &str = "yolox-nano";
+/// The model in the tree that stands in where the default cannot be had.
+pub const STAND_IN: &str = "spotter-nano";
+
+/// The cards of the tree, so that a bare `yolox_nano.onnx` is known wherever it lies.
+const KNOWN: [(&str, &str); 6] = [
+    ("yolox-nano", include_str!("../../model/yolox-nano/model.toml")),
+    ("yolox-tiny", include_str!("../../model/yolox-tiny/model.toml")),
+    ("yolox-s", include_str!("../../model/yolox-s/model.toml")),
+    ("d-fine-n", include_str!("../../model/d-fine-n/model.toml")),
+    ("ssd-mobilenet-v1", include_str!("../../model/ssd-mobilenet-v1/model.toml")),
+    ("spotter-nano", include_str!("../../model/spotter-nano/model.toml")),
+];
+
+/// A model's file and, where there is one, its card.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ModelFile {
+    /// The name it is called by.
+    pub name: String,
+    /// The graph.
+    pub path: PathBuf,
+    /// Its card; without one it is inferred from the graph.
+    pub card: Option<Card>,
+    /// Why this model is used and not the one asked for.
+    pub note: Option<String>,
+}
+
+/// The cards of all known models.
+#[must_use]
+pub fn known() -> Vec<Card> {
+    KNOWN.iter().filter_map(|(name, text)| Card::parse(name, text).ok()).collect()
+}
+
+/// The card of a known model. Case, `-` and `_` make no difference.
+#[must_use]
+pub fn known_card(name: &str) -> Option<Card> {
+    known().into_iter().find(|card| same(&card.name, name))
+}
+
+/// The user's cache of models: `$XDG_CACHE_HOME/spotter/models`, or `~/.cache/spotter/models`.
+#[must_use]
+pub fn cache_dir() -> Option<PathBuf> {
+    let variable = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let cache = variable("XDG_CACHE_HOME").or_else(|| Some(variable("HOME")?.join(".cache")))?;
+    Some(cache.join("spotter/models"))
+}
+
+/// Finds a model by name or path; `None` is the default, for which [`STAND_IN`] stands in where it is missing.
+///
+/// # Errors
+/// [`ModelError::NotFound`] with the places that were looked at, [`ModelError::Card`] for a broken card on the way.
+pub fn find(model: Option<&str>) -> Result<ModelFile, ModelError> {
+    let Some(model) = model.filter(|name| !name.is_empty()) else {
+        return find(Some(DEFAULT)).or_else(|missing| {
+            let ModelError::NotFound { looked, .. } = &missing else { return Err(missing) };
+            let note = format!(
+                "{STAND_IN} stands in for {DEFAULT}, which is not on this machine (looked at: {looked}); \
+                 `uploader model pull {DEFAULT}` fetches it"
+            );
+            let found = find(Some(STAND_IN)).map_err(|_| missing)?;
+            Ok(ModelFile { note: Some(note), ..found })
+        });
+    };
+    if model.ends_with(".onnx") || model.ends_with(".toml") || model.contains(std::path::MAIN_SEPARATOR) {
+        return find_path(Path::new(model));
+    }
+    let folders = folders();
+    for folder in &folders {
+        if let Some(found) = find_in(folder, model)? {
+            return Ok(found);
+        }
+    }
+    let looked = folders.iter().map(|folder| folder.display().to_string()).collect::<Vec<_>>();
+    let advice = match known_card(model) {
+        Some(card) if card.source.is_some() => format!("`uploader model pull {}` fetches it.", card.name),
+        _ => format!(
+            "Known models are {}; a path to an .onnx file works too.",
+            KNOWN.map(|(name, _)| name).join(", ")
+        ),
+    };
+    Err(ModelError::NotFound { model: model.to_owned(), looked: looked.join(", "), advice })
+}
+
+/// Where models are looked for by name, in order.
+#[must_use]
+pub fn folders() -> Vec<PathBuf> {
+    let given = std::env::var_os("MODEL_DIR").filter(|dir| !dir.is_empty()).map(PathBuf::from);
+    given.into_iter().chain(tree_dir()).chain(cache_dir()).collect()
+}
+
+/// The tree's `model/`, above the executable or the current folder: beside the binaries in the image, in a checkout.
+fn tree_dir() -> Option<PathBuf> {
+    let executable = std::env::current_exe().ok();
+    let current = std::env::current_dir().ok();
+    let above = executable.iter().chain(current.iter()).flat_map(|path| path.ancestors());
+    above.map(|folder| folder.join("model")).find(|model| model.join(STAND_IN).join("model.toml").is_file())
+}
+
+/// A graph, a card, or a folder with both.
+fn find_path(path: &Path) -> Result<ModelFile, ModelError> {
+    let missing = || ModelError::NotFound {
+        model: path.display().to_string(),
+        looked: "that path".to_owned(),
+        advice: "Give an .onnx file, or a folder with model.toml and model.onnx.".to_owned(),
+    };
+    if path.is_dir() {
+        return in_card_folder(path)?.ok_or_else(missing);
+    }
+    if path.extension().is_some_and(|extension| extension == "toml") {
+        return path.parent().map(in_card_folder).transpose()?.flatten().ok_or_else(missing);
+    }
+    if path.is_file() { bare(path) } else { Err(missing()) }
+}
+
+/// A model of that name in a folder of cards or of bare graphs.
+fn find_in(folder: &Path, name: &str) -> Result<Option<ModelFile>, ModelError> {
+    let Ok(entries) = std::fs::read_dir(folder) else { return Ok(None) };
+    let mut entries: Vec<PathBuf> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
+    entries.sort();
+    for path in entries {
+        let stem = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
+        let whole = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        if same(whole, name) && path.is_dir() {
+            if let Some(found) = in_card_folder(&path)? {
+                return Ok(Some(found));
+            }
+        } else if same(stem, name) && path.extension().is_some_and(|extension| extension == "onnx") && path.is_file() {
+            return bare(&path).map(Some);
+        }
+    }
+    Ok(None)
+}
+
+/// A folder with `model.toml` and the graph: `model.onnx` or `NAME.onnx`.
+fn in_card_folder(folder: &Path) -> Result<Option<ModelFile>, ModelError> {
+    let card_path = folder.join("model.toml");
+    let name = folder.file_name().and_then(|name| name.to_str()).unwrap_or("model");
+    let card = if card_path.is_file() { Some(Card::load(&card_path)?) } else { known_card(name) };
+    let name = card.as_ref().map_or(name, |card| card.name.as_str()).to_owned();
+    let graph = ["model", &name, &name.replace('-', "_")]
+        .into_iter()
+        .map(|stem| folder.join(format!("{stem}.onnx")))
+        .find(|path| path.is_file());
+    Ok(graph.map(|path| ModelFile { name, path, card, note: None }))
+}
+
+/// A bare graph: with the card beside it (`NAME.toml`, or `model.toml` beside `model.onnx`), a known card by its name,
+/// or none.
+fn bare(path: &Path) -> Result<ModelFile, ModelError> {
+    let stem = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or("model");
+    let beside = path.with_extension("toml");
+    let card = if beside.is_file() { Some(Card::load(&beside)?) } else { known_card(stem) };
+    let name = card.as_ref().map_or_else(|| stem.to_owned(), |card| card.name.clone());
+    Ok(ModelFile { name, path: path.to_owned(), card, note: None })
+}
+
+/// Names are equal without case, and with `-` for `_`.
+fn same(a: &str, b: &str) -> bool {
+    let plain = |c: char| if c == '_' { '-' } else { c.to_ascii_lowercase() };
+    a.chars().map(plain).eq(b.chars().map(plain))
+}
+
+/// SHA-256 of a file, lower-case hex.
+///
+/// # Errors
+/// Where the file cannot be read.
+pub fn sha256_file(path: &Path) -> std::io::Result<String> {
+    let mut file = std::fs::File::open(path)?;
+    let mut hasher = Sha256::new();
+    let mut block = vec![0u8; 1 << 16];
+    loop {
+        let count = file.read(&mut block)?;
+        if count == 0 {
+            break;
+        }
+        hasher.update(&block[..count]);
+    }
+    Ok(hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_embedded_card_is_a_card_of_its_name() {
+        assert_eq!(known().iter().map(|card| card.name.as_str()).collect::<Vec<_>>(), KNOWN.map(|(name, _)| name));
+    }
+
+    #[test]
+    fn names_are_found_whatever_their_dashes() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("yolox_nano.onnx"), b"graph").unwrap();
+        std::fs::create_dir(dir.path().join("mine")).unwrap();
+        std::fs::write(dir.path().join("mine/model.onnx"), b"graph").unwrap();
+        let found = find_in(dir.path(), "YOLOX-nano").unwrap().unwrap();
+        assert_eq!((found.name.as_str(), found.card.is_some()), ("yolox-nano", true));
+        let found = find_in(dir.path(), "mine").unwrap().unwrap();
+        assert_eq!((found.name.as_str(), found.card.is_some()), ("mine", false));
+        assert_eq!(find_in(dir.path(), "yolox-tiny").unwrap(), None);
+    }
+
+    #[test]
+    fn a_missing_model_says_where_it_was_looked_for_and_what_to_do() {
+        let error = find(Some("no-such-model")).unwrap_err().to_string();
+        assert!(error.contains("no-such-model") && error.contains("yolox-nano"), "{error}");
+        let error = find(Some("nowhere/model.onnx")).unwrap_err().to_string();
+        assert!(error.contains("nowhere/model.onnx"), "{error}");
+    }
+}

@@ -1,0 +1,135 @@
+//! What a detector finds: boxes, scores, and the thresholds they passed.
+
+use std::time::Duration;
+
+/// An axis-aligned box, `x1,y1` top-left and `x2,y2` bottom-right (xyxy), in pixels of the upright photo.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct BBox {
+    /// Left edge.
+    pub x1: f32,
+    /// Top edge.
+    pub y1: f32,
+    /// Right edge, never left of `x1` in a detection.
+    pub x2: f32,
+    /// Bottom edge, never above `y1` in a detection.
+    pub y2: f32,
+}
+
+impl BBox {
+    /// A box from its corners.
+    #[must_use]
+    pub fn new(x1: f32, y1: f32, x2: f32, y2: f32) -> Self {
+        Self { x1, y1, x2, y2 }
+    }
+
+    /// A box from its centre and its width and height.
+    #[must_use]
+    pub fn from_center(cx: f32, cy: f32, width: f32, height: f32) -> Self {
+        Self::new(cx - width / 2.0, cy - height / 2.0, cx + width / 2.0, cy + height / 2.0)
+    }
+
+    /// Width, 0 for an inverted box.
+    #[must_use]
+    pub fn width(&self) -> f32 {
+        (self.x2 - self.x1).max(0.0)
+    }
+
+    /// Height, 0 for an inverted box.
+    #[must_use]
+    pub fn height(&self) -> f32 {
+        (self.y2 - self.y1).max(0.0)
+    }
+
+    /// Area in square pixels, 0 for an inverted box.
+    #[must_use]
+    pub fn area(&self) -> f32 {
+        self.width() * self.height()
+    }
+
+    /// Intersection over union (Jaccard index) with another box, 0..=1; 0 when both are empty.
+    #[must_use]
+    pub fn iou(&self, other: &Self) -> f32 {
+        let width = (self.x2.min(other.x2) - self.x1.max(other.x1)).max(0.0);
+        let height = (self.y2.min(other.y2) - self.y1.max(other.y1)).max(0.0);
+        let intersection = width * height;
+        let union = self.area() + other.area() - intersection;
+        if union > 0.0 { intersection / union } else { 0.0 }
+    }
+
+    /// The part of the box that lies inside a photo of `width` x `height` pixels.
+    #[must_use]
+    pub fn clamped(&self, width: f32, height: f32) -> Self {
+        Self::new(
+            self.x1.clamp(0.0, width),
+            self.y1.clamp(0.0, height),
+            self.x2.clamp(0.0, width),
+            self.y2.clamp(0.0, height),
+        )
+    }
+
+    /// True when every coordinate is a finite number.
+    #[must_use]
+    pub fn is_finite(&self) -> bool {
+        [self.x1, self.y1, self.x2, self.y2].iter().all(|v| v.is_finite())
+    }
+}
+
+/// One object found in a photo.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Detection {
+    /// Index into the model's labels.
+    pub class_id: usize,
+    /// Confidence, 0..=1.
+    pub score: f32,
+    /// Where, in pixels of the upright photo, clamped to it.
+    pub bbox: BBox,
+}
+
+/// Which candidates become detections.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Thresholds {
+    /// Least score, 0..=1. 0 keeps everything.
+    pub confidence: f32,
+    /// Boxes of one class that overlap a better one by more than this IoU are dropped, 0..=1.
+    pub iou: f32,
+    /// At most this many detections, the best first.
+    pub max_detections: usize,
+    /// Suppress across classes instead of within each.
+    pub class_agnostic: bool,
+    /// Only these class ids; `None` keeps all.
+    pub classes: Option<Vec<usize>>,
+}
+
+impl Default for Thresholds {
+    fn default() -> Self {
+        Self { confidence: 0.25, iou: 0.45, max_detections: 100, class_agnostic: false, classes: None }
+    }
+}
+
+/// How long each stage of a photo took.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Timings {
+    /// Bytes to upright RGB pixels.
+    pub decode: Duration,
+    /// Pixels to the input tensor.
+    pub preprocess: Duration,
+    /// ONNX Runtime's run.
+    pub inference: Duration,
+    /// Model head, thresholds and NMS.
+    pub postprocess: Duration,
+    /// From the first byte looked at to the last detection.
+    pub total: Duration,
+}
+
+/// What was found in one photo.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Findings {
+    /// Width of the upright photo in pixels.
+    pub width: u32,
+    /// Height of the upright photo in pixels.
+    pub height: u32,
+    /// The detections, best score first.
+    pub detections: Vec<Detection>,
+    /// Where the time went.
+    pub timings: Timings,
+}

@@ -1,0 +1,238 @@
+//! The detector: a pool of sessions behind one shared handle.
+
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::{Condvar, Mutex, PoisonError};
+use std::time::Instant;
+
+use image::RgbImage;
+
+use crate::card::{Card, Resize};
+use crate::catalog::{self, ModelFile};
+use crate::graph::Graph;
+use crate::head::{self, Head};
+use crate::letterbox::Placement;
+use crate::session::{self, InputPlan, Worker};
+use crate::{Findings, Limits, ModelError, Photo, PhotoError, Thresholds, Timings, infer, nms};
+
+/// How a detector runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DetectorOptions {
+    /// Threads of each session, 1 or more.
+    pub threads: usize,
+    /// Sessions: how many photos are inferred at once, 1 or more.
+    pub sessions: usize,
+    /// What a photo may cost.
+    pub limits: Limits,
+}
+
+impl Default for DetectorOptions {
+    fn default() -> Self {
+        Self { threads: 1, sessions: 1, limits: Limits::default() }
+    }
+}
+
+impl DetectorOptions {
+    /// Threads for a Lambda function of `memory_mb`: one per vCPU it gets, max(1, round(MB / 1769)).
+    #[must_use]
+    pub fn threads_for_memory(memory_mb: u32) -> usize {
+        ((f64::from(memory_mb) / 1769.0).round() as usize).max(1)
+    }
+}
+
+/// Why a photo has no findings.
+#[derive(Debug, thiserror::Error)]
+pub enum DetectError {
+    /// The photo's fault.
+    #[error(transparent)]
+    Photo(#[from] PhotoError),
+    /// The model's fault.
+    #[error(transparent)]
+    Model(#[from] ModelError),
+}
+
+/// A loaded model. Shared between threads: each call takes a session from the pool, or waits for one.
+pub struct Detector {
+    card: Card,
+    sha256: String,
+    note: Option<String>,
+    plan: InputPlan,
+    head: Box<dyn Head>,
+    limits: Limits,
+    idle: Mutex<Vec<Worker>>,
+    returned: Condvar,
+}
+
+impl std::fmt::Debug for Detector {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Detector").field("model", &self.card.name).field("sha256", &self.sha256).finish_non_exhaustive()
+    }
+}
+
+impl Detector {
+    /// Loads a model, holds its card against its graph, and warms every session up.
+    ///
+    /// # Errors
+    /// [`ModelError`].
+    pub fn load(model: ModelFile, options: &DetectorOptions) -> Result<Self, ModelError> {
+        let path = model.path.clone();
+        let digest = std::thread::spawn(move || catalog::sha256_file(&path));
+        let open = || session::open(&model.path, options.threads.max(1));
+        let first = open()?;
+        let path = || model.path.display().to_string();
+        let graph = Graph::of(&first)
+            .map_err(|e| ModelError::Graph { path: path(), reason: e.to_string() })?;
+        let card = match model.card {
+            Some(card) => card,
+            None => infer::card(&model.name, &graph).map_err(|reason| ModelError::NoCard { path: path(), reason })?,
+        };
+        let misfit = |reason| ModelError::Misfit { card: card.name.clone(), path: path(), reason };
+        let plan = InputPlan::new(&card, &graph).map_err(misfit)?;
+        let head = head::build(&card, &graph, plan.size).map_err(|reason| {
+            misfit(format!("head {:?}: {reason}", card.head.kind.to_string()))
+        })?;
+        let mut workers = vec![Worker::new(first)];
+        for _ in 1..options.sessions.max(1) {
+            workers.push(Worker::new(open()?));
+        }
+        // The first run allocates and, in a bad graph, fails: better now than at the first photo.
+        let grey = Photo::from_image(RgbImage::from_pixel(64, 64, image::Rgb([114; 3])));
+        for worker in &mut workers {
+            worker.preprocess(&grey, &card, &plan);
+            worker.infer(&card, &plan, &*head, 1.0)?;
+        }
+        let sha256 = digest
+            .join()
+            .unwrap_or_else(|_| Err(std::io::Error::other("the digest failed")))
+            .map_err(|e| ModelError::Graph { path: path(), reason: e.to_string() })?;
+        let (idle, returned) = (Mutex::new(workers), Condvar::new());
+        Ok(Self { note: model.note, card, sha256, plan, head, limits: options.limits, idle, returned })
+    }
+
+    /// The model's card.
+    #[must_use]
+    pub fn card(&self) -> &Card {
+        &self.card
+    }
+
+    /// The labels by class id.
+    #[must_use]
+    pub fn labels(&self) -> &[String] {
+        &self.card.labels
+    }
+
+    /// Digest of the graph's file, lower-case hex.
+    #[must_use]
+    pub fn sha256(&self) -> &str {
+        &self.sha256
+    }
+
+    /// Why this model is used and not the one asked for.
+    #[must_use]
+    pub fn note(&self) -> Option<&str> {
+        self.note.as_deref()
+    }
+
+    /// Width and height of the input in pixels; `None` takes photos as they are.
+    #[must_use]
+    pub fn input_size(&self) -> Option<(u32, u32)> {
+        self.plan.size
+    }
+
+    /// The limits photos are held against.
+    #[must_use]
+    pub fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    /// Finds objects in a photo's bytes.
+    ///
+    /// # Errors
+    /// [`DetectError::Photo`] for what the sender can change, [`DetectError::Model`] for the rest.
+    pub fn detect(&self, bytes: &[u8], thresholds: &Thresholds) -> Result<Findings, DetectError> {
+        let start = Instant::now();
+        let photo = self.decode(bytes)?;
+        let decode = start.elapsed();
+        let mut findings = self.detect_photo(&photo, thresholds)?;
+        findings.timings.decode = decode;
+        findings.timings.total = start.elapsed();
+        Ok(findings)
+    }
+
+    /// Decodes a photo with as many pixels as this model needs, for [`Detector::detect_photo`].
+    ///
+    /// # Errors
+    /// [`PhotoError`].
+    pub fn decode(&self, bytes: &[u8]) -> Result<Photo, PhotoError> {
+        let resize = self.card.input.resize;
+        // A photo that is fed as it is decides the input's size itself: it is decoded in full.
+        if resize == Resize::None {
+            return Photo::decode(bytes, &self.limits);
+        }
+        let size = self.plan.size;
+        Photo::decode_at_least(bytes, &self.limits, &|w, h| Placement::new((w, h), size, resize).content)
+    }
+
+    /// Finds objects in a decoded photo. `timings.decode` is 0.
+    ///
+    /// # Errors
+    /// [`ModelError::Run`].
+    pub fn detect_photo(&self, photo: &Photo, thresholds: &Thresholds) -> Result<Findings, ModelError> {
+        let start = Instant::now();
+        let (placement, packed, run) = self.with_worker(|worker| {
+            let placement = worker.preprocess(photo, &self.card, &self.plan);
+            let packed = Instant::now();
+            (placement, packed, worker.infer(&self.card, &self.plan, &*self.head, thresholds.confidence))
+        });
+        let (mut candidates, inferred) = run?;
+        for candidate in &mut candidates {
+            candidate.bbox = placement.to_photo(candidate.bbox);
+        }
+        let mut detections = nms::select(candidates, thresholds, self.head.needs_nms());
+        let (width, height) = (photo.width() as f32, photo.height() as f32);
+        for detection in &mut detections {
+            detection.bbox = detection.bbox.clamped(width, height);
+        }
+        detections.retain(|detection| detection.bbox.area() > 0.0);
+        let timings = Timings {
+            decode: std::time::Duration::ZERO,
+            preprocess: packed - start,
+            inference: inferred - packed,
+            postprocess: inferred.elapsed(),
+            total: start.elapsed(),
+        };
+        Ok(Findings { width: photo.width(), height: photo.height(), detections, timings })
+    }
+
+    /// Lends a worker from the pool, or waits for one. It returns to the pool whatever happens.
+    fn with_worker<R>(&self, work: impl FnOnce(&mut Worker) -> R) -> R {
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut worker = loop {
+            match idle.pop() {
+                Some(worker) => break worker,
+                None => idle = self.returned.wait(idle).unwrap_or_else(PoisonError::into_inner),
+            }
+        };
+        drop(idle);
+        let result = catch_unwind(AssertUnwindSafe(|| work(&mut worker)));
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(worker);
+        self.returned.notify_one();
+        result.unwrap_or_else(|panic| resume_unwind(panic))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_detector_is_shared_between_threads() {
+        fn shared<T: Send + Sync>() {}
+        shared::<Detector>();
+    }
+
+    #[test]
+    fn threads_follow_memory() {
+        let threads = [128, 1769, 2653, 2655, 3008, 10_240].map(DetectorOptions::threads_for_memory);
+        assert_eq!(threads, [1, 1, 1, 2, 2, 6]);
+    }
+}

@@ -1,0 +1,118 @@
+//! What an ONNX graph says of itself: names, types and shapes of its inputs and outputs, and its metadata.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use ort::session::Session;
+use ort::value::{Outlet, TensorElementType, ValueType};
+
+/// The graph behind a session. Dimensions of -1 are dynamic.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Graph {
+    pub(crate) inputs: Vec<TensorInfo>,
+    pub(crate) outputs: Vec<TensorInfo>,
+    /// Custom metadata (`metadata_props`), as exporters write it.
+    pub(crate) metadata: BTreeMap<String, String>,
+}
+
+/// One input or output.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct TensorInfo {
+    pub(crate) name: String,
+    pub(crate) element: Element,
+    pub(crate) shape: Vec<i64>,
+}
+
+/// Element types that heads and inputs can have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Element {
+    F32,
+    U8,
+    I64,
+    I32,
+    Other,
+}
+
+impl Graph {
+    pub(crate) fn of(session: &Session) -> ort::Result<Self> {
+        let metadata = session.metadata()?;
+        let keys = metadata.custom_keys()?;
+        Ok(Self {
+            inputs: session.inputs().iter().map(TensorInfo::of).collect(),
+            outputs: session.outputs().iter().map(TensorInfo::of).collect(),
+            metadata: keys.into_iter().filter_map(|key| Some((key.clone(), metadata.custom(&key)?))).collect(),
+        })
+    }
+
+    pub(crate) fn input(&self, name: &str) -> Option<&TensorInfo> {
+        self.inputs.iter().find(|input| input.name == name)
+    }
+
+    pub(crate) fn output(&self, name: &str) -> Option<&TensorInfo> {
+        self.outputs.iter().find(|output| output.name == name)
+    }
+
+    /// The only output whose shape fits, or else an explanation that names them all.
+    pub(crate) fn only_output(&self, expected: &str, fits: impl Fn(&TensorInfo) -> bool) -> Result<&TensorInfo, String> {
+        let mut fitting = self.outputs.iter().filter(|output| fits(output));
+        match (fitting.next(), fitting.next()) {
+            (Some(output), None) => Ok(output),
+            _ => Err(format!("it needs one output {expected}; the graph has {}", list(&self.outputs))),
+        }
+    }
+
+    /// The output of that name, or an explanation.
+    pub(crate) fn named_output(&self, name: &str) -> Result<&TensorInfo, String> {
+        self.output(name).ok_or_else(|| format!("it needs an output {name:?}; the graph has {}", list(&self.outputs)))
+    }
+}
+
+impl fmt::Display for Graph {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "inputs {}, outputs {}", list(&self.inputs), list(&self.outputs))
+    }
+}
+
+fn list(tensors: &[TensorInfo]) -> String {
+    tensors.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
+impl TensorInfo {
+    fn of(outlet: &Outlet) -> Self {
+        let (element, shape) = match outlet.dtype() {
+            ValueType::Tensor { ty, shape, .. } => {
+                let element = match ty {
+                    TensorElementType::Float32 => Element::F32,
+                    TensorElementType::Uint8 => Element::U8,
+                    TensorElementType::Int64 => Element::I64,
+                    TensorElementType::Int32 => Element::I32,
+                    _ => Element::Other,
+                };
+                (element, shape.iter().copied().collect())
+            }
+            _ => (Element::Other, Vec::new()),
+        };
+        Self { name: outlet.name().to_owned(), element, shape }
+    }
+
+    /// True where every dimension is as expected or dynamic; `None` expects anything.
+    pub(crate) fn fits(&self, expected: &[Option<usize>]) -> bool {
+        self.shape.len() == expected.len()
+            && self.shape.iter().zip(expected).all(|(have, want)| {
+                *have < 0 || want.is_none_or(|want| usize::try_from(*have).is_ok_and(|have| have == want))
+            })
+    }
+
+    /// A fixed dimension.
+    pub(crate) fn dim(&self, index: usize) -> Option<usize> {
+        self.shape.get(index).and_then(|d| usize::try_from(*d).ok()).filter(|d| *d > 0)
+    }
+}
+
+impl fmt::Display for TensorInfo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let shape: Vec<String> =
+            self.shape.iter().map(|d| if *d < 0 { "?".to_owned() } else { d.to_string() }).collect();
+        write!(f, "{:?} [{}]", self.name, shape.join(","))
+    }
+}

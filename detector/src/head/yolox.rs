@@ -1,0 +1,59 @@
+//! YOLOX raw grid: `[1, N, 5 + classes]` over strides 8, 16 and 32, each row x, y, w, h, objectness, classes.
+//!
+//! Reference: `demo_postprocess` and `postprocess` of YOLOX (arXiv:2107.08430): centre `(xy + cell) * stride`,
+//! size `exp(wh) * stride`, score `objectness * best class`.
+
+use super::{Head, HeadError, Outputs, best, candidate, cells, grid};
+use crate::BBox;
+use crate::graph::Graph;
+use crate::nms::Candidate;
+
+const STRIDES: [usize; 3] = [8, 16, 32];
+
+pub(crate) struct Yolox {
+    output: String,
+    classes: usize,
+    /// Per row: column, row and stride of its cell.
+    cells: Vec<(f32, f32, f32)>,
+}
+
+impl Yolox {
+    pub(crate) fn new(graph: &Graph, classes: usize, input: (usize, usize)) -> Result<Self, String> {
+        let rows = rows(input);
+        let output = graph.only_output(&format!("[1,{rows},{}] (5 + {classes} labels)", classes + 5), |output| {
+            output.fits(&[Some(1), Some(rows), Some(classes + 5)])
+        })?;
+        let cells = STRIDES
+            .into_iter()
+            .flat_map(|stride| cells(input, stride).map(move |(column, row)| (column, row, stride as f32)))
+            .collect();
+        Ok(Self { output: output.name.clone(), classes, cells })
+    }
+}
+
+/// Rows of a YOLOX output for an input (width, height).
+pub(crate) fn rows(input: (usize, usize)) -> usize {
+    STRIDES.iter().map(|stride| grid(input, *stride)).map(|(columns, rows)| columns * rows).sum()
+}
+
+impl Head for Yolox {
+    fn read(&self, outputs: &Outputs<'_, '_>, confidence: f32, found: &mut Vec<Candidate>) -> Result<(), HeadError> {
+        let width = 5 + self.classes;
+        let data = outputs.floats_of(&self.output, self.cells.len() * width)?;
+        for (row, (column, line, stride)) in data.chunks_exact(width).zip(&self.cells) {
+            let objectness = row[4];
+            // No class score exceeds 1: most cells end here. NaN ends here too.
+            if objectness.is_nan() || objectness < confidence {
+                continue;
+            }
+            let (class_id, class_score) = best(row[5..].iter().copied());
+            let score = objectness * class_score;
+            if score >= confidence {
+                let (cx, cy) = ((row[0] + column) * stride, (row[1] + line) * stride);
+                let bbox = BBox::from_center(cx, cy, row[2].exp() * stride, row[3].exp() * stride);
+                found.push(candidate(class_id, score, bbox));
+            }
+        }
+        Ok(())
+    }
+}

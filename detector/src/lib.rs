@@ -1,0 +1,28 @@
+//! Photo bytes in, detections out. Knows no HTTP, no AWS, no JSON.
+//!
+//! The way of a photo: [`Photo`] (sniffed, bounded, decoded, upright) → `letterbox` (resized and packed into the input
+//! tensor) → `session` (ONNX Runtime) → `head` (outputs to boxes) → `nms` (thresholds) → [`Findings`].
+
+pub mod annotate;
+pub mod card;
+pub mod catalog;
+mod detection;
+mod detector;
+mod graph;
+mod head;
+mod infer;
+mod jpeg;
+pub mod labels;
+mod letterbox;
+mod model;
+mod nms;
+mod photo;
+mod runtime;
+mod session;
+
+pub use card::{Card, CardError};
+pub use detection::{BBox, Detection, Findings, Thresholds, Timings};
+pub use detector::{DetectError, Detector, DetectorOptions};
+pub use model::ModelError;
+pub use photo::{Limits, Photo, PhotoError, PhotoFormat};
+pub use runtime::find_runtime;

@@ -1,0 +1,152 @@
+//! One ONNX Runtime session with its input tensor: what a worker owns.
+
+use std::path::Path;
+
+use ort::session::Session;
+use ort::session::builder::GraphOptimizationLevel;
+use ort::value::TensorRef;
+
+use crate::card::{Card, Layout, Resize};
+use crate::graph::{Element, Graph};
+use crate::head::{Head, Outputs};
+use crate::letterbox::{Placement, Scratch, pack};
+use crate::nms::Candidate;
+use crate::{ModelError, Photo, runtime};
+
+/// Opens the graph at `path` with `threads` threads.
+pub(crate) fn open(path: &Path, threads: usize) -> Result<Session, ModelError> {
+    let environment = runtime::environment()?;
+    let build = || -> ort::Result<Session> {
+        Session::builder(&environment)?
+            .with_optimization_level(GraphOptimizationLevel::All)?
+            .with_intra_threads(threads)?
+            .with_inter_threads(1)?
+            // Spinning threads would burn the vCPU that decoding and the network need.
+            .with_intra_op_spinning(false)?
+            .commit_from_file(path)
+    };
+    build().map_err(|e| ModelError::Graph { path: path.display().to_string(), reason: e.to_string() })
+}
+
+/// What the graph's inputs are, held against the card.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct InputPlan {
+    /// The photo's input.
+    image: String,
+    element: Element,
+    /// The input for the size that boxes are scaled to, in deploy exports.
+    target_sizes: Option<String>,
+    /// Width and height; `None` takes any.
+    pub(crate) size: Option<(u32, u32)>,
+}
+
+impl InputPlan {
+    /// # Errors
+    /// What the card asks for and what the graph has.
+    pub(crate) fn new(card: &Card, graph: &Graph) -> Result<Self, String> {
+        let target_sizes = graph.input("orig_target_sizes").map(|input| input.name.clone());
+        let mut images = graph.inputs.iter().filter(|input| Some(&input.name) != target_sizes.as_ref());
+        let (Some(image), None) = (images.next(), images.next()) else {
+            return Err(format!("it needs one input for the photo; the graph has {graph}"));
+        };
+        let (channels, rows, columns) = match card.input.layout {
+            Layout::Nchw => (1, 2, 3),
+            Layout::Nhwc => (3, 1, 2),
+        };
+        let layout = if card.input.layout == Layout::Nchw { "nchw" } else { "nhwc" };
+        if image.shape.len() != 4
+            || image.dim(channels).is_some_and(|c| c != 3)
+            || image.dim(0).is_some_and(|batch| batch != 1)
+        {
+            return Err(format!("input {image} is no {layout} batch of one RGB photo"));
+        }
+        if !matches!(image.element, Element::F32 | Element::U8) {
+            return Err(format!("input {image} must hold 32-bit floats or bytes"));
+        }
+        let side = |index: usize| image.dim(index).and_then(|d| u32::try_from(d).ok());
+        let (width, height) = (side(columns), side(rows));
+        let size = match card.input.size {
+            Some([w, h]) if width.is_none_or(|g| g == w) && height.is_none_or(|g| g == h) => Some((w, h)),
+            Some([w, h]) => return Err(format!("the card says input.size = [{w}, {h}], the graph's input is {image}")),
+            None if card.input.resize == Resize::None => None,
+            None => Some(width.zip(height).ok_or_else(|| {
+                format!("input {image} has no fixed size: write input.size = [width, height] into the card")
+            })?),
+        };
+        if card.input.resize == Resize::None && (width.is_some() || height.is_some()) {
+            return Err(format!("the card says input.resize = \"none\", but input {image} has a fixed size"));
+        }
+        Ok(Self { image: image.name.clone(), element: image.element, target_sizes, size })
+    }
+}
+
+/// A session and the buffers that live as long as it.
+pub(crate) struct Worker {
+    session: Session,
+    floats: Vec<f32>,
+    bytes: Vec<u8>,
+    scratch: Scratch,
+    placement: Option<Placement>,
+}
+
+impl Worker {
+    pub(crate) fn new(session: Session) -> Self {
+        Self { session, floats: Vec::new(), bytes: Vec::new(), scratch: Scratch::default(), placement: None }
+    }
+
+    /// Resizes and packs the photo into the input tensor, and says where it lies there.
+    pub(crate) fn preprocess(&mut self, photo: &Photo, card: &Card, plan: &InputPlan) -> Placement {
+        let placement = Placement::new((photo.width(), photo.height()), plan.size, card.input.resize);
+        match plan.element {
+            Element::U8 => pack(photo.pixels(), &placement, &card.input, &mut self.bytes, &mut self.scratch),
+            _ => pack(photo.pixels(), &placement, &card.input, &mut self.floats, &mut self.scratch),
+        }
+        self.placement = Some(placement);
+        placement
+    }
+
+    /// Runs the graph on the packed tensor and lets `read` see the outputs.
+    pub(crate) fn run<R>(
+        &mut self,
+        card: &Card,
+        plan: &InputPlan,
+        read: impl FnOnce(&Outputs<'_, '_>) -> R,
+    ) -> ort::Result<R> {
+        let input = self.placement.map_or((0, 0), |placement| placement.input);
+        let (width, height) = (input.0 as usize, input.1 as usize);
+        let shape = match card.input.layout {
+            Layout::Nchw => [1, 3, height, width],
+            Layout::Nhwc => [1, height, width, 3],
+        };
+        let target = [i64::from(input.0), i64::from(input.1)];
+        let mut inputs = match plan.element {
+            Element::U8 => ort::inputs![plan.image.as_str() => TensorRef::from_array_view((shape, self.bytes.as_slice()))?],
+            _ => ort::inputs![plan.image.as_str() => TensorRef::from_array_view((shape, self.floats.as_slice()))?],
+        };
+        if let Some(name) = &plan.target_sizes {
+            let sizes = TensorRef::from_array_view(([1usize, 2], target.as_slice()))?;
+            inputs.push((name.as_str().into(), sizes.into()));
+        }
+        let values = self.session.run(inputs)?;
+        Ok(read(&Outputs::new(&values, input)))
+    }
+
+    /// Runs the graph and its head.
+    pub(crate) fn infer(
+        &mut self,
+        card: &Card,
+        plan: &InputPlan,
+        head: &dyn Head,
+        confidence: f32,
+    ) -> Result<(Vec<Candidate>, std::time::Instant), ModelError> {
+        let mut candidates = Vec::new();
+        let mut inferred = std::time::Instant::now();
+        self.run(card, plan, |outputs| {
+            inferred = std::time::Instant::now();
+            head.read(outputs, confidence, &mut candidates)
+        })
+        .map_err(|e| ModelError::Run(e.to_string()))?
+        .map_err(|e| ModelError::Run(e.to_string()))?;
+        Ok((candidates, inferred))
+    }
+}

@@ -1,0 +1,160 @@
+//! Answers as HTTP: bodies by format, and the headers that go with them.
+
+use detector::Card;
+use lambda_http::http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue};
+use lambda_http::http::StatusCode;
+use lambda_http::{Body, Response};
+use serde::Serialize;
+use wire::coco::ImageId;
+use wire::{Answer, Code, Format, ItemError, ModelRef, Problem, ThresholdsUsed, TimingsMs, coco, rekognition, seed};
+
+use crate::app::App;
+
+const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
+const X_COLD_START: HeaderName = HeaderName::from_static("x-cold-start");
+/// Lambda cuts a synchronous answer off at 6 MiB; the event around it takes some of that.
+const MAX_ANSWER_BYTES: usize = 6 * 1024 * 1024 - 16 * 1024;
+
+/// The answer to `GET /health`.
+#[derive(Serialize)]
+pub(crate) struct Health<'a> {
+    status: &'static str,
+    model: &'a ModelRef,
+    init_ms: f64,
+    version: &'static str,
+}
+
+impl<'a> Health<'a> {
+    pub(crate) fn of(app: &'a App) -> Self {
+        Self { status: "ok", model: &app.model, init_ms: app.init_ms, version: env!("CARGO_PKG_VERSION") }
+    }
+}
+
+/// The answer to `GET /model`.
+#[derive(Serialize)]
+pub(crate) struct Model<'a> {
+    name: &'a str,
+    sha256: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    note: Option<&'a str>,
+    input_size: Option<[u32; 2]>,
+    thresholds: ThresholdsUsed,
+    labels: &'a [String],
+    card: &'a Card,
+}
+
+impl<'a> Model<'a> {
+    pub(crate) fn of(app: &'a App) -> Self {
+        Self {
+            name: &app.model.name,
+            sha256: &app.model.sha256,
+            note: app.model.note.as_deref(),
+            input_size: app.detector.input_size().map(|(width, height)| [width, height]),
+            thresholds: (&app.defaults).into(),
+            labels: app.detector.labels(),
+            card: app.detector.card(),
+        }
+    }
+}
+
+/// One photo's answer.
+pub(crate) fn one(answer: &Answer, format: Format) -> Response<Body> {
+    match format {
+        Format::Spotter => json(answer),
+        Format::Seed => json(&seed::single(answer)),
+        Format::Coco => json(&coco::results(answer, &ImageId::Number(0))),
+        Format::Rekognition => json(&rekognition::detect_labels(answer)),
+    }
+}
+
+/// Several photos' answers, in order.
+pub(crate) fn many(outcomes: &[Result<Answer, ItemError>], format: Format) -> Response<Body> {
+    let results = |shape: &dyn Fn(u64, &Answer) -> serde_json::Result<serde_json::Value>| {
+        let each = (0..).zip(outcomes).map(|(index, outcome)| match outcome {
+            Ok(answer) => shape(index, answer),
+            Err(error) => Ok(serde_json::json!({ "error": error })),
+        });
+        match each.collect::<serde_json::Result<Vec<_>>>() {
+            Ok(results) => json(&serde_json::json!({ "results": results })),
+            Err(error) => unwritable(&error),
+        }
+    };
+    match format {
+        Format::Seed => json(&seed::many(outcomes)),
+        Format::Spotter => results(&|_, answer| serde_json::to_value(answer)),
+        Format::Coco => results(&|index, answer| serde_json::to_value(coco::results(answer, &ImageId::Number(index)))),
+        Format::Rekognition => results(&|_, answer| serde_json::to_value(rekognition::detect_labels(answer))),
+    }
+}
+
+/// A JSON body.
+pub(crate) fn json(value: &impl Serialize) -> Response<Body> {
+    match serde_json::to_string(value) {
+        Ok(text) => response(StatusCode::OK, "application/json", Body::Text(text)),
+        Err(error) => unwritable(&error),
+    }
+}
+
+fn unwritable(error: &serde_json::Error) -> Response<Body> {
+    tracing::error!(%error, "an answer cannot be written as JSON");
+    problem(&Problem::new(Code::Internal, "The function failed; its log says more."), "")
+}
+
+/// A plain text body.
+pub(crate) fn text(text: &str) -> Response<Body> {
+    response(StatusCode::OK, "text/plain; charset=utf-8", Body::Text(text.to_owned()))
+}
+
+/// A picture.
+pub(crate) fn jpeg(bytes: Vec<u8>) -> Response<Body> {
+    response(StatusCode::OK, "image/jpeg", Body::Binary(bytes))
+}
+
+/// A problem document (RFC 9457); `allowed` are the methods a 405 names.
+pub(crate) fn problem(problem: &Problem, allowed: &'static str) -> Response<Body> {
+    let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let body = serde_json::to_string(problem).unwrap_or_default();
+    let mut response = response(status, Problem::MEDIA_TYPE, Body::Text(body));
+    if status == StatusCode::METHOD_NOT_ALLOWED {
+        response.headers_mut().insert(ALLOW, HeaderValue::from_static(allowed));
+    }
+    response
+}
+
+/// Adds `Server-Timing`.
+pub(crate) fn with_timing(mut response: Response<Body>, timings: &TimingsMs) -> Response<Body> {
+    if let Ok(value) = HeaderValue::from_str(&timings.server_timing()) {
+        response.headers_mut().insert(SERVER_TIMING, value);
+    }
+    response
+}
+
+/// Adds `X-Cold-Start`.
+pub(crate) fn with_cold_start(mut response: Response<Body>, cold_start: bool) -> Response<Body> {
+    let value = HeaderValue::from_static(if cold_start { "true" } else { "false" });
+    response.headers_mut().insert(X_COLD_START, value);
+    response
+}
+
+/// Refuses an answer that Lambda would cut off.
+pub(crate) fn bounded(response: Response<Body>) -> Result<Response<Body>, Problem> {
+    let bytes = match response.body() {
+        Body::Binary(bytes) => bytes.len().div_ceil(3) * 4,
+        body => body.len(),
+    };
+    if bytes <= MAX_ANSWER_BYTES {
+        return Ok(response);
+    }
+    Err(Problem::new(
+        Code::TooManyBytes,
+        format!("The answer would have {bytes} bytes, more than Lambda sends; ask for fewer photos or detections."),
+    ))
+}
+
+fn response(status: StatusCode, content_type: &'static str, body: Body) -> Response<Body> {
+    let mut response = Response::new(body);
+    *response.status_mut() = status;
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}

@@ -1,0 +1,41 @@
+//! The shapes an answer can take. `spotter` is [`crate::Answer`] itself; the others are made from it.
+
+pub mod coco;
+pub mod rekognition;
+pub mod seed;
+
+use serde::{Deserialize, Serialize};
+
+/// Shape of an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Format {
+    /// This project's own.
+    #[default]
+    Spotter,
+    /// The student project's: `bounding_boxes` as ymin, xmin, ymax, xmax from 0 to 1.
+    Seed,
+    /// COCO results: `category_id`, `bbox` as x, y, width, height.
+    Coco,
+    /// Amazon Rekognition's `DetectLabels`.
+    Rekognition,
+}
+
+impl Format {
+    /// The names, as they are written in options.
+    pub const NAMES: [&str; 4] = ["spotter", "seed", "coco", "rekognition"];
+}
+
+impl std::str::FromStr for Format {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text.trim().to_ascii_lowercase().as_str() {
+            "spotter" => Ok(Self::Spotter),
+            "seed" => Ok(Self::Seed),
+            "coco" => Ok(Self::Coco),
+            "rekognition" => Ok(Self::Rekognition),
+            other => Err(format!("unknown format {other:?}: use one of {}", Self::NAMES.join(", "))),
+        }
+    }
+}

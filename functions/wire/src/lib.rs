@@ -1,0 +1,16 @@
+//! What travels between the functions and their callers: requests with their options, answers, problems,
+//! and the result formats. `detect-http`, `detect-bulk` and `uploader` share these types, so they cannot drift apart.
+
+mod answer;
+mod format;
+mod options;
+mod problem;
+mod request;
+mod settings;
+
+pub use answer::{Answer, FoundObject, ImageSize, ItemError, ModelRef, Outcome, ThresholdsUsed, TimingsMs};
+pub use format::{Format, coco, rekognition, seed};
+pub use options::{MAX_DETECTIONS_LIMIT, Options};
+pub use problem::{Code, Problem};
+pub use request::{MAX_IMAGES, RequestBody, decode_base64};
+pub use settings::{Settings, SettingsError};

@@ -1,0 +1,241 @@
+//! The options of a request: the same names in JSON, in the query, on the command line and in the environment.
+
+use detector::Thresholds;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::{Code, Format, Problem};
+
+/// The largest `max_detections` a request may ask for.
+pub const MAX_DETECTIONS_LIMIT: usize = 10_000;
+
+/// What a caller may ask for. `None` means "as the function is configured"; 0 is a value.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Options {
+    /// Least score of a detection, 0..=1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub confidence: Option<f32>,
+    /// Overlap above which the weaker of two boxes is dropped, 0..=1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub iou: Option<f32>,
+    /// At most this many detections per photo.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_detections: Option<usize>,
+    /// Only these labels.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub classes: Option<Vec<String>>,
+    /// Suppress overlaps across classes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub class_agnostic: Option<bool>,
+    /// Shape of the answer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub format: Option<Format>,
+    /// Draw the boxes and answer with the photo.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub annotate: Option<bool>,
+}
+
+impl Options {
+    /// Options from a query string (`confidence=0.5&classes=cat,dog`). Unknown names are ignored.
+    ///
+    /// # Errors
+    /// `invalid_parameter`, naming the option, its value and what would be accepted.
+    pub fn from_query(query: &str) -> Result<Self, Problem> {
+        let pairs: Vec<(String, String)> = serde_urlencoded::from_str(query)
+            .map_err(|e| Problem::new(Code::InvalidParameter, format!("The query cannot be read: {e}.")))?;
+        Self::from_json(&pairs.into_iter().map(|(name, value)| (name, Value::String(value))).collect())
+    }
+
+    /// Options from the members of a JSON object. Numbers and booleans may also be written as strings, labels as a
+    /// list or as one comma-separated string; `null` means "not given". Unknown names are ignored.
+    ///
+    /// # Errors
+    /// `invalid_parameter`, naming the option, its value and what would be accepted.
+    pub fn from_json(members: &Map<String, Value>) -> Result<Self, Problem> {
+        let given = |name: &str| members.get(name).filter(|value| !value.is_null());
+        let fraction = |name: &'static str| given(name).map(|value| as_fraction(name, value)).transpose();
+        Ok(Self {
+            confidence: fraction("confidence")?,
+            iou: fraction("iou")?,
+            max_detections: given("max_detections").map(as_count).transpose()?,
+            classes: given("classes").map(as_labels).transpose()?,
+            class_agnostic: given("class_agnostic").map(|value| as_bool("class_agnostic", value)).transpose()?,
+            format: given("format").map(as_format).transpose()?,
+            annotate: given("annotate").map(|value| as_bool("annotate", value)).transpose()?,
+        })
+    }
+
+    /// Options as a query string, only those that are set.
+    #[must_use]
+    pub fn to_query(&self) -> String {
+        let Ok(Value::Object(members)) = serde_json::to_value(self) else { return String::new() };
+        let pairs: Vec<(String, String)> = members
+            .into_iter()
+            .map(|(name, value)| match value {
+                Value::Array(labels) => {
+                    (name, labels.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(","))
+                }
+                Value::String(text) => (name, text),
+                other => (name, other.to_string()),
+            })
+            .collect();
+        serde_urlencoded::to_string(pairs).unwrap_or_default()
+    }
+
+    /// These options, with gaps filled from `other`.
+    #[must_use]
+    pub fn or(self, other: Self) -> Self {
+        Self {
+            confidence: self.confidence.or(other.confidence),
+            iou: self.iou.or(other.iou),
+            max_detections: self.max_detections.or(other.max_detections),
+            classes: self.classes.or(other.classes),
+            class_agnostic: self.class_agnostic.or(other.class_agnostic),
+            format: self.format.or(other.format),
+            annotate: self.annotate.or(other.annotate),
+        }
+    }
+
+    /// The thresholds of a request: these options over the function's `defaults`. Labels are matched without case.
+    ///
+    /// # Errors
+    /// `invalid_parameter` for a label the model does not know.
+    pub fn thresholds(&self, defaults: &Thresholds, labels: &[String]) -> Result<Thresholds, Problem> {
+        let classes = match &self.classes {
+            None => defaults.classes.clone(),
+            Some(wanted) => Some(wanted.iter().map(|label| class_id(label, labels)).collect::<Result<_, _>>()?),
+        };
+        Ok(Thresholds {
+            confidence: self.confidence.unwrap_or(defaults.confidence),
+            iou: self.iou.unwrap_or(defaults.iou),
+            max_detections: self.max_detections.unwrap_or(defaults.max_detections),
+            class_agnostic: self.class_agnostic.unwrap_or(defaults.class_agnostic),
+            classes,
+        })
+    }
+}
+
+fn class_id(wanted: &str, labels: &[String]) -> Result<usize, Problem> {
+    labels.iter().position(|label| label.eq_ignore_ascii_case(wanted.trim())).ok_or_else(|| {
+        let some = labels.iter().take(5).cloned().collect::<Vec<_>>().join(", ");
+        invalid(format!(
+            "classes: this model has no label {wanted:?}; it knows {some}{} (GET /model lists them all).",
+            if labels.len() > 5 { ", …" } else { "" }
+        ))
+    })
+}
+
+fn invalid(detail: String) -> Problem {
+    Problem::new(Code::InvalidParameter, detail)
+}
+
+/// The value as it is shown in an error: never more than a few words of what the caller sent.
+fn shown(value: &Value) -> String {
+    let text = value.to_string();
+    if text.chars().count() <= 40 { text } else { format!("{}…", text.chars().take(40).collect::<String>()) }
+}
+
+fn as_fraction(name: &str, value: &Value) -> Result<f32, Problem> {
+    let number = match value {
+        Value::Number(number) => number.as_f64(),
+        Value::String(text) => text.trim().parse().ok(),
+        _ => None,
+    };
+    number
+        .filter(|n| (0.0..=1.0).contains(n))
+        .map(|n| n as f32)
+        .ok_or_else(|| invalid(format!("{name} must be a number from 0 to 1, not {}.", shown(value))))
+}
+
+fn as_count(value: &Value) -> Result<usize, Problem> {
+    let number = match value {
+        Value::Number(number) => number.as_u64(),
+        Value::String(text) => text.trim().parse().ok(),
+        _ => None,
+    };
+    number.and_then(|n| usize::try_from(n).ok()).filter(|n| *n <= MAX_DETECTIONS_LIMIT).ok_or_else(|| {
+        invalid(format!(
+            "max_detections must be a whole number from 0 to {MAX_DETECTIONS_LIMIT}, not {}.",
+            shown(value)
+        ))
+    })
+}
+
+fn as_bool(name: &str, value: &Value) -> Result<bool, Problem> {
+    let truth = match value {
+        Value::Bool(truth) => Some(*truth),
+        Value::Number(number) => number.as_u64().filter(|n| *n <= 1).map(|n| n == 1),
+        Value::String(text) => match text.trim().to_ascii_lowercase().as_str() {
+            "true" | "1" | "yes" | "on" => Some(true),
+            "false" | "0" | "no" | "off" => Some(false),
+            _ => None,
+        },
+        _ => None,
+    };
+    truth.ok_or_else(|| invalid(format!("{name} must be true or false, not {}.", shown(value))))
+}
+
+fn as_labels(value: &Value) -> Result<Vec<String>, Problem> {
+    let labels = match value {
+        Value::String(text) => Some(text.split(',').map(|label| label.trim().to_owned()).collect()),
+        Value::Array(items) => items.iter().map(|item| item.as_str().map(str::to_owned)).collect(),
+        _ => None,
+    };
+    let labels: Vec<String> =
+        labels.ok_or_else(|| invalid(format!("classes must be a list of labels, not {}.", shown(value))))?;
+    Ok(labels.into_iter().filter(|label| !label.is_empty()).collect())
+}
+
+fn as_format(value: &Value) -> Result<Format, Problem> {
+    value.as_str().and_then(|text| text.parse().ok()).ok_or_else(|| {
+        invalid(format!("format must be one of {}, not {}.", Format::NAMES.join(", "), shown(value)))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn zero_is_a_value() {
+        let options = Options::from_query("confidence=0&iou=0&max_detections=0").unwrap();
+        let thresholds = options.thresholds(&Thresholds::default(), &[]).unwrap();
+        assert_eq!((thresholds.confidence, thresholds.iou, thresholds.max_detections), (0.0, 0.0, 0));
+    }
+
+    #[test]
+    fn query_and_json_agree() {
+        let query = Options::from_query("confidence=0.5&classes=cat,%20dog&annotate=1&format=coco").unwrap();
+        let json = serde_json::json!({"confidence": 0.5, "classes": ["cat", "dog"], "annotate": true, "format": "coco"});
+        assert_eq!(query, Options::from_json(json.as_object().unwrap()).unwrap());
+        assert_eq!(query, Options::from_query(&query.to_query()).unwrap());
+    }
+
+    #[test]
+    fn wrong_values_name_the_option() {
+        for (query, name) in [
+            ("confidence=1.01", "confidence"),
+            ("confidence=nan", "confidence"),
+            ("iou=-0.1", "iou"),
+            ("max_detections=-1", "max_detections"),
+            ("max_detections=1e9", "max_detections"),
+            ("annotate=perhaps", "annotate"),
+            ("format=xml", "format"),
+        ] {
+            let problem = Options::from_query(query).unwrap_err();
+            assert_eq!(problem.code, Code::InvalidParameter, "{query}");
+            assert!(problem.detail.starts_with(name), "{query}: {}", problem.detail);
+        }
+    }
+
+    #[test]
+    fn unknown_labels_are_refused_and_known_ones_match_without_case() {
+        let labels = ["person".to_owned(), "cat".to_owned()];
+        let options = Options { classes: Some(vec!["CAT".to_owned()]), ..Options::default() };
+        assert_eq!(options.thresholds(&Thresholds::default(), &labels).unwrap().classes, Some(vec![1]));
+        let options = Options { classes: Some(vec!["unicorn".to_owned()]), ..Options::default() };
+        let problem = options.thresholds(&Thresholds::default(), &labels).unwrap_err();
+        assert!(problem.detail.contains("unicorn"), "{}", problem.detail);
+    }
+}

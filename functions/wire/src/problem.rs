@@ -1,0 +1,121 @@
+//! Errors as callers see them: RFC 9457 problem details with a stable code.
+
+use detector::PhotoError;
+use serde::{Deserialize, Serialize};
+
+/// What went wrong, in one stable word. Every code has one HTTP status.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Code {
+    /// The body is not JSON although it says so.
+    InvalidJson,
+    /// A photo's text is not base64.
+    InvalidBase64,
+    /// No photo in the request.
+    MissingImage,
+    /// An option has a wrong type or is out of range.
+    InvalidParameter,
+    /// No such path.
+    NotFound,
+    /// The path exists, the method does not.
+    MethodNotAllowed,
+    /// The photo's file is larger than the function accepts.
+    TooManyBytes,
+    /// The photo has more pixels, or a longer side, than the function accepts.
+    TooManyPixels,
+    /// The request's content type is not one the function reads.
+    UnsupportedMediaType,
+    /// The bytes are no JPEG, PNG or WebP.
+    UnsupportedImage,
+    /// The photo is of a known kind, but broken.
+    UndecodableImage,
+    /// The function failed; the caller did nothing wrong.
+    Internal,
+}
+
+impl Code {
+    /// The HTTP status that belongs to the code.
+    #[must_use]
+    pub fn status(self) -> u16 {
+        match self {
+            Self::InvalidJson | Self::InvalidBase64 | Self::MissingImage | Self::InvalidParameter => 400,
+            Self::NotFound => 404,
+            Self::MethodNotAllowed => 405,
+            Self::TooManyBytes | Self::TooManyPixels => 413,
+            Self::UnsupportedMediaType | Self::UnsupportedImage => 415,
+            Self::UndecodableImage => 422,
+            Self::Internal => 500,
+        }
+    }
+
+    fn title(self) -> &'static str {
+        match self {
+            Self::InvalidJson => "The body is not valid JSON",
+            Self::InvalidBase64 => "The photo is not valid base64",
+            Self::MissingImage => "The request holds no photo",
+            Self::InvalidParameter => "An option is not usable",
+            Self::NotFound => "There is nothing at this path",
+            Self::MethodNotAllowed => "This path does not answer that method",
+            Self::TooManyBytes => "The photo has too many bytes",
+            Self::TooManyPixels => "The photo has too many pixels",
+            Self::UnsupportedMediaType => "This content type is not read here",
+            Self::UnsupportedImage => "This kind of file is not read here",
+            Self::UndecodableImage => "The photo cannot be decoded",
+            Self::Internal => "The function failed",
+        }
+    }
+}
+
+/// An `application/problem+json` document (RFC 9457).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Problem {
+    /// Always `about:blank`: the code says it all.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// The code in words.
+    pub title: String,
+    /// HTTP status.
+    pub status: u16,
+    /// What was wrong with this request, and what to do about it.
+    pub detail: String,
+    /// The stable code.
+    pub code: Code,
+}
+
+impl Problem {
+    /// The media type of a problem document.
+    pub const MEDIA_TYPE: &str = "application/problem+json";
+
+    /// A problem with its code and a sentence the caller can act on.
+    #[must_use]
+    pub fn new(code: Code, detail: impl Into<String>) -> Self {
+        Self {
+            kind: "about:blank".to_owned(),
+            title: code.title().to_owned(),
+            status: code.status(),
+            detail: detail.into(),
+            code,
+        }
+    }
+}
+
+impl std::fmt::Display for Problem {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.detail)
+    }
+}
+
+impl std::error::Error for Problem {}
+
+impl From<&PhotoError> for Problem {
+    fn from(error: &PhotoError) -> Self {
+        let code = match error {
+            PhotoError::Empty => Code::MissingImage,
+            PhotoError::TooManyBytes { .. } => Code::TooManyBytes,
+            PhotoError::TooManyPixels { .. } => Code::TooManyPixels,
+            PhotoError::Unsupported { .. } => Code::UnsupportedImage,
+            PhotoError::Undecodable { .. } => Code::UndecodableImage,
+        };
+        Self::new(code, error.to_string())
+    }
+}

@@ -1,0 +1,226 @@
+//! The JSON body of a request: base64 photos and options.
+
+use std::borrow::Cow;
+
+use base64::Engine;
+use base64::alphabet::{STANDARD, URL_SAFE};
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+use serde_json::{Map, Value};
+
+use crate::{Code, Options, Problem};
+
+/// At most this many photos in one request: an invocation's answer and time stay bounded.
+pub const MAX_IMAGES: usize = 64;
+
+const LENIENT: GeneralPurposeConfig =
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent).with_decode_allow_trailing_bits(true);
+const STANDARD_ENGINE: GeneralPurpose = GeneralPurpose::new(&STANDARD, LENIENT);
+const URL_SAFE_ENGINE: GeneralPurpose = GeneralPurpose::new(&URL_SAFE, LENIENT);
+
+/// The photos and options of a JSON request, as sent: photos still base64, borrowed from the body.
+#[derive(Debug)]
+pub struct RequestBody<'a> {
+    /// The photos' texts. An entry that was no string is an error of its own and spoils no neighbour.
+    pub images: Vec<Result<Cow<'a, str>, Problem>>,
+    /// True for `{"images": […]}`: the answer is then a list, also for one photo.
+    pub many: bool,
+    /// The options beside the photos.
+    pub options: Options,
+}
+
+/// A member that should be a string; anything else is skipped without being stored.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Text<'a> {
+    Str(#[serde(borrow)] Cow<'a, str>),
+    Other(IgnoredAny),
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Texts<'a> {
+    List(#[serde(borrow)] Vec<Text<'a>>),
+    Other(IgnoredAny),
+}
+
+/// The members in one pass: photos are borrowed, the rest is small. An unknown member is skipped.
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct Members<'a> {
+    #[serde(borrow)]
+    image: Option<Text<'a>>,
+    #[serde(borrow)]
+    images: Option<Texts<'a>>,
+    confidence: Option<Value>,
+    iou: Option<Value>,
+    max_detections: Option<Value>,
+    classes: Option<Value>,
+    class_agnostic: Option<Value>,
+    format: Option<Value>,
+    annotate: Option<Value>,
+}
+
+impl<'a> RequestBody<'a> {
+    /// Reads `{"image": "…"}` or `{"images": ["…", …]}` with options beside.
+    ///
+    /// # Errors
+    /// `invalid_json`, `missing_image` or `invalid_parameter`.
+    pub fn parse(body: &'a [u8]) -> Result<Self, Problem> {
+        if body.iter().all(u8::is_ascii_whitespace) {
+            return Err(missing());
+        }
+        let members: Members<'a> = serde_json::from_slice(body).map_err(|e| not_json(&e))?;
+        let (images, many) = match (members.image, members.images) {
+            (_, Some(Texts::List(texts))) => (texts, true),
+            (_, Some(Texts::Other(_))) => {
+                return Err(Problem::new(Code::InvalidParameter, "images must be a list of base64 strings."));
+            }
+            (Some(text), None) => (vec![text], false),
+            (None, None) => return Err(missing()),
+        };
+        if images.is_empty() {
+            return Err(missing());
+        }
+        if images.len() > MAX_IMAGES {
+            return Err(Problem::new(
+                Code::InvalidParameter,
+                format!("images holds {} photos; send at most {MAX_IMAGES} in one request.", images.len()),
+            ));
+        }
+        let mut images: Vec<Result<Cow<'a, str>, Problem>> = images
+            .into_iter()
+            .map(|text| match text {
+                Text::Str(text) => Ok(text),
+                Text::Other(_) => Err(Problem::new(Code::InvalidParameter, "A photo must be a base64 string.")),
+            })
+            .collect();
+        if !many && images.iter().any(Result::is_err) {
+            return Err(images.swap_remove(0).err().unwrap_or_else(missing));
+        }
+        let options = [
+            ("confidence", members.confidence),
+            ("iou", members.iou),
+            ("max_detections", members.max_detections),
+            ("classes", members.classes),
+            ("class_agnostic", members.class_agnostic),
+            ("format", members.format),
+            ("annotate", members.annotate),
+        ];
+        let options: Map<String, Value> =
+            options.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect();
+        Ok(Self { images, many, options: Options::from_json(&options)? })
+    }
+}
+
+fn missing() -> Problem {
+    Problem::new(
+        Code::MissingImage,
+        "Send a photo: a raw image body, multipart/form-data, or JSON {\"image\": \"<base64>\"}.",
+    )
+}
+
+fn not_json(error: &serde_json::Error) -> Problem {
+    // serde's data errors ("invalid type: …") mean a body that is JSON but no object; they may quote the body.
+    let detail = if error.is_data() {
+        "The body must be a JSON object such as {\"image\": \"<base64>\"}.".to_owned()
+    } else {
+        format!("The body is not valid JSON: line {}, column {}.", error.line(), error.column())
+    };
+    Problem::new(Code::InvalidJson, detail)
+}
+
+/// Decodes a photo's base64: standard or URL-safe alphabet, with or without padding, line breaks or a `data:` prefix.
+///
+/// # Errors
+/// `invalid_base64` or `missing_image`; `too_many_bytes` where the photo would exceed `max_bytes`, before anything
+/// of that size is allocated.
+pub fn decode_base64(text: &str, max_bytes: usize) -> Result<Vec<u8>, Problem> {
+    let text = text.trim();
+    let text = match text.strip_prefix("data:") {
+        None => text,
+        Some(rest) => rest.split_once(',').filter(|(head, _)| head.ends_with(";base64")).map(|(_, data)| data).ok_or_else(
+            || Problem::new(Code::InvalidBase64, "A data: URL must be of the form data:image/…;base64,<base64>."),
+        )?,
+    };
+    if text.is_empty() {
+        return Err(missing());
+    }
+    let text: Cow<'_, str> = if text.bytes().any(|b| b.is_ascii_whitespace()) {
+        Cow::Owned(text.chars().filter(|c| !c.is_ascii_whitespace()).collect())
+    } else {
+        Cow::Borrowed(text)
+    };
+    let bytes = text.trim_end_matches('=').len() / 4 * 3;
+    if bytes > max_bytes {
+        return Err(Problem::new(
+            Code::TooManyBytes,
+            format!("The photo has about {bytes} bytes; this function accepts {max_bytes}. Shrink it before sending."),
+        ));
+    }
+    let engine = if text.contains(['-', '_']) { &URL_SAFE_ENGINE } else { &STANDARD_ENGINE };
+    engine.decode(text.as_bytes()).map_err(|e| {
+        Problem::new(Code::InvalidBase64, format!("The photo's base64 cannot be decoded ({e}); send the file's bytes as base64."))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn code(body: &str) -> Code {
+        RequestBody::parse(body.as_bytes()).unwrap_err().code
+    }
+
+    #[test]
+    fn one_photo_is_borrowed_from_the_body() {
+        let body = br#"{"image": "aGk=", "confidence": 0, "timestamp": 3}"#;
+        let request = RequestBody::parse(body).unwrap();
+        assert!(!request.many);
+        assert!(matches!(&request.images[0], Ok(Cow::Borrowed("aGk="))));
+        assert_eq!(request.options.confidence, Some(0.0));
+    }
+
+    #[test]
+    fn a_wrong_entry_spoils_no_neighbour() {
+        let request = RequestBody::parse(br#"{"images": ["aGk=", 7, "aGk="]}"#).unwrap();
+        assert!(request.many);
+        assert_eq!(request.images.iter().filter(|image| image.is_ok()).count(), 2);
+    }
+
+    #[test]
+    fn every_wrong_body_has_its_code() {
+        assert_eq!(code(""), Code::MissingImage);
+        assert_eq!(code("{}"), Code::MissingImage);
+        assert_eq!(code(r#"{"image": null}"#), Code::MissingImage);
+        assert_eq!(code(r#"{"images": []}"#), Code::MissingImage);
+        assert_eq!(code(r#"{"image": 7}"#), Code::InvalidParameter);
+        assert_eq!(code(r#"{"images": "aGk="}"#), Code::InvalidParameter);
+        assert_eq!(code(r#"{"image": "aGk=", "iou": {}}"#), Code::InvalidParameter);
+        assert_eq!(code("[1, 2]"), Code::InvalidJson);
+        assert_eq!(code("\"text\""), Code::InvalidJson);
+        assert_eq!(code("{\"image\": \"aGk="), Code::InvalidJson);
+        let many = format!(r#"{{"images": [{}]}}"#, vec!["\"aGk=\""; MAX_IMAGES + 1].join(","));
+        assert_eq!(code(&many), Code::InvalidParameter);
+    }
+
+    #[test]
+    fn base64_in_all_its_dialects() {
+        for text in ["+/+/AA==", "+/+/AA", "-_-_AA", " +/+/\r\nAA== ", "data:image/png;base64,+/+/AA=="] {
+            assert_eq!(decode_base64(text, 100).unwrap(), [0xfb, 0xff, 0xbf, 0x00], "{text}");
+        }
+        assert_eq!(decode_base64("a*b=", 100).unwrap_err().code, Code::InvalidBase64);
+        assert_eq!(decode_base64("data:image/png,abc", 100).unwrap_err().code, Code::InvalidBase64);
+        assert_eq!(decode_base64("", 100).unwrap_err().code, Code::MissingImage);
+        assert_eq!(decode_base64(&"A".repeat(400), 100).unwrap_err().code, Code::TooManyBytes);
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_body_panics(body in proptest::collection::vec(proptest::num::u8::ANY, 0..200)) {
+            let _ = RequestBody::parse(&body);
+            let _ = decode_base64(&String::from_utf8_lossy(&body), 64);
+        }
+    }
+}

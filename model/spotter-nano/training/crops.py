@@ -1,0 +1,117 @@
+"""Feeds prepared crops to the training: random windows of them, with the teacher's answers moved along."""
+import pathlib
+
+import cv2
+import numpy as np
+import torch
+
+from nano import SIZE, STRIDES, TEACHER_SIZE, grid
+
+LUMA = np.array([[0.114, 0.587, 0.299]])
+
+
+def recolour(picture, random):
+    """Changes saturation, contrast, brightness and the balance of the channels; now and then to grey."""
+    middle = float(picture[::16, ::16].mean())
+    saturation = 0.0 if random.random() < 0.04 else random.uniform(0.4, 1.5)
+    contrast, brightness = random.uniform(0.6, 1.4), random.uniform(0.65, 1.35)
+    gain = random.uniform(0.92, 1.08, 3)[:, None]
+    matrix = (saturation * np.eye(3) + (1 - saturation) * LUMA) * contrast * gain
+    return cv2.transform(picture, np.concatenate([matrix, middle * (brightness - contrast) * gain], 1))
+
+
+def blur(picture, random):
+    """Loses a little detail, as a badly scaled photo does."""
+    side = picture.shape[0]
+    small = int(side * random.uniform(0.6, 0.95))
+    return cv2.resize(cv2.resize(picture, (small, small), interpolation=cv2.INTER_LINEAR), (side, side))
+
+
+class Crops:
+    """Endless batches for one of `world` processes; each pass takes all complete shards in a new order."""
+
+    def __init__(self, folder, rank, world, seed):
+        self.folder, self.rank, self.world, self.seed = pathlib.Path(folder), rank, world, seed
+        self.shards, self.queue, self.passes = [], [], 0
+        self.random = np.random.default_rng([seed, rank])
+        cv2.setNumThreads(1)
+
+    def refill(self):
+        """Starts another pass."""
+        known = len(self.shards)
+        for done in sorted(self.folder.glob("shard-*/done"))[known:]:
+            load = lambda name: np.load(done.parent / f"{name}.npy", mmap_mode="r")
+            self.shards.append((load("pictures"), load("answers")))
+        if not self.shards:
+            raise SystemExit(f"no complete shard under {self.folder}: run prepare first")
+        crops = [(s, i) for s, shard in enumerate(self.shards) for i in range(len(shard[0]))]
+        order = np.random.default_rng([self.seed, self.passes]).permutation(len(crops))
+        self.queue = [crops[k] for k in order[self.rank::self.world]]
+        self.passes += 1
+
+    def state(self):
+        """What a checkpoint keeps, to go on with the same crops."""
+        return {"passes": self.passes, "left": len(self.queue), "random": self.random.bit_generator.state}
+
+    def restore(self, state):
+        """Goes on where `state` was taken."""
+        self.passes = max(0, state["passes"] - 1)
+        self.refill()
+        self.queue = self.queue[:state["left"]]
+        self.random.bit_generator.state = state["random"]
+
+    def one(self, size, cells, strides):
+        """One window: picture u8 [S,S,3], objectness u8 [N], kept cells i [M], boxes f32 [M,4] (px), classes u8 [M,80]."""
+        if not self.queue:
+            self.refill()
+        shard, index = self.queue.pop()
+        picture, answer = self.shards[shard][0][index], self.shards[shard][1][index]
+        side = SIZE
+        if self.random.random() < 0.8:
+            side = int(self.random.uniform(max(0.8 * SIZE if size == SIZE else 0, 0.85 * size), SIZE))
+        x0, y0 = self.random.integers(SIZE - side + 1, size=2)
+        flip = self.random.random() < 0.5
+        zoom = size / side
+        picture = picture[y0:y0 + side, x0:x0 + side]
+        if side != size:
+            picture = cv2.resize(picture, (size, size), interpolation=cv2.INTER_AREA if side > size else cv2.INTER_LINEAR)
+        if self.random.random() < 0.2:
+            picture = blur(picture, self.random)
+        if flip:
+            picture = cv2.flip(picture, 1)
+        if self.random.random() < 0.8:
+            picture = recolour(picture, self.random)
+
+        # The centre of each cell of the window, looked up in the teacher's grid of the same stride.
+        centre = (cells + 0.5) * strides
+        if flip:
+            centre[:, 0] = size - centre[:, 0]
+        centre = (centre / zoom + (x0, y0)) * (TEACHER_SIZE / SIZE)
+        source, start, begin = np.empty(len(cells), int), 0, 0
+        for stride in STRIDES:
+            n, wide = (size // stride) ** 2, TEACHER_SIZE // stride
+            place = np.minimum(centre[begin:begin + n] // stride, wide - 1).astype(int)
+            source[begin:begin + n] = start + place[:, 1] * wide + place[:, 0]
+            begin, start = begin + n, start + wide * wide
+        slot = np.full(len(answer["objectness"]), -1)
+        slot[answer["cell"][:answer["n"]]] = np.arange(answer["n"])
+        slot = slot[source]
+        kept = np.flatnonzero(slot >= 0)
+        box = answer["box"][slot[kept]].astype(np.float32) * SIZE
+        corners = np.concatenate([box[:, :2] - box[:, 2:] / 2, box[:, :2] + box[:, 2:] / 2], 1)
+        corners = np.clip((corners - (x0, y0, x0, y0)) * zoom, 0, size)
+        if flip:
+            corners = np.stack([size - corners[:, 2], corners[:, 1], size - corners[:, 0], corners[:, 3]], 1)
+        extent = np.maximum(corners[:, 2:] - corners[:, :2], 1)
+        box = np.concatenate([(corners[:, :2] + corners[:, 2:]) / 2, extent], 1).astype(np.float32)
+        return picture, answer["objectness"][source], kept, box, answer["classes"][slot[kept]]
+
+    def batch(self, count, size):
+        """`count` windows as tensors: pictures f32 [B,3,S,S] in 0..1, objectness [B,N], then for all kept cells of the
+        batch together: (row in the batch, cell) i64 [M,2], boxes f32 [M,4] in pixels, class scores f32 [M,80]."""
+        cells, strides = grid(size)
+        pictures, objectness, kept, boxes, classes = zip(*(self.one(size, cells, strides) for _ in range(count)))
+        where = np.concatenate([np.stack([np.full(len(k), i), k], 1) for i, k in enumerate(kept)])
+        unit = lambda arrays, join: torch.from_numpy(join(arrays)).float() / 255
+        return (unit(pictures, np.stack).permute(0, 3, 1, 2), unit(objectness, np.stack), torch.from_numpy(where),
+                torch.from_numpy(np.concatenate(boxes)), unit(classes, np.concatenate))

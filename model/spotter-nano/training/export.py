@@ -1,0 +1,110 @@
+"""Turns a checkpoint into the ONNX file that ships, and checks that both answer alike.
+
+    python export.py run/last.pt model.onnx [--card model.toml]
+
+Batch norm is folded into the convolutions and 1/255 into the first one, so that the graph takes 0..255; objectness and
+class logits leave as probabilities. With --card the card's sha256 and bytes are brought up to date. Several
+checkpoints are averaged first (of one run, late in its schedule).
+"""
+import argparse
+import copy
+import hashlib
+import pathlib
+import re
+import warnings
+
+import numpy as np
+import torch
+from torch import nn
+
+from nano import CLASSES, SIZE, STRIDES, Block, Detector, session
+
+OPSET = 17
+
+
+class Deployed(nn.Module):
+    """Picture f32 [B,3,320,320] in 0..255 -> [B,2100,85] in YOLOX's layout, scores as probabilities."""
+
+    def __init__(self, net):
+        super().__init__()
+        self.net = net
+
+    def forward(self, images):
+        levels = []
+        for i, y in enumerate(self.net.features(images)):
+            boxes = self.net.boxes[i](self.net.box_stems[i](y))
+            classes = self.net.classes[i](self.net.class_stems[i](y))
+            scores = torch.sigmoid(torch.cat([boxes[:, 4:], classes], 1))
+            levels.append(torch.cat([boxes[:, :4], scores], 1).flatten(2))
+        return torch.cat(levels, 2).transpose(1, 2)
+
+
+def load(paths):
+    """The network with the mean of the checkpoints' averaged weights."""
+    states = [torch.load(path, map_location="cpu")["mean"] for path in paths]
+    net = Detector()
+    net.load_state_dict({k: sum(s[k].double() for s in states).div(len(states)).to(v.dtype)
+                         for k, v in states[0].items()})
+    return net.eval()
+
+
+def fold(net):
+    """A copy without batch norm that takes 0..255."""
+    net = copy.deepcopy(net).eval()
+    for block in net.modules():
+        if isinstance(block, Block):
+            block[0], block[1] = nn.utils.fuse_conv_bn_eval(block[0], block[1]), nn.Identity()
+    net.stem[0].weight.data /= 255
+    return net
+
+
+def export(net, path):
+    """Writes the graph, its batch dimension free."""
+    axes = {"images": {0: "batch"}, "output": {0: "batch"}}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.onnx.export(Deployed(fold(net)), torch.zeros(1, 3, SIZE, SIZE), str(path), opset_version=OPSET,
+                          input_names=["images"], output_names=["output"], dynamic_axes=axes)
+
+
+def check(net, path):
+    """Largest difference between the graph and the unfolded network, for batches of one and three."""
+    onnx, worst = session(path), 0.0
+    for batch in (1, 3):
+        pictures = np.random.default_rng(batch).uniform(0, 255, (batch, 3, SIZE, SIZE)).astype(np.float32)
+        with torch.no_grad():
+            answer = net(torch.from_numpy(pictures) / 255)
+        answer = torch.cat([answer[..., :4], answer[..., 4:].sigmoid()], 2).numpy()
+        got = onnx.run(None, {"images": pictures})[0]
+        assert got.shape == (batch, sum((SIZE // s) ** 2 for s in STRIDES), 5 + CLASSES), got.shape
+        worst = max(worst, float(np.abs(got - answer).max()))
+    return worst
+
+
+def stamp(card, model):
+    """Brings the card's digest and size up to date."""
+    data = model.read_bytes()
+    text = re.sub(r'(?m)^sha256 = ".*"$', f'sha256 = "{hashlib.sha256(data).hexdigest()}"', card.read_text())
+    card.write_text(re.sub(r"(?m)^bytes = \d+$", f"bytes = {len(data)}", text))
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("checkpoints", nargs="+", type=pathlib.Path)
+    parser.add_argument("model", type=pathlib.Path)
+    parser.add_argument("--card", type=pathlib.Path)
+    options = parser.parse_args()
+    net = load(options.checkpoints)
+    export(net, options.model)
+    difference = check(net, options.model)
+    if difference > 1e-3:
+        raise SystemExit(f"ONNX and PyTorch differ by {difference:.2g}")
+    if options.card:
+        stamp(options.card, options.model)
+    parameters = sum(p.numel() for p in fold(net).parameters())
+    print(f"{options.model}: {parameters} parameters, {options.model.stat().st_size} bytes, opset {OPSET}, "
+          f"differs from PyTorch by at most {difference:.2g}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,44 @@
+"""The functions that the end-to-end tests talk to: one with a fixture model, one with a real one."""
+
+import pytest
+import support
+
+# Small enough to be exceeded by small requests.
+MAX_IMAGE_BYTES, MAX_PIXELS = 300_000, 2_000_000
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "slow: takes more than a few seconds")
+
+
+@pytest.fixture(scope="session")
+def pictures():
+    """The yolox fixture's cases: [(PNG bytes, expected detections)]."""
+    return support.fixture("yolox")[1]
+
+
+@pytest.fixture(scope="session")
+def squares(tmp_path_factory):
+    """The function with the yolox fixture, which finds coloured rectangles, and low limits."""
+    local = support.Local(
+        tmp_path_factory.mktemp("squares") / "log",
+        model=support.fixture("yolox")[0],
+        MAX_IMAGE_BYTES=str(MAX_IMAGE_BYTES),
+        MAX_PIXELS=str(MAX_PIXELS),
+    )
+    yield local
+    local.close()
+
+
+@pytest.fixture(scope="session")
+def function(squares):
+    """A client of `squares`."""
+    return squares.client
+
+
+@pytest.fixture(scope="session")
+def real(tmp_path_factory):
+    """The function as it is by default: the real model, the real limits."""
+    local = support.Local(tmp_path_factory.mktemp("real") / "log")
+    yield local
+    local.close()

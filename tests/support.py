@@ -1,0 +1,199 @@
+"""Where the tests find the programs, the photos and the models, and how they talk to the function."""
+
+import base64
+import contextlib
+import http.client
+import io
+import json
+import os
+import pathlib
+import re
+import signal
+import subprocess
+import time
+import urllib.parse
+
+import PIL.Image
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+ASSETS = pathlib.Path(os.environ.get("SPOTTER_ASSETS") or ROOT.parent / "shared" / "assets").resolve()
+BINARIES = pathlib.Path(os.environ.get("SPOTTER_BIN") or ROOT / "target" / "release").resolve()
+
+
+def assets(path):
+    """A file or folder of the assets, which are not part of the tree."""
+    return ASSETS / path
+
+
+def require_assets():
+    """Skips the test where the assets are missing; in CI they must be there."""
+    if ASSETS.is_dir():
+        return
+    message = f"the assets (photos, weights, hostile files) are not at {ASSETS}; set SPOTTER_ASSETS"
+    if os.environ.get("CI") == "true":
+        pytest.fail(message)
+    pytest.skip(message)
+
+
+def binary(name):
+    """A built program."""
+    path = BINARIES / name
+    assert path.exists(), f"{path} is missing: cargo build --release, or set SPOTTER_BIN"
+    return path
+
+
+def environment(**more):
+    """The environment in which programs under test run."""
+    tools = ROOT / ".tools"
+    given = {
+        "ORT_DYLIB_PATH": str(tools / "lib" / "libonnxruntime.so"),
+        "PATH": f"{tools / 'venv' / 'bin'}{os.pathsep}{os.environ['PATH']}",
+        "MODEL_DIR": str(ASSETS / "models"),
+    }
+    unset = ("MODEL", "CONFIDENCE", "IOU", "MAX_DETECTIONS")
+    return {k: v for k, v in os.environ.items() if k not in unset} | given | more
+
+
+class Reply:
+    """An HTTP answer: status, headers (by lower-case name), body, and the seconds it took."""
+
+    def __init__(self, status, headers, body, seconds):
+        self.status, self.body, self.seconds = status, body, seconds
+        self.headers = {name.lower(): value for name, value in headers}
+        self.type = self.headers.get("content-type", "").split(";")[0]
+
+    @property
+    def json(self):
+        return json.loads(self.body)
+
+    def problem(self, status, code):
+        """Asserts that this is the problem document of that code."""
+        assert self.status == status, f"{self.status} instead of {status}: {self.body[:300]}"
+        assert self.type == "application/problem+json", self.type
+        assert self.json["code"] == code, self.json
+        assert self.json["status"] == status and self.json["title"] and self.json["type"], self.json
+        assert len(self.json["detail"]) > 10, self.json
+        return self
+
+    def ok(self):
+        """Asserts 200; gives the JSON."""
+        assert self.status == 200, f"{self.status}: {self.body[:300]}"
+        return self.json
+
+
+class Client:
+    """Sends requests to a function URL over one kept-alive connection."""
+
+    def __init__(self, base):
+        self.base = base
+        url = urllib.parse.urlsplit(base)
+        self.prefix = url.path.rstrip("/")
+        self.connection = http.client.HTTPConnection(url.hostname, url.port, timeout=60)
+
+    def call(self, method, path, body=b"", content_type=None, **headers):
+        if content_type:
+            headers["Content-Type"] = content_type
+        started = time.monotonic()
+        try:
+            self.connection.request(method, self.prefix + path, body, headers)
+            response = self.connection.getresponse()
+            return Reply(response.status, response.getheaders(), response.read(), time.monotonic() - started)
+        except (http.client.HTTPException, OSError):
+            self.connection.close()
+            raise
+
+    def post(self, body, path="/detect", content_type="application/octet-stream"):
+        return self.call("POST", path, body, content_type)
+
+    def json(self, members, path="/detect"):
+        """Posts a JSON object; photos in `image` and `images` may be bytes."""
+        members = dict(members)
+        if isinstance(members.get("image"), bytes):
+            members["image"] = base64.b64encode(members["image"]).decode()
+        if isinstance(members.get("images"), list):
+            photos = members["images"]
+            members["images"] = [base64.b64encode(p).decode() if isinstance(p, bytes) else p for p in photos]
+        return self.post(json.dumps(members), path, "application/json")
+
+
+class Local:
+    """`uploader local` on a free port: the function under the real emulator, until close()."""
+
+    def __init__(self, log, model=None, arguments=(), **variables):
+        command = [str(binary("uploader")), "local", "--port", "0", *arguments, *(["--model", str(model)] if model else [])]
+        self.log = pathlib.Path(log)
+        with self.log.open("w") as stderr:
+            self.process = subprocess.Popen(
+                command, stdout=subprocess.PIPE, stderr=stderr, text=True, env=environment(**variables), start_new_session=True
+            )
+        self.base = self.process.stdout.readline().strip()
+        if not self.base.startswith("http://127.0.0.1:"):
+            self.close()
+            raise AssertionError(f"uploader local printed {self.base!r}:\n{self.log.read_text()[-3000:]}")
+        self.client = Client(self.base)
+
+    def family(self):
+        """{process id: command name} of everything that runs under it."""
+        parents = {}
+        for stat in pathlib.Path("/proc").glob("[0-9]*/stat"):
+            with contextlib.suppress(OSError):
+                pid, name, rest = re.match(r"(\d+) \((.*)\) . (\d+)", stat.read_text()).groups()
+                parents[int(pid)] = (name, int(rest))
+        family, grown = {self.process.pid}, True
+        while grown:
+            grown = {pid for pid, (_, parent) in parents.items() if parent in family} - family
+            family |= grown
+        return {pid: parents[pid][0] for pid in family if pid in parents}
+
+    def functions(self):
+        """Process ids of the function's copies."""
+        return [pid for pid, name in self.family().items() if name == "detect-http"]
+
+    def peak_megabytes(self):
+        """The largest resident size any copy of the function has had."""
+        status = [pathlib.Path(f"/proc/{pid}/status").read_text() for pid in self.functions()]
+        return max(int(re.search(r"VmHWM:\s*(\d+)", text)[1]) for text in status) / 1024
+
+    def close(self, patience=15):
+        """Ctrl-C; returns the exit status."""
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGINT)
+        try:
+            return self.process.wait(patience)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            raise AssertionError("uploader local did not end on Ctrl-C") from None
+
+
+def fixture(name):
+    """A fixture of a model head: its folder, and its cases [(PNG bytes, expected detections)]."""
+    folder = ROOT / "model" / "fixtures" / name
+    cases = json.loads((folder / "expected.json").read_text())["cases"]
+    return folder, [(draw(case["picture"]), case["detections"]) for case in cases]
+
+
+def draw(picture, scale=1, kind="PNG"):
+    """The file of a fixture's picture, enlarged by a whole number."""
+    size = (picture["width"] * scale, picture["height"] * scale)
+    image = PIL.Image.new("RGB", size, tuple(picture["background"]))
+    for rectangle in picture["rectangles"]:
+        x1, y1, x2, y2 = (v * scale for v in rectangle["box"])
+        image.paste(tuple(rectangle["color"]), (x1, y1, x2, y2))
+    return encode(image, kind)
+
+
+def encode(image, kind="PNG"):
+    """The bytes of a Pillow image's file."""
+    file = io.BytesIO()
+    image.save(file, kind, **({"quality": 95, "subsampling": 0} if kind == "JPEG" else {}))
+    return file.getvalue()
+
+
+def same_boxes(found, expected, pixels=0.5, score=0.02):
+    """Asserts that detections agree in order and label, in boxes to `pixels`, in scores to `score`."""
+    assert [f["label"] for f in found] == [e["label"] for e in expected], (found, expected)
+    for f, e in zip(found, expected):
+        assert f["class_id"] == e["class_id"]
+        assert f["score"] == pytest.approx(e["score"], abs=score)
+        assert f["box"] == pytest.approx(e["box"], abs=pixels)

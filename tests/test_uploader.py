@@ -1,0 +1,187 @@
+"""The uploader from outside: paths, result formats, exit codes, the local function's life."""
+
+import csv
+import io
+import json
+import socket
+import subprocess
+import time
+import urllib.parse
+
+import PIL.Image
+import pytest
+import support
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory, pictures):
+    """A folder with two good photos, `1.png` and `deep/000000000139.png`, and a file that is none."""
+    path = tmp_path_factory.mktemp("photos")
+    (path / "deep").mkdir()
+    (path / "1.png").write_bytes(pictures[0][0])
+    (path / "deep" / "000000000139.png").write_bytes(pictures[1][0])
+    (path / "notes.txt").write_text("no photo")
+    return path
+
+
+@pytest.fixture(scope="module")
+def detect(squares):
+    """Runs `uploader detect … --url` against the fixture function."""
+
+    def run(*arguments, expect=0, stdin=None, cwd=None):
+        command = [str(support.binary("uploader")), "detect", *map(str, arguments), "--url", squares.base]
+        done = subprocess.run(
+            command, input=stdin, cwd=cwd, capture_output=True, text=True, timeout=60, env=support.environment()
+        )
+        assert done.returncode == expect, f"exit {done.returncode}, expected {expect}\n{done.stdout}\n{done.stderr}"
+        return done
+
+    return run
+
+
+def lines(done):
+    """The answers of --format jsonl by file name."""
+    answers = [json.loads(line) for line in done.stdout.splitlines()]
+    return {answer["photo"].rsplit("/", 1)[-1]: answer for answer in answers}
+
+
+def test_text_and_summary(detect, folder):
+    done = detect(folder)
+    assert "1.png" in done.stdout and "000000000139.png" in done.stdout and "notes.txt" not in done.stdout
+    for label in ("red", "blue", "green"):
+        assert label in done.stdout
+    for word in ("inference", "upload", "p50", "p90", "p99", "connect", "decode", "cold"):
+        assert word in done.stdout.lower(), f"the summary lacks {word}:\n{done.stdout}"
+    assert "\r" not in done.stdout + done.stderr, "a progress bar in a pipe"
+
+
+def test_jsonl(detect, folder, pictures):
+    answers = lines(detect(folder, "--format", "jsonl"))
+    for name, (_, expected) in zip(("1.png", "000000000139.png"), pictures):
+        support.same_boxes(answers[name]["detections"], expected)
+        assert answers[name]["client_ms"] and "total" in answers[name]["timings_ms"]
+
+
+@pytest.mark.parametrize("body", ["base64", "binary"])
+def test_bodies(detect, folder, pictures, body):
+    answers = lines(detect(folder / "1.png", "--format", "jsonl", "--body", body, "--concurrency", 2))
+    support.same_boxes(answers["1.png"]["detections"], pictures[0][1])
+
+
+def test_csv(detect, folder):
+    rows = list(csv.DictReader(io.StringIO(detect(folder, "--format", "csv").stdout)))
+    assert len(rows) == 4 and {row["label"] for row in rows} == {"red", "green", "blue"}
+    assert all(0 < float(row["score"]) <= 1 for row in rows)
+
+
+def test_coco(detect, folder, tmp_path):
+    output = tmp_path / "results.json"
+    done = detect(folder, "--format", "coco", "--output", output)
+    results = json.loads(output.read_text())
+    assert {result["image_id"] for result in results} == {1, 139} and len(results) == 4
+    assert "bbox" not in done.stdout
+    boxes = [r["bbox"] for r in results if r["image_id"] == 139 and r["category_id"] == 2]
+    assert boxes == [pytest.approx([36, 66, 48, 54], abs=0.5)]
+
+
+def test_annotate(detect, folder, tmp_path):
+    detect(folder, "--annotate", tmp_path / "out", "--quiet")
+    photos = [path for path in (tmp_path / "out").rglob("*") if path.is_file()]
+    assert len(photos) == 2 and {PIL.Image.open(path).format for path in photos} == {"JPEG"}
+    assert {PIL.Image.open(path).size for path in photos} == {(128, 96), (96, 128)}
+
+
+def test_resize_gives_boxes_in_the_originals_pixels(detect, tmp_path):
+    case = json.loads((support.fixture("yolox")[0] / "expected.json").read_text())["cases"][0]
+    (tmp_path / "large.jpg").write_bytes(support.draw(case["picture"], scale=8, kind="JPEG"))
+    answer = lines(detect(tmp_path / "large.jpg", "--format", "jsonl", "--resize", 256))["large.jpg"]
+    expected = [e | {"box": [v * 8 for v in e["box"]]} for e in case["detections"]]
+    support.same_boxes(answer["detections"], expected, pixels=17, score=0.06)  # one pixel of the network's input
+    assert answer["image"] == {"width": 1024, "height": 768}
+
+
+def test_list_on_standard_input_and_globs(detect, folder):
+    listed = detect("-", "--format", "jsonl", stdin=f"{folder}/1.png\n\n{folder}/deep/000000000139.png\n")
+    assert set(lines(listed)) == {"1.png", "000000000139.png"}
+    assert set(lines(detect(f"{folder}/*.png", "--format", "jsonl"))) == {"1.png"}
+    assert set(lines(detect("**/0*.png", "--format", "jsonl", cwd=folder))) == {"000000000139.png"}
+
+
+def test_options_are_passed_on(detect, folder):
+    answer = lines(detect(folder / "1.png", "--format", "jsonl", "--classes", "red", "--confidence", 0, "--max-detections", 5))
+    assert {d["label"] for d in answer["1.png"]["detections"]} == {"red"}
+    assert answer["1.png"]["thresholds"]["confidence"] == 0
+
+
+def test_exit_1_where_some_photos_failed(detect, folder, tmp_path):
+    (tmp_path / "broken.png").write_bytes((folder / "1.png").read_bytes()[:90])
+    done = detect(folder / "1.png", tmp_path / "broken.png", "--format", "jsonl", expect=1)
+    answers = lines(done)
+    assert answers["broken.png"]["error"]["code"] == "undecodable_image" and answers["broken.png"]["error"]["message"]
+    assert answers["1.png"]["detections"]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["/nonexistent.jpg"], ["--unknown"], [], ["{folder}/1.png", "--confidence", "7"], ["{folder}/*.gif"]],
+    ids=str,
+)
+def test_exit_2_on_wrong_use(detect, folder, arguments):
+    done = detect(*(argument.format(folder=folder) for argument in arguments), expect=2)
+    assert done.stderr.strip()
+
+
+def test_exit_3_where_a_condition_came_true(detect, folder):
+    assert "p95" in detect(folder, "--fail-if", "p95>0ms", expect=3).stderr
+    detect(folder, "--fail-if", "p95>60s")
+
+
+def test_quiet_says_nothing_but_results(detect, folder):
+    done = detect(folder, "--format", "jsonl", "--quiet")
+    assert done.stderr == "" and len(done.stdout.splitlines()) == 2
+
+
+def test_photos_too_large_for_a_function_url_are_told_before_sending(detect, tmp_path):
+    (tmp_path / "huge.jpg").write_bytes(b"\xff\xd8\xff\xe0" + bytes(7_000_000))
+    done = detect(tmp_path / "huge.jpg", "--format", "jsonl", expect=1)
+    message = json.loads(done.stdout)["error"]["message"]
+    assert "S3" in message or "bulk" in message, message
+
+
+def test_local_target_by_default(folder):
+    command = [support.binary("uploader"), "detect", folder / "1.png", "--model", support.fixture("yolox")[0]]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, env=support.environment())
+    assert done.returncode == 0, done.stderr
+    assert "blue" in done.stdout and "red" in done.stdout
+
+
+def test_ctrl_c_leaves_nothing_behind(tmp_path):
+    local = support.Local(tmp_path / "log", model=support.fixture("yolo")[0])
+    assert local.client.call("GET", "/health").status == 200
+    family, port = local.family(), urllib.parse.urlsplit(local.base).port
+    assert len(family) >= 3, "uploader, emulator and function"
+    local.close()
+    deadline = time.monotonic() + 5
+    while time.monotonic() < deadline and any(alive(pid) for pid in family):
+        time.sleep(0.1)
+    assert not [name for pid, name in family.items() if alive(pid)]
+    with socket.socket() as probe:
+        assert probe.connect_ex(("127.0.0.1", port)) != 0
+
+
+def alive(pid):
+    try:
+        with open(f"/proc/{pid}/stat") as stat:
+            return stat.read().rsplit(")", 1)[1].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def test_model_list_and_show():
+    def model(*arguments):
+        command = [support.binary("uploader"), "model", *arguments]
+        return subprocess.run(command, capture_output=True, text=True, timeout=60, env=support.environment())
+
+    assert "yolox-nano" in model("list").stdout
+    assert "416" in model("show", "yolox-nano").stdout
+    assert model("show", "no-such-model").returncode == 2

@@ -1,0 +1,68 @@
+//! The command line: what may be asked for, in one place per noun.
+
+mod local;
+mod model;
+mod report;
+mod sending;
+mod target;
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+pub(crate) use local::{FunctionArgs, LocalArgs};
+pub(crate) use model::{ModelArgs, ModelVerb, PullArgs};
+pub(crate) use report::{ReportArgs, ResultFormat};
+pub(crate) use sending::{BodyKind, SendArgs};
+pub(crate) use target::TargetArgs;
+
+const EXIT_CODES: &str = "Exit codes:
+  0  all good
+  1  some photos failed (model: the file could not be fetched, or has wrong bytes)
+  2  wrong use or configuration
+  3  a --fail-if condition came true";
+
+/// Sends photos to the detection function, here or in the cloud, and tells where the time went.
+#[derive(Debug, Parser)]
+#[command(name = "uploader", version, after_help = EXIT_CODES, max_term_width = 120)]
+pub(crate) struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub(crate) verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Verb {
+    /// Post photos, print what was found and where the time went.
+    Detect(Box<DetectArgs>),
+    /// Run the function on this machine, for curl, a browser or another uploader.
+    Local(LocalArgs),
+    /// Known models: list, fetch, show, verify.
+    Model(ModelArgs),
+    /// Not for people: runs a command that ends when its parent does.
+    #[command(name = "__child", hide = true)]
+    Child(ChildArgs),
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = EXIT_CODES)]
+pub(crate) struct DetectArgs {
+    /// Photos, folders (searched for photos), globs, or `-` for a list on standard input.
+    #[arg(required = true, value_name = "PATH")]
+    pub(crate) paths: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) target: TargetArgs,
+    #[command(flatten)]
+    pub(crate) sending: SendArgs,
+    #[command(flatten)]
+    pub(crate) report: ReportArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ChildArgs {
+    /// The parent's process id, as the parent saw it.
+    pub(crate) parent: i32,
+    /// The command and its arguments.
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true, required = true)]
+    pub(crate) command: Vec<std::ffi::OsString>,
+}

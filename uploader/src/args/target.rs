@@ -1,0 +1,36 @@
+//! Where photos go.
+
+use clap::Args;
+
+use super::FunctionArgs;
+
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Target")]
+pub(crate) struct TargetArgs {
+    /// The function built here, under the Lambda emulator (the default).
+    #[arg(long, conflicts_with = "url")]
+    pub(crate) local: bool,
+
+    /// A function's URL: its base, or its /detect.
+    #[arg(long, value_name = "URL")]
+    pub(crate) url: Option<String>,
+
+    /// Sign requests (SigV4) for this region. Hosts named *.lambda-url.REGION.on.aws are signed without being asked.
+    #[arg(long, value_name = "REGION", requires = "url", conflicts_with = "no_sign")]
+    pub(crate) sign: Option<String>,
+
+    /// Never sign requests.
+    #[arg(long, requires = "url")]
+    pub(crate) no_sign: bool,
+
+    /// Connect here instead of where the URL's host name leads: a tunnel, or one address of several.
+    #[arg(long, value_name = "HOST:PORT", requires = "url")]
+    pub(crate) connect_to: Option<String>,
+
+    #[command(flatten)]
+    pub(crate) function: FunctionArgs,
+
+    /// With --local: how many copies of the function run [default: one per core, never more than --concurrency].
+    #[arg(long, value_name = "N", conflicts_with = "url", value_parser = clap::value_parser!(u16).range(1..=64))]
+    pub(crate) workers: Option<u16>,
+}

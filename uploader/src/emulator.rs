@@ -1,0 +1,136 @@
+//! Functions on this machine: the cargo-lambda emulator, and processes that serve its calls.
+
+mod child;
+mod readiness;
+mod search;
+mod stage;
+mod worker;
+
+use std::net::TcpListener;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use tokio::sync::{Notify, watch};
+use tokio::task::JoinSet;
+
+pub(crate) use child::become_command;
+
+use self::child::Child;
+use self::stage::Stage;
+use self::worker::Crew;
+use crate::args::FunctionArgs;
+
+/// The function behind the Function URL.
+pub(crate) const DETECT_HTTP: &str = "detect-http";
+
+/// The emulator answers within a fraction of a second; a busy machine may take longer.
+const EMULATOR_WITHIN: Duration = Duration::from_secs(30);
+
+/// A function to serve.
+#[derive(Debug, Clone)]
+pub(crate) struct Function {
+    /// Its name, which is also its binary's.
+    pub(crate) name: &'static str,
+    /// Its binary.
+    pub(crate) binary: PathBuf,
+    /// How many processes serve it: as in Lambda, each works on one call at a time.
+    pub(crate) workers: u16,
+    /// What it is to believe about its memory.
+    pub(crate) memory: u32,
+    /// Which model it is to load.
+    pub(crate) model: Option<String>,
+}
+
+impl Function {
+    /// The function behind the Function URL, as the arguments want it.
+    pub(crate) fn detect_http(args: &FunctionArgs, workers: u16) -> Result<Self> {
+        Ok(Self {
+            name: DETECT_HTTP,
+            binary: search::function(DETECT_HTTP, args.function.as_deref())?,
+            workers,
+            memory: args.memory,
+            model: args.model.clone(),
+        })
+    }
+}
+
+/// The emulator with its functions. Dropped, it ends all of them.
+pub(crate) struct Emulator {
+    port: u16,
+    crews: JoinSet<()>,
+    disturbed: Arc<Notify>,
+    lost: watch::Receiver<Option<String>>,
+    // Dropped after the crews, so that no worker outlives what it asks for work.
+    _server: Child,
+    _stage: Stage,
+}
+
+impl Emulator {
+    /// Starts everything and waits until each function answers. `loud` passes the functions' logs to standard error.
+    pub(crate) async fn start(port: u16, functions: Vec<Function>, loud: bool) -> Result<Self> {
+        let cargo_lambda = search::cargo_lambda()?;
+        let port = free_port(port)?;
+        let names: Vec<&str> = functions.iter().map(|function| function.name).collect();
+        let stage = Stage::set(&names).context("cannot make a temporary folder for the emulator")?;
+        let mut server = Child::spawn(
+            cargo_lambda
+                .command()
+                .args(["lambda", "watch", "--only-lambda-apis", "--invoke-address", "127.0.0.1", "--invoke-port"])
+                .arg(port.to_string())
+                .current_dir(stage.path()),
+            None,
+        )
+        .with_context(|| format!("cannot start {}", cargo_lambda.path().display()))?;
+        tokio::select! {
+            ready = readiness::listens(port, EMULATOR_WITHIN) => ready?,
+            status = server.wait() => bail!("the emulator ended at once ({status}):\n{}", server.log_tail()),
+        }
+
+        let disturbed = Arc::new(Notify::new());
+        let (tell_lost, lost) = watch::channel(None);
+        let mut emulator =
+            Self { port, crews: JoinSet::new(), disturbed: Arc::clone(&disturbed), lost, _server: server, _stage: stage };
+        for function in functions {
+            let name = function.name;
+            let crew = Crew::new(function, port, Arc::clone(&disturbed), tell_lost.clone(), loud);
+            for _ in 0..crew.size() {
+                let worker = crew.hire()?;
+                emulator.crews.spawn(Arc::clone(&crew).look_after(worker));
+            }
+            tokio::select! {
+                ready = readiness::answers(port, name) => ready?,
+                error = emulator.lost() => return Err(error),
+            }
+            crew.is_ready();
+        }
+        Ok(emulator)
+    }
+
+    /// The base of a function's URL, with a slash at its end.
+    pub(crate) fn url(&self, function: &str) -> String {
+        format!("http://127.0.0.1:{}/lambda-url/{function}/", self.port)
+    }
+
+    /// Comes to an end when a worker dies.
+    pub(crate) fn disturbed(&self) -> impl Future<Output = ()> + Send + '_ {
+        self.disturbed.notified()
+    }
+
+    /// Comes to an end, with the reason, when a function is given up.
+    pub(crate) async fn lost(&self) -> anyhow::Error {
+        let mut lost = self.lost.clone();
+        match lost.wait_for(Option::is_some).await {
+            Ok(reason) => anyhow::Error::msg(reason.clone().unwrap_or_default()),
+            Err(_) => std::future::pending().await,
+        }
+    }
+}
+
+/// The port itself where nobody has it, or a free one for 0.
+fn free_port(port: u16) -> Result<u16> {
+    let listener = TcpListener::bind(("127.0.0.1", port))
+        .with_context(|| format!("port {port} on 127.0.0.1 cannot be used; choose another with --port, or 0 for a free one"))?;
+    Ok(listener.local_addr()?.port())
+}

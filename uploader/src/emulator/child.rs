@@ -1,0 +1,145 @@
+//! A child process that never outlives us, and the tail of what it said.
+
+use std::collections::VecDeque;
+use std::ffi::OsString;
+use std::io;
+use std::process::{ExitStatus, Stdio};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rustix::process::{Pid, Signal, kill_process_group};
+use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
+use tokio::process::Command;
+
+use crate::args::ChildArgs;
+
+/// Lines of a child's log that are kept for an error message.
+const TAIL: usize = 30;
+
+/// A child, in a process group of its own: Ctrl-C on the terminal reaches only us, and we end the group.
+#[derive(Debug)]
+pub(crate) struct Child {
+    process: tokio::process::Child,
+    group: Option<Pid>,
+    log: Log,
+}
+
+#[derive(Debug, Clone, Default)]
+struct Log(Arc<Mutex<VecDeque<String>>>);
+
+impl Child {
+    /// Starts it. With an `echo`, each line it says goes to standard error, too, after that word.
+    pub(crate) fn spawn(command: &Command, echo: Option<&'static str>) -> io::Result<Self> {
+        let mut process = tied(command)?
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .process_group(0)
+            .kill_on_drop(true)
+            .spawn()?;
+        let log = Log::default();
+        if let Some(stdout) = process.stdout.take() {
+            tokio::spawn(log.clone().keep(stdout, echo));
+        }
+        if let Some(stderr) = process.stderr.take() {
+            tokio::spawn(log.clone().keep(stderr, echo));
+        }
+        let group = process.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?));
+        Ok(Self { process, group, log })
+    }
+
+    /// Waits for its end.
+    pub(crate) async fn wait(&mut self) -> String {
+        let status = self.process.wait().await;
+        // Its last words may still be in the pipe.
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        status.map_or_else(|error| error.to_string(), describe)
+    }
+
+    /// The last lines it said.
+    pub(crate) fn log_tail(&self) -> String {
+        let lines = self.log.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if lines.is_empty() { "(it said nothing)".to_owned() } else { Vec::from(lines.clone()).join("\n") }
+    }
+}
+
+impl Drop for Child {
+    fn drop(&mut self) {
+        // The group, because it may have children of its own. A group that is gone is what we want.
+        if let (Some(group), Ok(None)) = (self.group, self.process.try_wait()) {
+            let _ = kill_process_group(group, Signal::KILL);
+        }
+    }
+}
+
+impl Log {
+    async fn keep(self, stream: impl AsyncRead + Unpin, echo: Option<&'static str>) {
+        let mut lines = BufReader::new(stream).split(b'\n');
+        while let Ok(Some(line)) = lines.next_segment().await {
+            let line = String::from_utf8_lossy(&line).trim_end().to_owned();
+            if let Some(name) = echo {
+                eprintln!("{name}: {line}");
+            }
+            let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            if kept.len() == TAIL {
+                kept.pop_front();
+            }
+            kept.push_back(line);
+        }
+    }
+}
+
+fn describe(status: ExitStatus) -> String {
+    status.to_string()
+}
+
+/// The same command, tied to our life: through ourselves, since only the child itself can ask the kernel to be ended
+/// with its parent, and asking between fork and exec would take unsafe code.
+#[cfg(target_os = "linux")]
+fn tied(command: &Command) -> io::Result<Command> {
+    let command = command.as_std();
+    let mut tied = Command::new(std::env::current_exe()?);
+    tied.arg("__child").arg(std::process::id().to_string()).arg("--").arg(command.get_program()).args(command.get_args());
+    copy_surroundings(command, &mut tied);
+    Ok(tied)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn tied(command: &Command) -> io::Result<Command> {
+    let command = command.as_std();
+    let mut same = Command::new(command.get_program());
+    same.args(command.get_args());
+    copy_surroundings(command, &mut same);
+    Ok(same)
+}
+
+fn copy_surroundings(from: &std::process::Command, to: &mut Command) {
+    for (name, value) in from.get_envs() {
+        match value {
+            Some(value) => to.env(name, value),
+            None => to.env_remove(name),
+        };
+    }
+    if let Some(folder) = from.get_current_dir() {
+        to.current_dir(folder);
+    }
+}
+
+/// What the hidden verb does: ask to be ended with the parent, then become the command.
+#[cfg(unix)]
+pub(crate) fn become_command(args: &ChildArgs) -> io::Error {
+    use std::os::unix::process::CommandExt;
+
+    #[cfg(target_os = "linux")]
+    {
+        if let Err(error) = rustix::process::set_parent_process_death_signal(Some(Signal::KILL)) {
+            return error.into();
+        }
+        // The parent may have died before we asked.
+        if rustix::process::getppid().map(Pid::as_raw_nonzero).map(i32::from) != Some(args.parent) {
+            return io::Error::other("the parent is gone");
+        }
+    }
+    let empty = OsString::new();
+    let (program, rest) = args.command.split_first().unwrap_or((&empty, &[]));
+    std::process::Command::new(program).args(rest).exec()
+}

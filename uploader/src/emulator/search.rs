@@ -1,0 +1,75 @@
+//! Where the tools and binaries of a local function are.
+
+use std::env;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use tokio::process::Command;
+
+/// The emulator's binary.
+#[derive(Debug)]
+pub(crate) struct CargoLambda(PathBuf);
+
+impl CargoLambda {
+    pub(crate) fn path(&self) -> &Path {
+        &self.0
+    }
+
+    pub(crate) fn command(&self) -> Command {
+        Command::new(&self.0)
+    }
+}
+
+/// `cargo-lambda`: on the PATH, or in the `.tools` that `make` sets up.
+pub(crate) fn cargo_lambda() -> Result<CargoLambda> {
+    let on_path = env::var_os("PATH")
+        .and_then(|path| env::split_paths(&path).map(|folder| folder.join("cargo-lambda")).find(|file| file.is_file()));
+    on_path.or_else(|| in_tools("venv/bin/cargo-lambda")).map(CargoLambda).context(
+        "the local function needs the emulator cargo-lambda, which is neither on the PATH nor in .tools: \
+         run `make demo` once, or `pip install cargo-lambda`; or send to a function in the cloud with --url",
+    )
+}
+
+/// A function's binary: where the user says, or beside this program.
+pub(crate) fn function(name: &str, given: Option<&Path>) -> Result<PathBuf> {
+    if let Some(given) = given {
+        // The function starts in a folder of its own.
+        return std::path::absolute(given)
+            .ok()
+            .filter(|path| path.is_file())
+            .with_context(|| format!("--function {}: no such file", given.display()));
+    }
+    let beside = env::current_exe().context("cannot tell where this program is")?.with_file_name(name);
+    if beside.is_file() {
+        return Ok(beside);
+    }
+    bail!(
+        "the function's binary is missing ({}): run `cargo build --release` first, name it with --function PATH, \
+         or send to a function in the cloud with --url",
+        beside.display()
+    )
+}
+
+/// A file or folder under `.tools` in a folder above this program or above the current folder.
+fn in_tools(path: &str) -> Option<PathBuf> {
+    let starts = [env::current_exe().ok(), env::current_dir().ok()];
+    starts
+        .iter()
+        .flatten()
+        .flat_map(|start| start.ancestors())
+        .map(|folder| folder.join(".tools").join(path))
+        .find(|found| found.exists())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_missing_function_says_how_to_get_it() {
+        let error = function("no-such-function", None).unwrap_err().to_string();
+        assert!(error.contains("cargo build --release"), "{error}");
+        let error = function("detect-http", Some(Path::new("no/such/file"))).unwrap_err().to_string();
+        assert!(error.contains("no/such/file"), "{error}");
+    }
+}

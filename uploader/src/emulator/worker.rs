@@ -1,0 +1,102 @@
+//! The processes that serve a function, and what happens when one dies.
+
+use std::env;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU16, Ordering};
+
+use anyhow::{Context, Result};
+use tokio::process::Command;
+use tokio::sync::{Notify, watch};
+
+use super::Function;
+use super::child::Child;
+
+/// Deaths of a function's processes that are put up with. More than one photo's doing is the function's own fault.
+const DEATHS: u16 = 10;
+
+/// All processes of one function.
+#[derive(Debug)]
+pub(crate) struct Crew {
+    function: Function,
+    port: u16,
+    disturbed: Arc<Notify>,
+    lost: watch::Sender<Option<String>>,
+    loud: bool,
+    ready: AtomicBool,
+    deaths: AtomicU16,
+}
+
+impl Crew {
+    pub(crate) fn new(
+        function: Function,
+        port: u16,
+        disturbed: Arc<Notify>,
+        lost: watch::Sender<Option<String>>,
+        loud: bool,
+    ) -> Arc<Self> {
+        let (ready, deaths) = (AtomicBool::new(false), AtomicU16::new(0));
+        Arc::new(Self { function, port, disturbed, lost, loud, ready, deaths })
+    }
+
+    pub(crate) fn size(&self) -> u16 {
+        self.function.workers
+    }
+
+    /// From now on a death is an accident, not a failure to start.
+    pub(crate) fn is_ready(&self) {
+        self.ready.store(true, Ordering::Relaxed);
+    }
+
+    /// Starts one process.
+    pub(crate) fn hire(&self) -> Result<Child> {
+        let Function { name, binary, memory, model, .. } = &self.function;
+        let mut command = Command::new(binary);
+        command
+            // The scheme is required: without it the runtime's client refuses the address.
+            .env("AWS_LAMBDA_RUNTIME_API", format!("http://127.0.0.1:{}/.rt/{name}", self.port))
+            .env("AWS_LAMBDA_FUNCTION_NAME", name)
+            .env("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST")
+            .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", memory.to_string())
+            .env("AWS_LAMBDA_LOG_GROUP_NAME", format!("/aws/lambda/{name}"))
+            .env("AWS_LAMBDA_LOG_STREAM_NAME", "local")
+            .env("_HANDLER", name);
+        if let Some(model) = model {
+            command.env("MODEL", model);
+        }
+        // The function searches near itself; we may be nearer to it.
+        if let Ok(library) = detector::find_runtime() {
+            command.env("ORT_DYLIB_PATH", library);
+        }
+        if env::var_os("RUST_LOG").is_none() {
+            command.env("RUST_LOG", "info");
+        }
+        Child::spawn(&command, self.loud.then_some(name))
+            .with_context(|| format!("cannot start the function {}", binary.display()))
+    }
+
+    /// Watches a process and replaces it when it dies, until too many have died.
+    pub(crate) async fn look_after(self: Arc<Self>, mut worker: Child) {
+        loop {
+            let status = worker.wait().await;
+            // The emulator does not notice: whoever waits for this worker's answer would wait for ever.
+            self.disturbed.notify_waiters();
+            let deaths = self.deaths.fetch_add(1, Ordering::Relaxed) + 1;
+            let name = self.function.name;
+            let reason = if !self.ready.load(Ordering::Relaxed) {
+                format!("the function {name} ended while starting ({status}):\n{}", worker.log_tail())
+            } else if deaths > DEATHS {
+                format!("the function {name} died {deaths} times, at last with {status}:\n{}", worker.log_tail())
+            } else {
+                match self.hire() {
+                    Ok(next) => {
+                        worker = next;
+                        continue;
+                    }
+                    Err(error) => format!("{error:#}"),
+                }
+            };
+            self.lost.send_replace(Some(reason));
+            return;
+        }
+    }
+}

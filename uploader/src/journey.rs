@@ -1,0 +1,169 @@
+//! The way of all photos of a run: prepared, sent, answered, and handed on in the order in which they were given.
+//!
+//! ```text
+//! paths -> prepare (blocking threads, bounded, ahead of the network) -> slots (one connection each) -> in order -> caller
+//! ```
+
+mod order;
+mod schedule;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+use futures_util::{StreamExt, stream};
+use tokio::sync::{Mutex, mpsc};
+use tokio::task::JoinSet;
+use wire::{ItemError, Outcome};
+
+use self::order::InOrder;
+use self::schedule::Schedule;
+use crate::link::{Patience, Phases, Slot, Tls};
+use crate::photo::{Prepared, Recipe, item_error};
+use crate::target::Target;
+
+/// What a run is to do.
+#[derive(Debug)]
+pub(crate) struct Plan {
+    /// The photos.
+    pub(crate) photos: Vec<PathBuf>,
+    /// How each is made ready.
+    pub(crate) recipe: Recipe,
+    /// How many are under way at once.
+    pub(crate) concurrency: usize,
+    /// Photos per second, where they are sent by the clock.
+    pub(crate) rate: Option<f64>,
+    /// How hard each is tried.
+    pub(crate) patience: Patience,
+}
+
+/// What became of one photo.
+#[derive(Debug)]
+pub(crate) struct Record {
+    /// Its path as given.
+    pub(crate) photo: PathBuf,
+    /// The answer, or why there is none.
+    pub(crate) outcome: Outcome,
+    /// Where the time went.
+    pub(crate) phases: Phases,
+    /// From sending (with a rate: from when it should have been sent) to the whole answer, all tries included.
+    pub(crate) round_trip: Duration,
+    /// How often it was sent.
+    pub(crate) tries: u32,
+    /// Bytes of the photo as it travelled, before base64.
+    pub(crate) photo_bytes: usize,
+}
+
+/// A photo on its way from preparing to sending.
+struct Ready {
+    index: usize,
+    photo: PathBuf,
+    prepared: Result<Prepared, ItemError>,
+}
+
+type Queue = Arc<Mutex<mpsc::Receiver<Ready>>>;
+
+/// A run under way.
+pub(crate) struct Journey {
+    records: mpsc::UnboundedReceiver<(usize, Record)>,
+    order: InOrder<Record>,
+    // Dropped, they end with the journey.
+    _tasks: JoinSet<()>,
+}
+
+impl Journey {
+    /// Sets out.
+    pub(crate) fn begin(plan: Plan, target: &Arc<dyn Target>, tls: Option<Tls>) -> Self {
+        let slots = plan.concurrency.min(target.most_at_once().unwrap_or(usize::MAX)).min(plan.photos.len()).max(1);
+        let schedule = Arc::new(Schedule::new(plan.rate));
+        let (to_slots, ready) = mpsc::channel(slots);
+        let (to_caller, records) = mpsc::unbounded_channel();
+        let queue: Queue = Arc::new(Mutex::new(ready));
+
+        let mut tasks = JoinSet::new();
+        for _ in 0..slots {
+            let (target, tls, queue) = (Arc::clone(target), tls.clone(), Arc::clone(&queue));
+            let (schedule, to_caller) = (Arc::clone(&schedule), to_caller.clone());
+            tasks.spawn(async move {
+                let mut slot = Slot::new(target.as_ref(), tls.as_ref(), plan.patience);
+                while let Some(ready) = next(&queue).await {
+                    let index = ready.index;
+                    let record = carry(&mut slot, ready, &schedule).await;
+                    if to_caller.send((index, record)).is_err() {
+                        break;
+                    }
+                }
+            });
+        }
+        tasks.spawn(prepare_all(plan.photos, plan.recipe, to_slots));
+        Self { records, order: InOrder::default(), _tasks: tasks }
+    }
+
+    /// The next photo in the order given; `None` after the last.
+    pub(crate) async fn next(&mut self) -> Option<Record> {
+        loop {
+            if let Some(record) = self.order.next() {
+                return Some(record);
+            }
+            let (index, record) = self.records.recv().await?;
+            self.order.put(index, record);
+        }
+    }
+}
+
+async fn next(queue: &Queue) -> Option<Ready> {
+    queue.lock().await.recv().await
+}
+
+/// Prepares ahead of the network: as many at once as there are cores, and never more than the slots soon need.
+async fn prepare_all(photos: Vec<PathBuf>, recipe: Recipe, to_slots: mpsc::Sender<Ready>) {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let recipe = Arc::new(recipe);
+    let preparing = stream::iter(photos.into_iter().enumerate()).map(|(index, photo)| {
+        let recipe = Arc::clone(&recipe);
+        let path = photo.clone();
+        let work = tokio::task::spawn_blocking(move || recipe.prepare(&path));
+        async move {
+            let prepared = work.await.unwrap_or_else(|error| Err(item_error("internal", format!("Preparing failed: {error}."))));
+            Ready { index, photo, prepared }
+        }
+    });
+    let mut preparing = preparing.buffered(cores);
+    while let Some(ready) = preparing.next().await {
+        if to_slots.send(ready).await.is_err() {
+            return;
+        }
+    }
+}
+
+async fn carry(slot: &mut Slot<'_>, ready: Ready, schedule: &Schedule) -> Record {
+    let Ready { index, photo, prepared } = ready;
+    let prepared = match prepared {
+        Ok(prepared) => prepared,
+        Err(error) => {
+            return Record {
+                photo,
+                outcome: Outcome::Error { error },
+                phases: Phases::default(),
+                round_trip: Duration::ZERO,
+                tries: 0,
+                photo_bytes: 0,
+            };
+        }
+    };
+    let start: Instant = schedule.turn_of(index).await;
+    let sent = slot.send(&prepared.payload).await;
+    let round_trip = start.elapsed();
+    let outcome = match sent.outcome {
+        Ok(mut answer) => {
+            if let Some(shrunk) = &prepared.shrunk {
+                shrunk.restore(&mut answer);
+            }
+            Outcome::Answer(answer)
+        }
+        Err(error) => Outcome::Error { error },
+    };
+    let phases = Phases { encode: prepared.encode, total: prepared.encode + round_trip, ..sent.phases };
+    Record { photo, outcome, phases, round_trip, tries: sent.tries, photo_bytes: prepared.photo_bytes }
+}

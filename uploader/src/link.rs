@@ -1,0 +1,16 @@
+//! HTTP/1.1 connections driven by hand: one per slot, kept alive, every phase measured.
+
+mod connection;
+mod endpoint;
+mod meter;
+mod patience;
+mod phases;
+mod slot;
+mod tls;
+
+pub(crate) use connection::{Connection, LinkError, Reply};
+pub(crate) use endpoint::{Endpoint, EndpointError};
+pub(crate) use patience::{Patience, retry_after};
+pub(crate) use phases::{Phases, as_millis};
+pub(crate) use slot::{Sent, Slot};
+pub(crate) use tls::{Tls, TlsError};

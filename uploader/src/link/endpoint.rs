@@ -1,0 +1,108 @@
+//! Where a URL leads.
+
+use url::Url;
+
+/// A server and the path below which we ask it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Endpoint {
+    /// Whether to speak TLS.
+    pub(crate) tls: bool,
+    /// The host's name or address, without brackets.
+    pub(crate) host: String,
+    /// The port.
+    pub(crate) port: u16,
+    /// The path, percent-encoded, with its query.
+    pub(crate) path: String,
+    /// Where to connect, if not to `host` and `port`.
+    pub(crate) via: Option<(String, u16)>,
+}
+
+/// A URL that leads nowhere we can go.
+#[derive(Debug, thiserror::Error)]
+#[error("{url:?} is no URL that can be used: {reason}")]
+pub(crate) struct EndpointError {
+    url: String,
+    reason: String,
+}
+
+impl Endpoint {
+    /// Reads an http or https URL. User names and passwords are refused rather than dropped.
+    pub(crate) fn parse(text: &str) -> Result<Self, EndpointError> {
+        let wrong = |reason: &str| EndpointError { url: text.to_owned(), reason: reason.to_owned() };
+        let url = Url::parse(text).map_err(|e| wrong(&format!("{e}; write http://… or https://…")))?;
+        let tls = match url.scheme() {
+            "http" => false,
+            "https" => true,
+            other => return Err(wrong(&format!("{other} is not spoken here; write http://… or https://…"))),
+        };
+        if !url.username().is_empty() || url.password().is_some() {
+            return Err(wrong("it holds a user name; the function takes signed requests (--sign), not passwords"));
+        }
+        let host = url.host_str().ok_or_else(|| wrong("it names no host"))?;
+        let query = url.query().map_or_else(String::new, |query| format!("?{query}"));
+        Ok(Self {
+            tls,
+            host: host.trim_start_matches('[').trim_end_matches(']').to_owned(),
+            port: url.port_or_known_default().ok_or_else(|| wrong("it names no port"))?,
+            path: format!("{}{query}", url.path()),
+            via: None,
+        })
+    }
+
+    /// The same server, another path.
+    #[must_use]
+    pub(crate) fn at(&self, path: impl Into<String>) -> Self {
+        Self { path: path.into(), ..self.clone() }
+    }
+
+    /// Where a `Location` header leads from here.
+    pub(crate) fn follow(&self, location: &str) -> Result<Self, EndpointError> {
+        let wrong = |e: url::ParseError| EndpointError { url: location.to_owned(), reason: e.to_string() };
+        let url = Url::parse(&self.url()).map_err(wrong)?.join(location).map_err(wrong)?;
+        Self::parse(url.as_str())
+    }
+
+    /// The value of the `Host` header.
+    pub(crate) fn authority(&self) -> String {
+        let host = if self.host.contains(':') { format!("[{}]", self.host) } else { self.host.clone() };
+        if self.port == if self.tls { 443 } else { 80 } { host } else { format!("{host}:{}", self.port) }
+    }
+
+    /// The whole URL.
+    pub(crate) fn url(&self) -> String {
+        format!("{}://{}{}", if self.tls { "https" } else { "http" }, self.authority(), self.path)
+    }
+
+    /// Where to connect.
+    pub(crate) fn address(&self) -> (&str, u16) {
+        self.via.as_ref().map_or((self.host.as_str(), self.port), |(host, port)| (host.as_str(), *port))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn urls_come_apart_and_together() {
+        let endpoint = Endpoint::parse("https://example.com/a%20b/?x=1").unwrap();
+        assert_eq!((endpoint.tls, endpoint.port, endpoint.path.as_str()), (true, 443, "/a%20b/?x=1"));
+        assert_eq!(endpoint.url(), "https://example.com/a%20b/?x=1");
+        let endpoint = Endpoint::parse("http://[::1]:9000").unwrap();
+        assert_eq!((endpoint.host.as_str(), endpoint.authority().as_str()), ("::1", "[::1]:9000"));
+    }
+
+    #[test]
+    fn redirects_are_followed_from_where_they_were_met() {
+        let endpoint = Endpoint::parse("http://example.com:81/a/b").unwrap();
+        assert_eq!(endpoint.follow("/c?d=e").unwrap().url(), "http://example.com:81/c?d=e");
+        assert_eq!(endpoint.follow("https://other.example/x").unwrap().url(), "https://other.example/x");
+    }
+
+    #[test]
+    fn what_cannot_be_reached_is_refused() {
+        for url in ["example.com", "ftp://example.com/", "http://user:word@example.com/", "http://"] {
+            assert!(Endpoint::parse(url).is_err(), "{url}");
+        }
+    }
+}

@@ -1,0 +1,98 @@
+//! One of the places in which photos are under way: a connection, and the patience to try again.
+
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::Request;
+use tokio::time::{sleep, timeout};
+use wire::{Answer, ItemError};
+
+use super::connection::{Connection, LinkError, Reply};
+use super::patience::Patience;
+use super::phases::Phases;
+use super::tls::Tls;
+use crate::photo::{Payload, item_error};
+use crate::target::{Failure, Target};
+
+/// A slot of a run.
+pub(crate) struct Slot<'a> {
+    target: &'a dyn Target,
+    tls: Option<&'a Tls>,
+    patience: Patience,
+    connection: Option<Connection>,
+}
+
+/// How it went with one photo.
+#[derive(Debug)]
+pub(crate) struct Sent {
+    /// The answer, or why there is none.
+    pub(crate) outcome: Result<Box<Answer>, ItemError>,
+    /// The phases of the last try.
+    pub(crate) phases: Phases,
+    /// How often it was sent.
+    pub(crate) tries: u32,
+}
+
+impl<'a> Slot<'a> {
+    pub(crate) fn new(target: &'a dyn Target, tls: Option<&'a Tls>, patience: Patience) -> Self {
+        Self { target, tls, patience, connection: None }
+    }
+
+    /// Sends one photo, as often as patience allows.
+    pub(crate) async fn send(&mut self, payload: &Payload) -> Sent {
+        let mut waits = self.patience.waits();
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            let mut phases = Phases::default();
+            let failure = match self.attempt(payload, &mut phases).await {
+                Ok(answer) => return Sent { outcome: Ok(Box::new(answer)), phases, tries },
+                Err(failure) => failure,
+            };
+            match waits.next().filter(|_| failure.passing) {
+                Some(wait) => sleep(wait.max(failure.retry_after.unwrap_or_default())).await,
+                None => return Sent { outcome: Err(failure.error), phases, tries },
+            }
+        }
+    }
+
+    async fn attempt(&mut self, payload: &Payload, phases: &mut Phases) -> Result<Answer, Failure> {
+        let target = self.target;
+        let request = target.request(payload).await.map_err(Failure::lasting)?;
+        let disturbed = target.disturbed();
+        let patience = self.patience.answer;
+        let reply = tokio::select! {
+            reply = timeout(patience, self.exchange(request, phases)) => match reply {
+                Ok(reply) => reply.map_err(failure)?,
+                Err(_) => return Err(failure(LinkError::Timeout(patience))),
+            },
+            () = disturbed => {
+                return Err(Failure::passing(item_error("worker_died", "The function's process died; its photo may be the reason.")));
+            }
+        };
+        target.read(&reply)
+    }
+
+    async fn exchange(&mut self, request: Request<Full<Bytes>>, phases: &mut Phases) -> Result<Reply, LinkError> {
+        // Taken out, not borrowed: a request that is given up leaves a connection nobody can use any more.
+        if let Some(mut connection) = self.connection.take().filter(|connection| !connection.is_closed()) {
+            // A kept-alive connection may have been closed by the other side a moment ago. That is no failure of
+            // this photo, and detection changes nothing over there: it is simply sent again on a new connection.
+            if let Ok(reply) = connection.exchange(request.clone(), phases).await {
+                self.connection = Some(connection);
+                return Ok(reply);
+            }
+            *phases = Phases::default();
+        }
+        let mut connection = Connection::open(self.target.endpoint(), self.tls, self.patience.connect, phases).await?;
+        let reply = connection.exchange(request, phases).await?;
+        self.connection = Some(connection);
+        Ok(reply)
+    }
+}
+
+fn failure(error: LinkError) -> Failure {
+    let code = if matches!(error, LinkError::Timeout(_)) { "timeout" } else { "connection" };
+    let item = item_error(code, format!("{error}."));
+    // Whoever did not answer for a whole time-out is not asked again: the user gave it long enough.
+    if code == "timeout" { Failure::lasting(item) } else { Failure::passing(item) }
+}

@@ -1,0 +1,39 @@
+//! `uploader` sends photos to the detection function, here or in the cloud, and tells with numbers where the time went.
+
+mod args;
+mod emulator;
+mod link;
+mod journey;
+mod model;
+mod output;
+mod photo;
+mod report;
+mod target;
+mod verb;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::args::Cli;
+use crate::verb::Ending;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match verb::run(cli) {
+        Ok(ending) => ending.into(),
+        Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("uploader: {error:#}");
+            Ending::Misuse.into()
+        }
+    }
+}
+
+/// Whoever read our output (`| head`) has seen enough: no reason to complain.
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error
+        .chain()
+        .filter_map(|cause| cause.downcast_ref::<std::io::Error>())
+        .any(|cause| cause.kind() == std::io::ErrorKind::BrokenPipe)
+}

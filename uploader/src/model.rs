@@ -1,0 +1,82 @@
+//! Fetching known models: whatever way it takes, a file gets its final name only with the card's digest.
+
+mod download;
+mod mirror;
+mod part;
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::link::{EndpointError, LinkError, TlsError};
+
+pub(crate) use mirror::{Source, sources};
+
+/// The file a card promises.
+#[derive(Debug, Clone)]
+pub(crate) struct Wanted {
+    /// The model's name.
+    pub(crate) name: String,
+    /// Its digest, lower-case hex.
+    pub(crate) sha256: String,
+    /// Its size.
+    pub(crate) bytes: Option<u64>,
+}
+
+/// Why a model did not arrive.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum PullError {
+    #[error("{0} is not there; another place can be named with --from URL|DIR")]
+    NotThere(String),
+    #[error("{url} answers {status}; another place can be named with --from URL|DIR")]
+    Refused { url: String, status: hyper::StatusCode },
+    #[error("{url}: {source}; a mirror or a folder can be named with --from URL|DIR")]
+    Unreachable { url: String, source: LinkError },
+    #[error("{url}: {source}. {kept} bytes are kept; run the same command again to go on from there")]
+    Interrupted { url: String, source: LinkError, kept: u64 },
+    #[error(
+        "{from} holds something else than {name}: {got_bytes} bytes with digest {got}, not {wanted_bytes} with {wanted}. \
+         It has been deleted; another place can be named with --from URL|DIR"
+    )]
+    WrongBytes { from: String, name: String, got: String, got_bytes: u64, wanted: String, wanted_bytes: String },
+    #[error("{0} leads from one place to the next without end")]
+    Redirects(String),
+    #[error("another process is fetching {0} at this moment")]
+    Busy(String),
+    #[error("{path}: {source}")]
+    File { path: PathBuf, source: io::Error },
+    #[error(transparent)]
+    Url(#[from] EndpointError),
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+}
+
+impl PullError {
+    fn file(path: &Path) -> impl FnOnce(io::Error) -> Self + use<> {
+        let path = path.to_owned();
+        |source| Self::File { path, source }
+    }
+}
+
+/// Fetches a model from the first of `sources` that has it, to `to`.
+pub(crate) async fn pull(
+    wanted: &Wanted,
+    sources: &[Source],
+    to: &Path,
+    progress: &crate::output::Progress,
+) -> Result<(), PullError> {
+    let mut part = part::Part::open(to, wanted)?;
+    let mut missing = PullError::NotThere(wanted.name.clone());
+    for source in sources {
+        let came = match source {
+            Source::File(path) => part.copy(path, progress),
+            Source::Url(endpoint) => download::download(endpoint, wanted, &mut part, progress).await,
+        };
+        match came {
+            Ok(()) => return part.complete(to),
+            Err(error @ PullError::NotThere(_)) => missing = error,
+            Err(error) => return Err(error),
+        }
+    }
+    part.discard_if_empty();
+    Err(missing)
+}

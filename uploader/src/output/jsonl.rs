@@ -1,0 +1,76 @@
+//! One JSON object per photo: its path, the answer or the error, the client's phases.
+
+use std::borrow::Cow;
+use std::io::Write;
+
+use anyhow::Result;
+use serde::Serialize;
+use wire::Outcome;
+
+use super::Results;
+use crate::journey::Record;
+use crate::link::Phases;
+
+#[derive(Serialize)]
+struct Line<'a> {
+    photo: Cow<'a, str>,
+    #[serde(flatten)]
+    outcome: &'a Outcome,
+    client_ms: &'a Phases,
+}
+
+pub(crate) struct JsonLines {
+    to: Box<dyn Write>,
+}
+
+impl JsonLines {
+    pub(crate) fn new(to: Box<dyn Write>) -> Self {
+        Self { to }
+    }
+}
+
+impl Results for JsonLines {
+    fn photo(&mut self, record: &Record) -> Result<()> {
+        let line =
+            Line { photo: record.photo.to_string_lossy(), outcome: &record.outcome, client_ms: &record.phases };
+        let mut text = serde_json::to_vec(&line)?;
+        text.push(b'\n');
+        self.to.write_all(&text)?;
+        Ok(())
+    }
+
+    fn end(&mut self) -> Result<()> {
+        self.to.flush()?;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use super::super::tests::{records, written};
+    use super::*;
+
+    #[test]
+    fn lines_hold_the_answers_members_or_the_error() {
+        let text = written(|to| Box::new(JsonLines::new(to)), &records());
+        let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        assert_eq!(lines.len(), 3);
+        assert_eq!(lines[0]["photo"], "in/0042.jpg");
+        assert_eq!(lines[0]["detections"][0]["box"], serde_json::json!([12.5, 30.0, 200.0, 470.25]));
+        assert_eq!(lines[0]["client_ms"]["wait"], 1.5);
+        assert_eq!(lines[2]["error"]["code"], "undecodable_image");
+        let members: Vec<&String> = lines[2].as_object().unwrap().keys().collect();
+        assert_eq!(members, ["client_ms", "error", "photo"]);
+        let phases: Vec<&String> = lines[0]["client_ms"].as_object().unwrap().keys().collect();
+        assert_eq!(phases, ["connect", "dns", "encode", "receive", "send", "tls", "total", "wait"]);
+    }
+
+    #[test]
+    fn a_line_reads_back_as_an_answer() {
+        let text = written(|to| Box::new(JsonLines::new(to)), &records());
+        let answer: wire::Answer = serde_json::from_str(text.lines().next().unwrap()).unwrap();
+        assert_eq!(answer.detections.len(), 2);
+    }
+}

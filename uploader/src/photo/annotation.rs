@@ -1,0 +1,115 @@
+//! Photos with their boxes drawn, saved beside the results.
+
+use std::collections::HashSet;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::{Context, Result};
+use detector::annotate::{self, Label};
+use detector::{BBox, Limits, Photo};
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+use wire::Answer;
+
+const QUALITY: u8 = 90;
+
+/// The folder of annotated photos, and the drawing under way.
+pub(crate) struct Annotations {
+    folder: PathBuf,
+    taken: HashSet<String>,
+    drawing: JoinSet<Result<()>>,
+    at_once: Arc<Semaphore>,
+}
+
+impl Annotations {
+    /// Makes the folder where it is missing.
+    pub(crate) fn in_folder(folder: &Path) -> Result<Self> {
+        std::fs::create_dir_all(folder).with_context(|| format!("--annotate {}", folder.display()))?;
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        Ok(Self {
+            folder: folder.to_owned(),
+            taken: HashSet::new(),
+            drawing: JoinSet::new(),
+            at_once: Arc::new(Semaphore::new(cores)),
+        })
+    }
+
+    /// Draws in the background; waits only while more photos are being drawn than there are cores.
+    pub(crate) async fn draw(&mut self, photo: &Path, answer: &Answer) -> Result<()> {
+        while let Some(done) = self.drawing.try_join_next() {
+            done??;
+        }
+        let to = self.folder.join(self.name(photo));
+        let (photo, answer) = (photo.to_owned(), answer.clone());
+        let permit = Arc::clone(&self.at_once).acquire_owned().await?;
+        self.drawing.spawn_blocking(move || {
+            let _permit = permit;
+            save(&photo, &answer, &to).with_context(|| format!("cannot draw {} into {}", photo.display(), to.display()))
+        });
+        Ok(())
+    }
+
+    /// Waits for what is still being drawn.
+    pub(crate) async fn finish(mut self) -> Result<()> {
+        while let Some(done) = self.drawing.join_next().await {
+            done??;
+        }
+        Ok(())
+    }
+
+    /// `<stem>.jpg`, with a number where two photos have the same stem.
+    fn name(&mut self, photo: &Path) -> String {
+        let stem = photo.file_stem().map_or_else(|| "photo".into(), |stem| stem.to_string_lossy());
+        let mut name = format!("{stem}.jpg");
+        let mut number = 2;
+        // Without regard to case: some file systems have none.
+        while !self.taken.insert(name.to_lowercase()) {
+            name = format!("{stem}-{number}.jpg");
+            number += 1;
+        }
+        name
+    }
+}
+
+fn save(photo: &Path, answer: &Answer, to: &Path) -> Result<()> {
+    let bytes = std::fs::read(photo)?;
+    let limits = Limits { max_bytes: usize::MAX, max_pixels: 500_000_000, max_side: 65_535 };
+    let mut image = Photo::decode(&bytes, &limits)?.into_image();
+    let labels: Vec<Label> = answer
+        .detections
+        .iter()
+        .map(|object| {
+            let [x1, y1, x2, y2] = object.bbox.map(|value| value as f32);
+            Label {
+                bbox: BBox::new(x1, y1, x2, y2),
+                text: format!("{} {:.2}", object.label, object.score),
+                class_id: object.class_id,
+            }
+        })
+        .collect();
+    annotate::draw(&mut image, &labels);
+    write_whole(to, &annotate::jpeg(&image, QUALITY)?)?;
+    Ok(())
+}
+
+/// Never leaves half a photo under the final name.
+fn write_whole(to: &Path, bytes: &[u8]) -> io::Result<()> {
+    let part = to.with_extension("jpg.part");
+    std::fs::write(&part, bytes)?;
+    std::fs::rename(part, to)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn equal_stems_get_names_of_their_own() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut annotations = Annotations::in_folder(folder.path()).unwrap();
+        let names: Vec<String> =
+            ["a/1.jpg", "b/1.png", "c/1-2.jpg", "d/1.webp"].iter().map(|path| annotations.name(Path::new(path))).collect();
+        assert_eq!(names, ["1.jpg", "1-2.jpg", "1-2-2.jpg", "1-3.jpg"]);
+    }
+}

@@ -1,0 +1,177 @@
+//! A photo's file becomes the body of a request.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use detector::{Limits, PhotoFormat};
+use sha2::{Digest, Sha256};
+use wire::{Code, ItemError, Problem};
+
+use super::shrink::{Shrunk, shrink};
+use super::item_error;
+use crate::args::BodyKind;
+
+/// A Lambda function receives its request as one JSON event of at most 6 MiB, in which binary bodies are base64.
+const EVENT_LIMIT: u64 = 6 * 1024 * 1024;
+/// What the event holds beside the body: headers, request context.
+const ENVELOPE: u64 = 4 * 1024;
+
+/// How photos are made ready; the same for every photo of a run.
+#[derive(Debug, Clone)]
+pub(crate) struct Recipe {
+    /// How the photo travels.
+    pub(crate) body: BodyKind,
+    /// Longest side, where photos are shrunk.
+    pub(crate) resize: Option<u32>,
+    /// The options of the request.
+    pub(crate) options: wire::Options,
+}
+
+/// The body of a request, and what belongs to it.
+#[derive(Debug, Clone)]
+pub(crate) struct Payload {
+    /// The body.
+    pub(crate) body: Bytes,
+    /// Its media type.
+    pub(crate) content_type: &'static str,
+    /// The options, where the body cannot carry them.
+    pub(crate) query: String,
+    /// Digest of the body, lower-case hex, which a signature needs.
+    pub(crate) sha256: String,
+}
+
+/// A photo ready to be sent.
+#[derive(Debug, Clone)]
+pub(crate) struct Prepared {
+    /// What is sent.
+    pub(crate) payload: Payload,
+    /// Where it was shrunk.
+    pub(crate) shrunk: Option<Shrunk>,
+    /// Bytes of the photo itself as it travels, before base64.
+    pub(crate) photo_bytes: usize,
+    /// What reading, shrinking and encoding took.
+    pub(crate) encode: Duration,
+}
+
+impl Recipe {
+    /// Reads the photo, shrinks and encodes it. Blocks: runs on a thread of its own.
+    pub(crate) fn prepare(&self, path: &Path) -> Result<Prepared, ItemError> {
+        let start = Instant::now();
+        let unreadable = |error: std::io::Error| item_error("unreadable", format!("The file cannot be read: {error}."));
+        let size = std::fs::metadata(path).map_err(unreadable)?.len();
+        if self.resize.is_none() {
+            check_size(size)?;
+        }
+        let mut photo = std::fs::read(path).map_err(unreadable)?;
+        let mut shrunk = None;
+        if let Some(side) = self.resize {
+            // These are this machine's own photos: only what no memory holds is refused.
+            let limits = Limits { max_bytes: usize::MAX, max_pixels: 500_000_000, max_side: 65_535 };
+            if let Some((small, sizes)) = shrink(&photo, side, &limits).map_err(|error| (&Problem::from(&error)).into())? {
+                photo = small;
+                shrunk = Some(sizes);
+            }
+            check_size(photo.len() as u64)?;
+        }
+        let photo_bytes = photo.len();
+        let (body, content_type, query) = self.encode(photo);
+        let sha256 = Sha256::digest(&body).iter().map(|byte| format!("{byte:02x}")).collect();
+        let payload = Payload { body, content_type, query, sha256 };
+        Ok(Prepared { payload, shrunk, photo_bytes, encode: start.elapsed() })
+    }
+
+    fn encode(&self, photo: Vec<u8>) -> (Bytes, &'static str, String) {
+        match self.body {
+            BodyKind::Binary => {
+                let content_type = match PhotoFormat::sniff(&photo) {
+                    Some(PhotoFormat::Jpeg) => "image/jpeg",
+                    Some(PhotoFormat::Png) => "image/png",
+                    Some(PhotoFormat::WebP) => "image/webp",
+                    None => "application/octet-stream",
+                };
+                (photo.into(), content_type, self.options.to_query())
+            }
+            BodyKind::Base64 => {
+                let options = serde_json::to_string(&self.options).unwrap_or_default();
+                let options = options.trim_start_matches('{').trim_end_matches('}');
+                let mut body = String::with_capacity(photo.len() * 4 / 3 + options.len() + 32);
+                body.push_str("{\"image\":\"");
+                STANDARD.encode_string(&photo, &mut body);
+                body.push('"');
+                if !options.is_empty() {
+                    body.push(',');
+                    body.push_str(options);
+                }
+                body.push('}');
+                (body.into(), "application/json", String::new())
+            }
+        }
+    }
+}
+
+/// Whether a photo of so many bytes fits through a Function URL.
+fn check_size(bytes: u64) -> Result<(), ItemError> {
+    if bytes.div_ceil(3) * 4 + ENVELOPE <= EVENT_LIMIT {
+        return Ok(());
+    }
+    let code = Problem::new(Code::TooManyBytes, String::new());
+    let message = format!(
+        "The photo has {:.1} MB, and a Function URL takes about {:.1} MB (6 MiB as base64). Shrink it with --resize, \
+         or send it through S3 with `uploader bulk`.",
+        bytes as f64 / 1e6,
+        largest_photo() as f64 / 1e6,
+    );
+    Err(ItemError { message, ..(&code).into() })
+}
+
+fn largest_photo() -> u64 {
+    (EVENT_LIMIT - ENVELOPE) / 4 * 3
+}
+
+#[cfg(test)]
+mod tests {
+    use wire::RequestBody;
+
+    use super::*;
+
+    fn recipe(body: BodyKind) -> Recipe {
+        let options = wire::Options { confidence: Some(0.3), classes: Some(vec!["cat".to_owned()]), ..Default::default() };
+        Recipe { body, resize: None, options }
+    }
+
+    #[test]
+    fn base64_bodies_read_back_with_their_options() {
+        let (body, content_type, query) = recipe(BodyKind::Base64).encode(b"\xff\xd8\xff photo".to_vec());
+        assert_eq!((content_type, query.as_str()), ("application/json", ""));
+        let request = RequestBody::parse(&body).unwrap();
+        assert_eq!(request.options, recipe(BodyKind::Base64).options);
+        let photo = wire::decode_base64(request.images[0].as_ref().unwrap(), 100).unwrap();
+        assert_eq!(photo, b"\xff\xd8\xff photo");
+        let plain = Recipe { options: wire::Options::default(), ..recipe(BodyKind::Base64) };
+        assert_eq!(plain.encode(b"a".to_vec()).0, r#"{"image":"YQ=="}"#);
+    }
+
+    #[test]
+    fn binary_bodies_are_the_file_and_name_their_kind() {
+        let (body, content_type, query) = recipe(BodyKind::Binary).encode(b"\xff\xd8\xff photo".to_vec());
+        assert_eq!((&body[..], content_type), (b"\xff\xd8\xff photo".as_slice(), "image/jpeg"));
+        assert_eq!(wire::Options::from_query(&query).unwrap(), recipe(BodyKind::Binary).options);
+    }
+
+    #[test]
+    fn the_limit_is_that_of_the_event() {
+        assert!(check_size(largest_photo()).is_ok());
+        let error = check_size(largest_photo() + 3).unwrap_err();
+        assert_eq!(error.code, "too_many_bytes");
+        assert!(error.message.contains("--resize") && error.message.contains("uploader bulk"), "{}", error.message);
+    }
+
+    #[test]
+    fn a_missing_file_is_that_photos_error() {
+        let error = recipe(BodyKind::Binary).prepare(Path::new("no/such/photo.jpg")).unwrap_err();
+        assert_eq!(error.code, "unreadable");
+    }
+}

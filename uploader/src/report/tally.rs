@@ -1,0 +1,141 @@
+//! Counts photos as they come back.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use wire::{Answer, ModelRef, Outcome};
+
+use super::spread::Spread;
+use crate::journey::Record;
+use crate::link::Phases;
+
+/// The client's phases, in their order.
+pub(crate) const CLIENT: [(&str, fn(&Phases) -> Duration); 7] = [
+    ("encode", |phases| phases.encode),
+    ("dns", |phases| phases.dns),
+    ("connect", |phases| phases.connect),
+    ("tls", |phases| phases.tls),
+    ("send", |phases| phases.send),
+    ("wait", |phases| phases.wait),
+    ("receive", |phases| phases.receive),
+];
+
+/// The function's stages, in their order, in milliseconds.
+pub(crate) const SERVER: [(&str, fn(&Answer) -> f64); 4] = [
+    ("decode", |answer| answer.timings_ms.decode),
+    ("preprocess", |answer| answer.timings_ms.preprocess),
+    ("inference", |answer| answer.timings_ms.inference),
+    ("postprocess", |answer| answer.timings_ms.postprocess),
+];
+
+/// The times of a number of answers.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Times {
+    pub(crate) round_trip: Spread,
+    /// Round trip without what the function itself took: the way there and back.
+    pub(crate) upload: Spread,
+    pub(crate) client: [Spread; CLIENT.len()],
+    pub(crate) server: [Spread; SERVER.len()],
+}
+
+impl Times {
+    fn add(&mut self, record: &Record, answer: &Answer) {
+        self.round_trip.add(record.round_trip);
+        self.upload.add_ms(record.round_trip.as_secs_f64() * 1e3 - answer.timings_ms.total);
+        for (spread, (_, phase)) in self.client.iter_mut().zip(CLIENT) {
+            spread.add(phase(&record.phases));
+        }
+        for (spread, (_, stage)) in self.server.iter_mut().zip(SERVER) {
+            spread.add_ms(stage(answer));
+        }
+    }
+
+    /// A phase of the client or a stage of the function by its name.
+    pub(crate) fn phase(&self, name: &str) -> Option<&Spread> {
+        let client = CLIENT.iter().map(|(name, _)| *name).zip(&self.client);
+        let server = SERVER.iter().map(|(name, _)| *name).zip(&self.server);
+        client.chain(server).find(|(known, _)| *known == name).map(|(_, spread)| spread)
+    }
+
+    /// The function's inference.
+    pub(crate) fn inference(&self) -> &Spread {
+        &self.server[2]
+    }
+}
+
+/// A run's numbers.
+#[derive(Debug)]
+pub(crate) struct Tally {
+    start: Instant,
+    pub(crate) elapsed: Duration,
+    pub(crate) photos: u64,
+    pub(crate) detections: u64,
+    pub(crate) photo_bytes: u64,
+    /// Photos that were sent more than once.
+    pub(crate) sent_again: u64,
+    pub(crate) failures: BTreeMap<String, u64>,
+    pub(crate) models: Vec<ModelRef>,
+    pub(crate) cold_inits: Spread,
+    pub(crate) warm: Times,
+    pub(crate) cold: Times,
+}
+
+impl Tally {
+    /// Starts the clock.
+    pub(crate) fn begin() -> Self {
+        Self {
+            start: Instant::now(),
+            elapsed: Duration::ZERO,
+            photos: 0,
+            detections: 0,
+            photo_bytes: 0,
+            sent_again: 0,
+            failures: BTreeMap::new(),
+            models: Vec::new(),
+            cold_inits: Spread::default(),
+            warm: Times::default(),
+            cold: Times::default(),
+        }
+    }
+
+    /// Counts one photo.
+    pub(crate) fn add(&mut self, record: &Record) {
+        self.elapsed = self.start.elapsed();
+        self.photos += 1;
+        self.photo_bytes += record.photo_bytes as u64;
+        self.sent_again += u64::from(record.tries > 1);
+        match &record.outcome {
+            Outcome::Error { error } => *self.failures.entry(error.code.clone()).or_default() += 1,
+            Outcome::Answer(answer) => {
+                self.detections += answer.detections.len() as u64;
+                if !self.models.contains(&answer.model) {
+                    self.models.push(answer.model.clone());
+                }
+                if answer.cold_start {
+                    self.cold_inits.add_ms(answer.init_ms);
+                    self.cold.add(record, answer);
+                } else {
+                    self.warm.add(record, answer);
+                }
+            }
+        }
+    }
+
+    pub(crate) fn failed(&self) -> u64 {
+        self.failures.values().sum()
+    }
+
+    pub(crate) fn answered(&self) -> u64 {
+        self.photos - self.failed()
+    }
+
+    /// The times that averages are made of: those of warm answers, unless there were only cold ones.
+    pub(crate) fn times(&self) -> &Times {
+        if self.warm.round_trip.count() > 0 { &self.warm } else { &self.cold }
+    }
+
+    /// Photos answered per second.
+    pub(crate) fn throughput(&self) -> f64 {
+        if self.elapsed.is_zero() { 0.0 } else { self.answered() as f64 / self.elapsed.as_secs_f64() }
+    }
+}

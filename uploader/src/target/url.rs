@@ -1,0 +1,141 @@
+//! A function behind a URL: in the cloud, or started by `uploader local`.
+
+use anyhow::{Context, Result, bail};
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
+use http_body_util::Full;
+use hyper::header::{ACCEPT, CONTENT_TYPE, HOST, USER_AGENT};
+use hyper::{Method, Request};
+use wire::ItemError;
+
+use super::Target;
+use super::signer::Signer;
+use crate::args::TargetArgs;
+use crate::link::Endpoint;
+use crate::photo::{Payload, item_error};
+
+const AGENT: &str = concat!("spotter-uploader/", env!("CARGO_PKG_VERSION"));
+
+/// The `/detect` of a function.
+pub(crate) struct UrlTarget {
+    endpoint: Endpoint,
+    query: String,
+    signer: Option<Signer>,
+}
+
+impl UrlTarget {
+    /// Understands the URL and finds credentials where requests are to be signed.
+    pub(crate) async fn open(url: &str, args: &TargetArgs, quiet: bool) -> Result<Self> {
+        let mut target = Self::unsigned(url)?;
+        if let Some(via) = &args.connect_to {
+            target.endpoint.via = Some(host_and_port(via)?);
+        }
+        target.signer = match (&args.sign, lambda_region(&target.endpoint.host)) {
+            (Some(region), _) => Some(Signer::find(region).await.context("--sign needs AWS credentials")?),
+            (None, Some(region)) if !args.no_sign => match Signer::find(region).await {
+                Ok(signer) => Some(signer),
+                Err(error) => {
+                    // A URL without authentication works unsigned; one with it will say so.
+                    if !quiet {
+                        eprintln!("uploader: requests are not signed: {error:#}");
+                    }
+                    None
+                }
+            },
+            _ => None,
+        };
+        Ok(target)
+    }
+
+    /// A target whose requests are not signed.
+    pub(crate) fn unsigned(url: &str) -> Result<Self> {
+        let endpoint = Endpoint::parse(url)?;
+        let (path, query) = endpoint.path.split_once('?').unwrap_or((&endpoint.path, ""));
+        let base = path.trim_end_matches('/');
+        let path = if base.ends_with("/detect") { base.to_owned() } else { format!("{base}/detect") };
+        Ok(Self { query: query.to_owned(), endpoint: endpoint.at(path), signer: None })
+    }
+
+    async fn build(&self, payload: &Payload) -> Result<Request<Full<Bytes>>> {
+        let query: Vec<&str> = [self.query.as_str(), &payload.query].into_iter().filter(|part| !part.is_empty()).collect();
+        let mut path = self.endpoint.path.clone();
+        if !query.is_empty() {
+            path = format!("{path}?{}", query.join("&"));
+        }
+        let mut request = Request::builder()
+            .method(Method::POST)
+            .uri(&path)
+            .header(HOST, self.endpoint.authority())
+            .header(CONTENT_TYPE, payload.content_type)
+            .header(ACCEPT, "application/json")
+            .header(USER_AGENT, AGENT)
+            .body(Full::new(payload.body.clone()))?;
+        if let Some(signer) = &self.signer {
+            signer.sign(&mut request, &self.endpoint.at(path).url(), &payload.sha256).await?;
+        }
+        Ok(request)
+    }
+}
+
+impl Target for UrlTarget {
+    fn title(&self) -> String {
+        self.endpoint.url()
+    }
+
+    fn endpoint(&self) -> &Endpoint {
+        &self.endpoint
+    }
+
+    fn request<'a>(&'a self, payload: &'a Payload) -> BoxFuture<'a, Result<Request<Full<Bytes>>, ItemError>> {
+        Box::pin(async move {
+            self.build(payload).await.map_err(|error| item_error("request", format!("The request cannot be made: {error:#}.")))
+        })
+    }
+}
+
+/// The region in the name of a Function URL's host: `<id>.lambda-url.<region>.on.aws`.
+fn lambda_region(host: &str) -> Option<&str> {
+    let (_, rest) = host.split_once(".lambda-url.")?;
+    rest.strip_suffix(".on.aws").filter(|region| !region.is_empty() && !region.contains('.'))
+}
+
+fn host_and_port(text: &str) -> Result<(String, u16)> {
+    match text.rsplit_once(':').map(|(host, port)| (host, port.parse())) {
+        Some((host, Ok(port))) if !host.is_empty() => {
+            Ok((host.trim_start_matches('[').trim_end_matches(']').to_owned(), port))
+        }
+        _ => bail!("--connect-to {text}: give HOST:PORT"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_way_to_write_the_url_leads_to_detect() {
+        for (given, path) in [
+            ("http://h:1", "/detect"),
+            ("http://h:1/", "/detect"),
+            ("http://h:1/detect", "/detect"),
+            ("http://h:1/detect/", "/detect"),
+            ("http://h:1/lambda-url/detect-http/", "/lambda-url/detect-http/detect"),
+            ("http://h:1/lambda-url/detect-http", "/lambda-url/detect-http/detect"),
+        ] {
+            assert_eq!(UrlTarget::unsigned(given).unwrap().endpoint.path, path, "{given}");
+        }
+    }
+
+    #[test]
+    fn function_urls_are_known_by_their_host() {
+        assert_eq!(lambda_region("abc123.lambda-url.eu-central-1.on.aws"), Some("eu-central-1"));
+        assert_eq!(lambda_region("lambda-url.eu-central-1.on.aws.example.com"), None);
+        assert_eq!(lambda_region("example.com"), None);
+    }
+
+    #[test]
+    fn a_detour_is_a_host_and_a_port() {
+        assert_eq!(host_and_port("[::1]:80").unwrap(), ("::1".to_owned(), 80));
+        assert!(host_and_port("localhost").is_err());
+    }
+}

@@ -1,0 +1,81 @@
+//! What the program does. One file per verb.
+
+mod detect;
+mod local;
+mod model;
+
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+
+use crate::args::{Cli, Verb};
+use crate::emulator;
+
+/// How a run ended, as an exit code tells it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ending {
+    /// All good.
+    Good,
+    /// Some photos failed, or a model did not arrive.
+    Failures,
+    /// Wrong use or configuration.
+    Misuse,
+    /// A `--fail-if` came true.
+    NotGoodEnough,
+    /// Ctrl-C.
+    Interrupted,
+}
+
+impl From<Ending> for ExitCode {
+    fn from(ending: Ending) -> Self {
+        Self::from(match ending {
+            Ending::Good => 0,
+            Ending::Failures => 1,
+            Ending::Misuse => 2,
+            Ending::NotGoodEnough => 3,
+            // 128 + SIGINT, as shells report it.
+            Ending::Interrupted => 130,
+        })
+    }
+}
+
+/// Does what the command line asks for.
+pub(crate) fn run(cli: Cli) -> Result<Ending> {
+    if let Verb::Child(args) = &cli.verb {
+        // Comes back only with an error.
+        let error = emulator::become_command(args);
+        return Err(error).with_context(|| format!("cannot start {:?}", args.command.first()));
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start")?;
+    runtime.block_on(async {
+        tokio::select! {
+            ending = perform(cli) => ending,
+            () = interruption() => Ok(Ending::Interrupted),
+        }
+    })
+}
+
+async fn perform(cli: Cli) -> Result<Ending> {
+    match cli.verb {
+        Verb::Detect(args) => detect::run(*args).await,
+        Verb::Local(args) => local::run(args).await,
+        Verb::Model(args) => model::run(args).await,
+        Verb::Child(_) => Ok(Ending::Misuse),
+    }
+}
+
+/// Comes to an end with Ctrl-C or a request to end. What runs is then dropped, children included.
+async fn interruption() {
+    let terminated = async {
+        #[cfg(unix)]
+        if let Ok(mut signal) = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+            signal.recv().await;
+            return;
+        }
+        std::future::pending().await
+    };
+    tokio::select! {
+        Ok(()) = tokio::signal::ctrl_c() => {}
+        () = terminated => {}
+    }
+}

@@ -1,0 +1,83 @@
+//! `uploader detect`: post photos, print what was found and where the time went.
+
+use std::io::stdin;
+use std::sync::Arc;
+
+use anyhow::Result;
+use wire::Outcome;
+
+use super::Ending;
+use crate::args::{DetectArgs, ResultFormat};
+use crate::journey::{Journey, Plan, Record};
+use crate::link::{Patience, Tls};
+use crate::output::{self, Progress, Results};
+use crate::photo::{Annotations, Recipe, expand};
+use crate::report::{Summary, Tally};
+use crate::target::{self, CONNECT_WITHIN, Target};
+
+pub(crate) async fn run(args: DetectArgs) -> Result<Ending> {
+    let DetectArgs { paths, target, sending, report } = args;
+    // Everything that can be wrong with the command line, before anything is started.
+    let photos = expand(&paths, &mut stdin().lock())?;
+    let options = sending.detection.options()?;
+    let mut annotations = report.annotate.as_deref().map(Annotations::in_folder).transpose()?;
+    let mut results = output::open(report.format, report.output.as_deref())?;
+
+    let target: Arc<dyn Target> = target::open(&target, sending.concurrency, report.quiet).await?.into();
+    let tls = if target.endpoint().tls { Some(Tls::new()?) } else { None };
+    let plan = Plan {
+        recipe: Recipe { body: sending.body, resize: sending.resize.map(u32::from), options },
+        concurrency: usize::from(sending.concurrency),
+        rate: sending.rate,
+        patience: Patience { retries: sending.retries, connect: CONNECT_WITHIN, answer: sending.timeout },
+        photos,
+    };
+    let progress = Progress::photos(plan.photos.len(), report.quiet);
+    let mut tally = Tally::begin();
+    let mut journey = Journey::begin(plan, &target, tls);
+    loop {
+        let record = tokio::select! {
+            record = journey.next() => record,
+            reason = target.lost() => {
+                progress.finish();
+                results.end()?;
+                return Err(reason);
+            }
+        };
+        let Some(record) = record else { break };
+        tally.add(&record);
+        progress.aside(|| hand_over(&record, results.as_mut(), report.format, report.quiet))?;
+        progress.advance(1);
+        if let (Some(annotations), Outcome::Answer(answer)) = (&mut annotations, &record.outcome) {
+            annotations.draw(&record.photo, answer).await?;
+        }
+    }
+    results.end()?;
+    if let Some(annotations) = annotations {
+        annotations.finish().await?;
+    }
+    progress.finish();
+
+    if !report.quiet {
+        let title = target.title();
+        let concurrency = usize::from(sending.concurrency);
+        let summary = Summary { target: &title, concurrency, rate: sending.rate, tally: &tally };
+        // Only text is for people: everything else on standard output is for programs.
+        if report.format == ResultFormat::Text { println!("\n{summary}") } else { eprintln!("{summary}") }
+    }
+    let mut ending = if tally.failed() == 0 { Ending::Good } else { Ending::Failures };
+    for condition in &report.fail_if {
+        if let Some(measured) = condition.comes_true(&tally) {
+            eprintln!("uploader: {measured}");
+            ending = Ending::NotGoodEnough;
+        }
+    }
+    Ok(ending)
+}
+
+fn hand_over(record: &Record, results: &mut dyn Results, format: ResultFormat, quiet: bool) -> Result<()> {
+    if let (Outcome::Error { error }, false, true) = (&record.outcome, quiet, format != ResultFormat::Text) {
+        eprintln!("uploader: {}: {}: {}", record.photo.display(), error.code, error.message);
+    }
+    results.photo(record)
+}

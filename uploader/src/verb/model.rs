@@ -1,0 +1,149 @@
+//! `uploader model`: known models and their files.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use comfy_table::{Table, presets};
+use detector::{Card, catalog};
+
+use super::Ending;
+use crate::args::{ModelArgs, ModelVerb, PullArgs};
+use crate::model::{Source, Wanted, pull, sources};
+use crate::output::Progress;
+
+pub(crate) async fn run(args: ModelArgs) -> Result<Ending> {
+    match args.verb {
+        ModelVerb::List => list(),
+        ModelVerb::Pull(args) => fetch(args).await,
+        ModelVerb::Show { model } => show(&model),
+        ModelVerb::Verify { model } => verify(&model),
+    }
+}
+
+fn list() -> Result<Ending> {
+    let mut table = Table::new();
+    table.load_preset(presets::NOTHING);
+    table.set_header(["name", "MB", "licence", "where"]);
+    for card in catalog::known() {
+        let place = match catalog::find(Some(&card.name)) {
+            Ok(found) => found.path.display().to_string(),
+            Err(_) => format!("not here: uploader model pull {}", card.name),
+        };
+        let size = card.bytes.map_or_else(String::new, |bytes| format!("{:.1}", bytes as f64 / 1e6));
+        table.add_row([card.name, size, card.license.unwrap_or_default(), place]);
+    }
+    println!("{table}");
+    match catalog::find(None) {
+        Ok(found) => {
+            println!("\nused when none is asked for: {}", found.name);
+            if let Some(note) = found.note {
+                println!("{note}");
+            }
+        }
+        Err(error) => println!("\nused when none is asked for: none ({error})"),
+    }
+    Ok(Ending::Good)
+}
+
+async fn fetch(args: PullArgs) -> Result<Ending> {
+    let card = known(&args.name)?;
+    let folder = match &args.dir {
+        Some(folder) => folder.clone(),
+        None => catalog::cache_dir().context("this user has no cache folder: set XDG_CACHE_HOME, or name one with --dir")?,
+    };
+    let to = folder.join(format!("{}.onnx", card.name));
+    let sha256 = card.sha256.clone().with_context(|| format!("the card of {} names no digest", card.name))?;
+    if digest(&to)?.is_some_and(|found| found == sha256) {
+        println!("{} is already there: {}", card.name, to.display());
+        return Ok(Ending::Good);
+    }
+    let sources = sources(&card.name, card.source.as_deref(), args.from.as_deref())?;
+    let Some(first) = sources.first() else {
+        let found = catalog::find(Some(&card.name))
+            .with_context(|| format!("{} is made by this project and not published; --from DIR can name its file", card.name))?;
+        println!("{} comes with this project: {}", card.name, found.path.display());
+        return Ok(Ending::Good);
+    };
+    let progress = Progress::bytes(card.bytes.unwrap_or_default(), args.quiet);
+    if !args.quiet {
+        let place = match first {
+            Source::File(path) => path.display().to_string(),
+            Source::Url(url) => url.url(),
+        };
+        progress.aside(|| eprintln!("fetching {} from {place}", card.name));
+    }
+    let wanted = Wanted { name: card.name.clone(), sha256, bytes: card.bytes };
+    let came = pull(&wanted, &sources, &to, &progress).await;
+    progress.finish();
+    match came {
+        Ok(()) => {
+            println!("{} is there: {}", card.name, to.display());
+            Ok(Ending::Good)
+        }
+        Err(error) => {
+            eprintln!("uploader: {} was not fetched: {error}", card.name);
+            Ok(Ending::Failures)
+        }
+    }
+}
+
+fn show(model: &str) -> Result<Ending> {
+    let (card, path) = match catalog::find(Some(model)) {
+        Ok(found) => {
+            let card = found.card.with_context(|| format!("{} has no card: write one beside it", found.path.display()))?;
+            (card, Some(found.path))
+        }
+        Err(error) => (catalog::known_card(model).ok_or(error)?, None),
+    };
+    let line = |name: &str, value: Option<String>| {
+        if let Some(value) = value {
+            println!("{name:<9} {value}");
+        }
+    };
+    line("name", Some(card.name.clone()));
+    line("summary", card.summary.clone());
+    line("licence", card.license.clone());
+    line("source", card.source.clone());
+    line("sha256", card.sha256.clone());
+    line("bytes", card.bytes.map(|bytes| bytes.to_string()));
+    line("input", serde_json::to_string(&card.input).ok());
+    line("head", serde_json::to_string(&card.head.kind).ok().map(|kind| kind.trim_matches('"').to_owned()));
+    line("labels", Some(format!("{}: {}", card.labels.len(), card.labels.join(", "))));
+    let missing = || format!("not here: uploader model pull {}", card.name);
+    line("file", Some(path.map_or_else(missing, |path| path.display().to_string())));
+    Ok(Ending::Good)
+}
+
+fn verify(model: &str) -> Result<Ending> {
+    let found = catalog::find(Some(model))?;
+    let path = found.path.display();
+    let got = digest(&found.path)?.with_context(|| format!("{path} is gone"))?;
+    let Some(wanted) = found.card.and_then(|card| card.sha256) else {
+        bail!("{path} has digest {got}, and there is no card to compare it with: write one beside it (model.toml)");
+    };
+    if got == wanted {
+        println!("{} is what its card says: {path} ({got})", found.name);
+        return Ok(Ending::Good);
+    }
+    eprintln!(
+        "uploader: {path} is not {}: its digest is {got}, its card says {wanted}; delete it and run `uploader model pull {}`",
+        found.name, found.name
+    );
+    Ok(Ending::Failures)
+}
+
+fn known(name: &str) -> Result<Card> {
+    catalog::known_card(name).with_context(|| {
+        let names: Vec<String> = catalog::known().into_iter().map(|card| card.name).collect();
+        format!("{name} is no known model; known are {}", names.join(", "))
+    })
+}
+
+/// The digest of a file; `None` where there is none.
+fn digest(path: &Path) -> Result<Option<String>> {
+    match catalog::sha256_file(path) {
+        Ok(digest) => Ok(Some(digest)),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error).with_context(|| PathBuf::from(path).display().to_string()),
+    }
+}
