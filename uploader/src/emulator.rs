@@ -121,9 +121,10 @@ impl Emulator {
     /// Comes to an end, with the reason, when a function is given up.
     pub(crate) async fn lost(&self) -> anyhow::Error {
         let mut lost = self.lost.clone();
-        match lost.wait_for(Option::is_some).await {
-            Ok(reason) => anyhow::Error::msg(reason.clone().unwrap_or_default()),
-            Err(_) => std::future::pending().await,
+        let reason = lost.wait_for(Option::is_some).await.ok().and_then(|reason| reason.clone());
+        match reason {
+            Some(reason) => anyhow::Error::msg(reason),
+            None => std::future::pending().await,
         }
     }
 }

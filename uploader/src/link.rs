@@ -12,5 +12,5 @@ pub(crate) use connection::{Connection, LinkError, Reply};
 pub(crate) use endpoint::{Endpoint, EndpointError};
 pub(crate) use patience::{Patience, retry_after};
 pub(crate) use phases::{Phases, as_millis};
-pub(crate) use slot::{Sent, Slot};
+pub(crate) use slot::Slot;
 pub(crate) use tls::{Tls, TlsError};

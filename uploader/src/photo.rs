@@ -6,9 +6,8 @@ mod payload;
 mod shrink;
 
 pub(crate) use annotation::Annotations;
-pub(crate) use list::{ListError, expand};
+pub(crate) use list::expand;
 pub(crate) use payload::{Payload, Prepared, Recipe};
-pub(crate) use shrink::Shrunk;
 
 /// An error of the client's own about one photo, in the shape in which the function's errors arrive.
 pub(crate) fn item_error(code: &str, message: impl Into<String>) -> wire::ItemError {

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use detector::{Detector, ModelError, Thresholds};
 use lambda_http::http::{Method, StatusCode};
-use lambda_http::{Body, Request, RequestExt, Response};
+use lambda_http::{Body, Request, Response};
 use wire::{Code, Format, ModelRef, Problem, Settings};
 
 use crate::intake::Intake;
@@ -57,7 +57,7 @@ impl App {
     pub async fn handle(&self, request: Request) -> Response<Body> {
         let start = Instant::now();
         let method = request.method().clone();
-        let path = request.raw_http_path().trim_end_matches('/').to_owned();
+        let path = request.uri().path().trim_end_matches('/').to_owned();
         let bytes = request.body().len();
         let mut done = Done::default();
         let response = match (&method, path.as_str()) {

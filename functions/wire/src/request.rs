@@ -71,7 +71,11 @@ impl<'a> RequestBody<'a> {
         if body.iter().all(u8::is_ascii_whitespace) {
             return Err(missing());
         }
-        let members: Members<'a> = serde_json::from_slice(body).map_err(|e| not_json(&e))?;
+        let members: Members<'a> = match body.trim_ascii_start().first() {
+            // Checked here because serde would read a list as the members in order.
+            Some(b'[') => Err(not_an_object()),
+            _ => serde_json::from_slice(body).map_err(|e| not_json(&e)),
+        }?;
         let (images, many) = match (members.image, members.images) {
             (_, Some(Texts::List(texts))) => (texts, true),
             (_, Some(Texts::Other(_))) => {
@@ -121,14 +125,17 @@ fn missing() -> Problem {
     )
 }
 
+fn not_an_object() -> Problem {
+    Problem::new(Code::InvalidJson, "The body must be a JSON object such as {\"image\": \"<base64>\"}.")
+}
+
 fn not_json(error: &serde_json::Error) -> Problem {
     // serde's data errors ("invalid type: …") mean a body that is JSON but no object; they may quote the body.
-    let detail = if error.is_data() {
-        "The body must be a JSON object such as {\"image\": \"<base64>\"}.".to_owned()
-    } else {
-        format!("The body is not valid JSON: line {}, column {}.", error.line(), error.column())
-    };
-    Problem::new(Code::InvalidJson, detail)
+    if error.is_data() {
+        return not_an_object();
+    }
+    let place = format!("line {}, column {}", error.line(), error.column());
+    Problem::new(Code::InvalidJson, format!("The body is not valid JSON: {place}."))
 }
 
 /// Decodes a photo's base64: standard or URL-safe alphabet, with or without padding, line breaks or a `data:` prefix.

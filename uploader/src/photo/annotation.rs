@@ -40,7 +40,8 @@ impl Annotations {
         while let Some(done) = self.drawing.try_join_next() {
             done??;
         }
-        let to = self.folder.join(self.name(photo));
+        let name = self.name(photo);
+        let to = self.folder.join(name);
         let (photo, answer) = (photo.to_owned(), answer.clone());
         let permit = Arc::clone(&self.at_once).acquire_owned().await?;
         self.drawing.spawn_blocking(move || {

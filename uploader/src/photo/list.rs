@@ -70,7 +70,7 @@ fn globbed(pattern: &Path) -> Result<Vec<PathBuf>, ListError> {
         any = true;
         let path = path.map_err(|error| ListError::Unreadable {
             path: error.path().display().to_string(),
-            source: error.into_error(),
+            source: error.into(),
         })?;
         if path.is_dir() {
             photos.extend(folder(&path)?);

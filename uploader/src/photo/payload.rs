@@ -70,7 +70,8 @@ impl Recipe {
         if let Some(side) = self.resize {
             // These are this machine's own photos: only what no memory holds is refused.
             let limits = Limits { max_bytes: usize::MAX, max_pixels: 500_000_000, max_side: 65_535 };
-            if let Some((small, sizes)) = shrink(&photo, side, &limits).map_err(|error| (&Problem::from(&error)).into())? {
+            let refused = |error| ItemError::from(&Problem::from(&error));
+            if let Some((small, sizes)) = shrink(&photo, side, &limits).map_err(refused)? {
                 photo = small;
                 shrunk = Some(sizes);
             }

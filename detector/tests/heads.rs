@@ -1,0 +1,137 @@
+//! Every head against the reference formulas, on the tree's fixture graphs (`model/fixtures/make.py` writes both), and
+//! against real weights where the assets are.
+
+mod common;
+
+use std::io::Cursor;
+
+use detector::{BBox, Detector, Findings, Thresholds};
+use image::{ImageFormat, Rgb, RgbImage};
+use serde_json::Value;
+
+const FIXTURES: [&str; 9] =
+    ["yolox", "yolo", "yolo-e2e", "detr", "detr-deploy", "ssd", "nanodet", "fastestdet", "nan"];
+
+fn numbers<const N: usize>(value: &Value) -> [f32; N] {
+    let values: Vec<f32> = value.as_array().unwrap().iter().map(|v| v.as_f64().unwrap() as f32).collect();
+    values.try_into().unwrap()
+}
+
+fn picture(spec: &Value) -> Vec<u8> {
+    let side = |name: &str| spec[name].as_u64().unwrap() as u32;
+    let color = |value: &Value| Rgb(numbers::<3>(value).map(|v| v as u8));
+    let mut image = RgbImage::from_pixel(side("width"), side("height"), color(&spec["background"]));
+    for rectangle in spec["rectangles"].as_array().unwrap() {
+        let [x1, y1, x2, y2] = numbers::<4>(&rectangle["box"]).map(|v| v as u32);
+        for (x, y) in (y1..y2).flat_map(|y| (x1..x2).map(move |x| (x, y))) {
+            image.put_pixel(x, y, color(&rectangle["color"]));
+        }
+    }
+    let mut png = Cursor::new(Vec::new());
+    image.write_to(&mut png, ImageFormat::Png).unwrap();
+    png.into_inner()
+}
+
+fn assert_found(name: &str, detector: &Detector, found: &Findings, expected: &Value) {
+    let expected = expected.as_array().unwrap();
+    assert_eq!(found.detections.len(), expected.len(), "{name}: {:?}", found.detections);
+    for (detection, want) in found.detections.iter().zip(expected) {
+        assert_eq!(detector.labels()[detection.class_id], want["label"].as_str().unwrap(), "{name}");
+        assert!((f64::from(detection.score) - want["score"].as_f64().unwrap()).abs() < 0.01, "{name}: {detection:?} {want}");
+        let [x1, y1, x2, y2] = numbers::<4>(&want["box"]);
+        let iou = detection.bbox.iou(&BBox::new(x1, y1, x2, y2));
+        assert!(iou > 0.97, "{name}: {detection:?} against {want}: IoU {iou}");
+    }
+}
+
+#[test]
+fn every_head_agrees_with_its_reference() {
+    for name in FIXTURES {
+        let detector = common::detector(&common::fixture(name));
+        let text = std::fs::read_to_string(common::fixture(name).join("expected.json")).unwrap();
+        let expected: Value = serde_json::from_str(&text).unwrap();
+        let confidence = expected["confidence"].as_f64().unwrap() as f32;
+        let cases = expected["cases"].as_array().unwrap();
+        assert!(!cases.is_empty());
+        for case in cases {
+            let thresholds = Thresholds { confidence, ..Thresholds::default() };
+            let found = detector.detect(&picture(&case["picture"]), &thresholds).unwrap();
+            assert_found(name, &detector, &found, &case["detections"]);
+        }
+    }
+}
+
+#[test]
+fn bare_exports_get_their_card_from_their_metadata() {
+    for name in ["yolo", "yolo-e2e"] {
+        let detector = common::detector(&common::fixture(&format!("bare/{name}.onnx")));
+        assert_eq!(detector.card().head.kind.to_string(), name);
+        let text = std::fs::read_to_string(common::fixture(name).join("expected.json")).unwrap();
+        let expected: Value = serde_json::from_str(&text).unwrap();
+        let case = &expected["cases"][0];
+        let found = detector.detect(&picture(&case["picture"]), &Thresholds::default()).unwrap();
+        assert_found(name, &detector, &found, &case["detections"]);
+    }
+}
+
+#[test]
+fn what_does_not_fit_is_refused_naming_both() {
+    for (path, words) in [
+        ("bad/unknown-outputs.onnx", ["unknown-outputs.onnx", "[head] kind"]),
+        ("bad/input-size", ["bad/input-size", "input.size"]),
+        ("bad/label-count", ["bad/label-count", "labels"]),
+        ("bad/wrong-head", ["bad/wrong-head", "input"]),
+    ] {
+        let model = common::model(&common::fixture(path));
+        let card = model.card.as_ref().map(|card| card.name.clone());
+        let error = Detector::load(model, &Default::default()).unwrap_err().to_string();
+        for word in words.into_iter().chain(card.as_deref()) {
+            assert!(error.contains(word), "{path}: {error:?} does not say {word:?}");
+        }
+    }
+}
+
+/// A photo of the assets, what must be in it, and the models that see it.
+#[test]
+fn real_weights_find_real_things() {
+    let (Some(models), Some(photos)) = (common::asset("models"), common::asset("photos/coco-dev/images")) else { return };
+    let photo = std::fs::read(photos.join("000000007386.jpg")).ok();
+    let photos: Vec<Vec<u8>> = match photo {
+        Some(photo) => vec![photo],
+        None => std::fs::read_dir(&photos).unwrap().take(20).map(|e| std::fs::read(e.unwrap().path()).unwrap()).collect(),
+    };
+    for (file, kind) in [
+        ("yolox_nano.onnx", "yolox"),
+        ("nanodet_m_416.onnx", "nanodet"),
+        ("FastestDet.onnx", "fastestdet"),
+        ("deimv2_atto_coco_int8.onnx", "detr"),
+    ] {
+        let detector = common::detector(&models.join(file));
+        assert_eq!(detector.card().head.kind.to_string(), kind);
+        let thresholds = Thresholds { confidence: 0.05, ..Thresholds::default() };
+        let found: Vec<Findings> = photos.iter().map(|photo| detector.detect(photo, &thresholds).unwrap()).collect();
+        assert!(found.iter().any(|findings| !findings.detections.is_empty()), "{file} finds nothing");
+        for findings in &found {
+            let (width, height) = (findings.width as f32, findings.height as f32);
+            assert!(findings.detections.iter().all(|d| d.bbox == d.bbox.clamped(width, height)), "{file}");
+        }
+    }
+}
+
+#[test]
+fn one_detector_serves_many_threads() {
+    let detector = common::detector(&common::fixture("yolox"));
+    let text = std::fs::read_to_string(common::fixture("yolox/expected.json")).unwrap();
+    let expected: Value = serde_json::from_str(&text).unwrap();
+    let photo = picture(&expected["cases"][0]["picture"]);
+    let once = detector.detect(&photo, &Thresholds::default()).unwrap().detections;
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                for _ in 0..20 {
+                    assert_eq!(detector.detect(&photo, &Thresholds::default()).unwrap().detections, once);
+                }
+            });
+        }
+    });
+}

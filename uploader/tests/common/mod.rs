@@ -1,0 +1,204 @@
+//! A small server that plays the function, and ways to run the uploader against it.
+
+#![allow(dead_code, reason = "each test file uses its own part of this")]
+
+use std::collections::HashMap;
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper::{Request, Response};
+use hyper_util::rt::TokioIo;
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+
+/// A request as the server saw it.
+#[derive(Debug, Clone)]
+pub struct Seen {
+    pub method: String,
+    pub target: String,
+    pub headers: HashMap<String, String>,
+    pub body: Bytes,
+    pub at: Instant,
+}
+
+/// What the server answers.
+#[derive(Debug, Clone)]
+pub struct Say {
+    pub status: u16,
+    pub headers: Vec<(&'static str, String)>,
+    pub body: Bytes,
+    pub after: Duration,
+    /// Close the connection afterwards without having said so.
+    pub hang_up: bool,
+}
+
+impl Say {
+    pub fn new(status: u16, body: impl Into<Bytes>) -> Self {
+        Self { status, headers: Vec::new(), body: body.into(), after: Duration::ZERO, hang_up: false }
+    }
+
+    pub fn json(status: u16, body: &Value) -> Self {
+        Self::new(status, body.to_string())
+    }
+
+    pub fn after(self, after: Duration) -> Self {
+        Self { after, ..self }
+    }
+
+    pub fn with(mut self, name: &'static str, value: &str) -> Self {
+        self.headers.push((name, value.to_owned()));
+        self
+    }
+
+    pub fn hang_up(self) -> Self {
+        Self { hang_up: true, ..self }
+    }
+}
+
+/// The answer for a photo of 640 x 480 with one cat.
+pub fn cat() -> Value {
+    json!({
+        "image": {"width": 640, "height": 480},
+        "detections": [{"label": "cat", "class_id": 15, "score": 0.91, "box": [64.0, 48.0, 320.0, 240.0]}],
+        "model": {"name": "yolox-nano", "sha256": "c789"},
+        "thresholds": {"confidence": 0.25, "iou": 0.45, "max_detections": 100},
+        "timings_ms": {"decode": 1.0, "preprocess": 0.5, "inference": 7.0, "postprocess": 0.5, "total": 9.0},
+        "cold_start": false,
+        "init_ms": 61.0
+    })
+}
+
+/// A server on a free port of this machine.
+pub struct Server {
+    pub address: SocketAddr,
+    connections: Arc<AtomicUsize>,
+    seen: Arc<Mutex<Vec<Seen>>>,
+    _runtime: tokio::runtime::Runtime,
+}
+
+impl Server {
+    /// Answers every request with what `say` makes of it and of its number, counted from 0.
+    pub fn start(say: impl Fn(&Seen, usize) -> Say + Send + Sync + 'static) -> Self {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+        let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
+        let address = listener.local_addr().unwrap();
+        let (connections, seen) = (Arc::new(AtomicUsize::new(0)), Arc::new(Mutex::new(Vec::new())));
+        let say = Arc::new(say);
+        let (count, log) = (Arc::clone(&connections), Arc::clone(&seen));
+        runtime.spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                count.fetch_add(1, Ordering::SeqCst);
+                stream.set_nodelay(true).unwrap();
+                let (say, log) = (Arc::clone(&say), Arc::clone(&log));
+                tokio::spawn(async move {
+                    let hang_up = Arc::new(tokio::sync::Notify::new());
+                    let end = Arc::clone(&hang_up);
+                    let service = service_fn(move |request| answer(request, Arc::clone(&say), Arc::clone(&log), Arc::clone(&end)));
+                    let connection = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service);
+                    tokio::select! {
+                        _ = connection => {}
+                        // Time enough for the answer to leave.
+                        () = async { hang_up.notified().await; tokio::time::sleep(Duration::from_millis(30)).await } => {}
+                    }
+                });
+            }
+        });
+        Self { address, connections, seen, _runtime: runtime }
+    }
+
+    pub fn url(&self) -> String {
+        format!("http://{}/", self.address)
+    }
+
+    pub fn connections(&self) -> usize {
+        self.connections.load(Ordering::SeqCst)
+    }
+
+    pub fn seen(&self) -> Vec<Seen> {
+        self.seen.lock().unwrap().clone()
+    }
+}
+
+async fn answer(
+    request: Request<Incoming>,
+    say: Arc<impl Fn(&Seen, usize) -> Say>,
+    log: Arc<Mutex<Vec<Seen>>>,
+    hang_up: Arc<tokio::sync::Notify>,
+) -> Result<Response<Full<Bytes>>, Infallible> {
+    let (head, body) = request.into_parts();
+    let headers = head.headers.iter().map(|(name, value)| (name.to_string(), value.to_str().unwrap_or("").to_owned()));
+    let seen = Seen {
+        method: head.method.to_string(),
+        target: head.uri.to_string(),
+        headers: headers.collect(),
+        body: body.collect().await.map(|body| body.to_bytes()).unwrap_or_default(),
+        at: Instant::now(),
+    };
+    let number = {
+        let mut log = log.lock().unwrap();
+        log.push(seen.clone());
+        log.len() - 1
+    };
+    let say = say(&seen, number);
+    tokio::time::sleep(say.after).await;
+    if say.hang_up {
+        hang_up.notify_one();
+    }
+    let mut response = Response::builder().status(say.status);
+    for (name, value) in say.headers {
+        response = response.header(name, value);
+    }
+    Ok(response.body(Full::new(say.body)).unwrap())
+}
+
+/// The uploader, in an environment that finds nothing of this machine's.
+pub fn uploader(args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_uploader"));
+    command.args(args);
+    for name in ["AWS_PROFILE", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "MODEL_DIR", "MODEL"] {
+        command.env_remove(name);
+    }
+    command.env("AWS_EC2_METADATA_DISABLED", "true");
+    command.env("AWS_CONFIG_FILE", "/nonexistent").env("AWS_SHARED_CREDENTIALS_FILE", "/nonexistent");
+    command
+}
+
+pub fn run(args: &[&str]) -> Output {
+    uploader(args).output().unwrap()
+}
+
+pub fn out(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+pub fn err(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+/// A folder of photos `1.jpg`, `2.jpg`, ….
+pub fn photos(count: usize, width: u32, height: u32) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    for number in 1..=count {
+        photo(&folder.path().join(format!("{number}.jpg")), width, height);
+    }
+    folder
+}
+
+pub fn photo(path: &Path, width: u32, height: u32) -> PathBuf {
+    let image = image::RgbImage::from_fn(width, height, |x, y| image::Rgb([x as u8, y as u8, 77]));
+    image.save(path).unwrap();
+    path.to_owned()
+}
+
+pub fn text(path: &Path) -> &str {
+    path.to_str().unwrap()
+}

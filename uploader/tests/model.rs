@@ -1,0 +1,146 @@
+//! `uploader model pull`: cut connections, wrong bytes, mirrors, nobody there.
+
+mod common;
+
+use std::io::{Read, Write};
+use std::net::TcpListener;
+use std::path::Path;
+use std::process::Output;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use common::{Say, Server, err, out, text, uploader};
+
+/// The file of the one model that is in the tree: the only known digest whose bytes a test can have.
+fn weights() -> Vec<u8> {
+    std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("../model/spotter-nano/model.onnx")).unwrap()
+}
+
+fn pull(from: &str, dir: &Path) -> Output {
+    uploader(&["model", "pull", "spotter-nano", "--from", from, "--dir", text(dir)]).output().unwrap()
+}
+
+/// Serves `weights`, but closes every connection after `most` bytes of the body. Notes the ranges asked for.
+fn cutting_server(weights: Vec<u8>, most: usize) -> (String, Arc<Mutex<Vec<String>>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/spotter-nano.onnx", listener.local_addr().unwrap());
+    let ranges = Arc::new(Mutex::new(Vec::new()));
+    let log = Arc::clone(&ranges);
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let mut head = Vec::new();
+            let mut byte = [0];
+            while !head.ends_with(b"\r\n\r\n") && stream.read(&mut byte).unwrap_or(0) == 1 {
+                head.push(byte[0]);
+            }
+            let head = String::from_utf8(head).unwrap().to_ascii_lowercase();
+            let field = |name: &str| head.lines().find_map(|line| line.strip_prefix(name)).map(|value| value.trim().to_owned());
+            let range = field("range:").unwrap_or_default();
+            let start: usize = range.strip_prefix("bytes=").and_then(|r| r.strip_suffix('-')).map_or(0, |r| r.parse().unwrap());
+            log.lock().unwrap().push(format!("{range} {}", field("if-range:").unwrap_or_default()));
+            let rest = &weights[start..];
+            let status = if start == 0 { "200 OK".to_owned() } else { format!("206 Partial Content\r\ncontent-range: bytes {start}-{}/{}", weights.len() - 1, weights.len()) };
+            let _ = write!(stream, "HTTP/1.1 {status}\r\netag: \"v1\"\r\ncontent-length: {}\r\n\r\n", rest.len());
+            let _ = stream.write_all(&rest[..rest.len().min(most)]);
+        }
+    });
+    (url, ranges)
+}
+
+#[test]
+fn a_cut_download_goes_on_where_it_ended() {
+    let weights = weights();
+    let (url, ranges) = cutting_server(weights.clone(), weights.len() / 2 + 1);
+    let dir = tempfile::tempdir().unwrap();
+    let output = pull(&url, dir.path());
+    assert_eq!(output.status.code(), Some(0), "{}", err(&output));
+    assert_eq!(std::fs::read(dir.path().join("spotter-nano.onnx")).unwrap(), weights);
+    assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1, "nothing is left beside it");
+    let ranges = ranges.lock().unwrap().clone();
+    assert_eq!(ranges[0].trim(), "");
+    assert!(ranges[1].starts_with("bytes=") && ranges[1].ends_with("\"v1\""), "{ranges:?}");
+    assert_eq!(ranges.len(), 2);
+
+    let again = pull(&url, dir.path());
+    assert!(out(&again).contains("already there"), "{}", out(&again));
+}
+
+#[test]
+fn what_an_earlier_run_left_is_used() {
+    let weights = weights();
+    let (url, ranges) = cutting_server(weights.clone(), usize::MAX);
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("spotter-nano.onnx.part"), &weights[..1000]).unwrap();
+    assert_eq!(pull(&url, dir.path()).status.code(), Some(0));
+    assert!(ranges.lock().unwrap()[0].starts_with("bytes=1000-"));
+
+    // Where it was something else, the whole is fetched again.
+    std::fs::remove_file(dir.path().join("spotter-nano.onnx")).unwrap();
+    std::fs::write(dir.path().join("spotter-nano.onnx.part"), vec![7; 1000]).unwrap();
+    let output = pull(&url, dir.path());
+    assert_eq!(output.status.code(), Some(0), "{}", err(&output));
+    assert_eq!(std::fs::read(dir.path().join("spotter-nano.onnx")).unwrap(), weights);
+}
+
+#[test]
+fn wrong_bytes_are_deleted_and_told() {
+    let size = weights().len();
+    for body in [vec![7; size], vec![7; 100], vec![7; size + 1]] {
+        let server = Server::start(move |_, _| Say::new(200, body.clone()));
+        let dir = tempfile::tempdir().unwrap();
+        let output = pull(&format!("{}x.onnx", server.url()), dir.path());
+        assert_eq!(output.status.code(), Some(1));
+        assert!(err(&output).contains("something else than spotter-nano") && err(&output).contains("deleted"), "{}", err(&output));
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
+    }
+}
+
+#[test]
+fn mirrors_may_redirect_and_use_other_names() {
+    let weights = weights();
+    let server = Server::start(move |seen, _| match seen.target.as_str() {
+        "/models/spotter_nano.onnx" => Say::new(302, "").with("location", "/elsewhere?a=b"),
+        "/elsewhere?a=b" => Say::new(200, weights.clone()),
+        _ => Say::new(404, ""),
+    });
+    let dir = tempfile::tempdir().unwrap();
+    let output = pull(&format!("{}models", server.url()), dir.path());
+    assert_eq!(output.status.code(), Some(0), "{}", err(&output));
+    let output = pull(&format!("{}nothing", server.url()), &dir.path().join("other"));
+    assert_eq!(output.status.code(), Some(1));
+    assert!(err(&output).contains("is not there"), "{}", err(&output));
+}
+
+#[test]
+fn a_folder_is_a_mirror_too() {
+    let from = tempfile::tempdir().unwrap();
+    std::fs::write(from.path().join("spotter_nano.onnx"), weights()).unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    assert_eq!(pull(text(from.path()), dir.path()).status.code(), Some(0));
+    let output = uploader(&["model", "verify", text(&dir.path().join("spotter-nano.onnx"))]).output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}{}", out(&output), err(&output));
+    std::fs::write(dir.path().join("spotter-nano.onnx"), "other").unwrap();
+    let output = uploader(&["model", "verify", text(&dir.path().join("spotter-nano.onnx"))]).output().unwrap();
+    assert_eq!(output.status.code(), Some(1), "{}{}", out(&output), err(&output));
+}
+
+#[test]
+fn nobody_there_is_told_quickly() {
+    let dir = tempfile::tempdir().unwrap();
+    let start = Instant::now();
+    let output = pull("http://127.0.0.1:1/x.onnx", dir.path());
+    assert_eq!(output.status.code(), Some(1));
+    assert!(start.elapsed() < Duration::from_secs(10));
+    assert!(err(&output).contains("cannot connect") && err(&output).contains("--from"), "{}", err(&output));
+    assert_eq!(uploader(&["model", "pull", "no-such-model"]).output().unwrap().status.code(), Some(2));
+}
+
+#[test]
+fn known_models_are_listed_and_shown() {
+    let output = uploader(&["model", "list"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", err(&output));
+    assert!(out(&output).contains("yolox-nano") && out(&output).contains("spotter-nano"), "{}", out(&output));
+    let output = uploader(&["model", "show", "yolox_nano"]).output().unwrap();
+    assert!(out(&output).contains("c789161ed43c8269fcd4e67c67eeeb4e80c622da2eb296a20bc6007bd18a0b7d"), "{}", out(&output));
+}
