@@ -51,8 +51,8 @@ local: model
 test: test-rust test-e2e test-accuracy
 
 test-rust: export MODEL_DIR = $(SPOTTER_ASSETS)/models
-test-rust: setup-tests
-	cargo test --workspace --locked
+test-rust: setup-tests build
+	cargo test --release --workspace --locked
 
 test-e2e: setup-tests build
 	$(PYTHON) -m pytest tests
@@ -65,4 +65,5 @@ lint:
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 
 bench: setup-tests model
+	cargo bench --locked --quiet --package detector --bench pipeline
 	$(PYTHON) tests/bench.py

@@ -18,15 +18,8 @@ static FONT: LazyLock<Option<FontRef<'static>>> =
 /// Colours that stay apart for colour-blind eyes too: Okabe and Ito's palette ("Color Universal Design") without black
 /// and with its yellow darkened, so that each carries either white or black text. A class has the same colour in every
 /// photo.
-const PALETTE: [[u8; 3]; 7] = [
-    [230, 159, 0],
-    [86, 180, 233],
-    [0, 158, 115],
-    [214, 196, 46],
-    [0, 114, 178],
-    [213, 94, 0],
-    [204, 121, 167],
-];
+const PALETTE: [[u8; 3]; 7] =
+    [[230, 159, 0], [86, 180, 233], [0, 158, 115], [214, 196, 46], [0, 114, 178], [213, 94, 0], [204, 121, 167]];
 
 /// The colour of a class.
 #[must_use]

@@ -85,10 +85,7 @@ pub fn find(model: Option<&str>) -> Result<ModelFile, ModelError> {
     let looked = folders.iter().map(|folder| folder.display().to_string()).collect::<Vec<_>>();
     let advice = match known_card(model) {
         Some(card) if card.source.is_some() => format!("`uploader model pull {}` fetches it.", card.name),
-        _ => format!(
-            "Known models are {}; a path to an .onnx file works too.",
-            KNOWN.map(|(name, _)| name).join(", ")
-        ),
+        _ => format!("Known models are {}; a path to an .onnx file works too.", KNOWN.map(|(name, _)| name).join(", ")),
     };
     Err(ModelError::NotFound { model: model.to_owned(), looked: looked.join(", "), advice })
 }

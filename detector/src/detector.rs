@@ -79,17 +79,15 @@ impl Detector {
         let open = || session::open(&model.path, options.threads.max(1));
         let first = open()?;
         let path = || model.path.display().to_string();
-        let graph = Graph::of(&first)
-            .map_err(|e| ModelError::Graph { path: path(), reason: e.to_string() })?;
+        let graph = Graph::of(&first).map_err(|e| ModelError::Graph { path: path(), reason: e.to_string() })?;
         let card = match model.card {
             Some(card) => card,
             None => infer::card(&model.name, &graph).map_err(|reason| ModelError::NoCard { path: path(), reason })?,
         };
         let misfit = |reason| ModelError::Misfit { card: card.name.clone(), path: path(), reason };
         let plan = InputPlan::new(&card, &graph).map_err(misfit)?;
-        let head = head::build(&card, &graph, plan.size).map_err(|reason| {
-            misfit(format!("head {:?}: {reason}", card.head.kind.to_string()))
-        })?;
+        let head = head::build(&card, &graph, plan.size)
+            .map_err(|reason| misfit(format!("head {:?}: {reason}", card.head.kind.to_string())))?;
         let mut workers = vec![Worker::new(first)];
         for _ in 1..options.sessions.max(1) {
             workers.push(Worker::new(open()?));

@@ -53,7 +53,11 @@ impl Graph {
     }
 
     /// The only output whose shape fits, or else an explanation that names them all.
-    pub(crate) fn only_output(&self, expected: &str, fits: impl Fn(&TensorInfo) -> bool) -> Result<&TensorInfo, String> {
+    pub(crate) fn only_output(
+        &self,
+        expected: &str,
+        fits: impl Fn(&TensorInfo) -> bool,
+    ) -> Result<&TensorInfo, String> {
         let mut fitting = self.outputs.iter().filter(|output| fits(output));
         match (fitting.next(), fitting.next()) {
             (Some(output), None) => Ok(output),

@@ -45,7 +45,9 @@ pub(crate) struct HeadError {
 /// What the head needs and what the graph has.
 pub(crate) fn build(card: &Card, graph: &Graph, input: Option<(u32, u32)>) -> Result<Box<dyn Head>, String> {
     let fixed = || {
-        input.map(|(w, h)| (w as usize, h as usize)).ok_or_else(|| "it needs a fixed input size: write input.size".to_owned())
+        input
+            .map(|(w, h)| (w as usize, h as usize))
+            .ok_or_else(|| "it needs a fixed input size: write input.size".to_owned())
     };
     let classes = card.labels.len();
     Ok(match card.head.kind {

@@ -72,7 +72,8 @@ fn ultralytics(graph: &Graph) -> Result<Option<Guess>, String> {
         scale: 1.0 / 255.0,
         ..Input::default()
     };
-    let end_to_end = graph.outputs.iter().any(|output| output.fits(&[Some(1), None, Some(6)]) && output.dim(2).is_some());
+    let end_to_end =
+        graph.outputs.iter().any(|output| output.fits(&[Some(1), None, Some(6)]) && output.dim(2).is_some());
     let kind = if end_to_end { HeadKind::YoloE2e } else { HeadKind::Yolo };
     Ok(Some(Guess { kind, input, classes: None }))
 }
@@ -134,7 +135,8 @@ fn fastestdet(graph: &Graph) -> Option<Guess> {
 
 /// The fixed size (width, height) of an NCHW image input.
 fn image_size(graph: &Graph) -> Option<(usize, usize)> {
-    let image = graph.inputs.iter().find(|input: &&TensorInfo| input.element == Element::F32 && input.shape.len() == 4)?;
+    let image =
+        graph.inputs.iter().find(|input: &&TensorInfo| input.element == Element::F32 && input.shape.len() == 4)?;
     Some((image.dim(3)?, image.dim(2)?))
 }
 
@@ -178,8 +180,12 @@ mod tests {
 
     #[test]
     fn ultralytics_metadata_names_the_labels() {
-        let metadata =
-            [("names", "{0: 'cat', 1: \"bird's nest\"}"), ("stride", "32"), ("imgsz", "[384, 640]"), ("task", "detect")];
+        let metadata = [
+            ("names", "{0: 'cat', 1: \"bird's nest\"}"),
+            ("stride", "32"),
+            ("imgsz", "[384, 640]"),
+            ("task", "detect"),
+        ];
         let card = card("m", &graph(vec![tensor("output0", Element::F32, &[1, 6, 8400])], &metadata)).unwrap();
         assert_eq!(card.labels, ["cat", "bird's nest"]);
         assert_eq!((card.head.kind, card.input.size), (HeadKind::Yolo, Some([640, 384])));

@@ -260,7 +260,13 @@ mod tests {
         let mut photo = RgbImage::from_pixel(2, 1, image::Rgb([10, 20, 30]));
         photo.put_pixel(1, 0, image::Rgb([40, 50, 60]));
         let placement = Placement::new((2, 1), Some((2, 2)), Resize::Letterbox);
-        let card = Input { color: Color::Bgr, scale: 0.5, mean: [1.0, 2.0, 3.0], std: [2.0, 4.0, 5.0], ..input(Resize::Letterbox) };
+        let card = Input {
+            color: Color::Bgr,
+            scale: 0.5,
+            mean: [1.0, 2.0, 3.0],
+            std: [2.0, 4.0, 5.0],
+            ..input(Resize::Letterbox)
+        };
         let mut nchw: Vec<f32> = Vec::new();
         pack(&photo, &placement, &card, &mut nchw, &mut Scratch::default());
         assert_close(&nchw, &[7.0, 14.5, 28.0, 28.0, 2.0, 5.75, 13.75, 13.75, 0.4, 3.4, 10.8, 10.8]);

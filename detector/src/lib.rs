@@ -17,7 +17,7 @@ mod letterbox;
 mod model;
 mod nms;
 mod photo;
-mod runtime;
+pub mod runtime;
 mod session;
 
 pub use card::{Card, CardError};
@@ -25,4 +25,3 @@ pub use detection::{BBox, Detection, Findings, Thresholds, Timings};
 pub use detector::{DetectError, Detector, DetectorOptions};
 pub use model::ModelError;
 pub use photo::{Limits, Photo, PhotoError, PhotoFormat};
-pub use runtime::find_runtime;

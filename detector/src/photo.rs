@@ -41,7 +41,9 @@ pub enum PhotoError {
         max: usize,
     },
     /// More pixels than [`Limits::max_pixels`], or a side longer than [`Limits::max_side`].
-    #[error("The photo claims {width} x {height} pixels; at most {max_pixels} pixels and {max_side} a side are accepted.")]
+    #[error(
+        "The photo claims {width} x {height} pixels; at most {max_pixels} pixels and {max_side} a side are accepted."
+    )]
     TooManyPixels {
         /// Claimed width.
         width: u32,
@@ -209,8 +211,8 @@ fn decode(
             let upright_size = if swaps_sides(orientation) { (height, width) } else { (width, height) };
             let eighths = jpeg::eighths(upright_size, needed(upright_size.0, upright_size.1));
             let image = if eighths < 8 && shape.components != 4 {
-                let pixels = jpeg::decode_scaled(bytes, eighths)
-                    .map_err(|reason| PhotoError::Undecodable { format, reason })?;
+                let pixels =
+                    jpeg::decode_scaled(bytes, eighths).map_err(|reason| PhotoError::Undecodable { format, reason })?;
                 DynamicImage::ImageRgb8(pixels)
             } else {
                 DynamicImage::from_decoder(decoder).map_err(undecodable)?
@@ -221,9 +223,7 @@ fn decode(
             let decoder = PngDecoder::with_limits(Cursor::new(bytes), allocation(limits)).map_err(undecodable)?;
             decode_with(decoder, format, limits)
         }
-        PhotoFormat::WebP => {
-            decode_with(WebPDecoder::new(Cursor::new(bytes)).map_err(undecodable)?, format, limits)
-        }
+        PhotoFormat::WebP => decode_with(WebPDecoder::new(Cursor::new(bytes)).map_err(undecodable)?, format, limits),
     }
 }
 

@@ -33,8 +33,11 @@ pub fn find_runtime() -> Result<PathBuf, ModelError> {
         })
 }
 
-/// The process's environment, made on first use and kept: sessions need it to outlive them.
-pub(crate) fn environment() -> Result<Environment, ModelError> {
+/// The process's environment, made on first use and kept: ONNX Runtime allows one, and sessions need it.
+///
+/// # Errors
+/// [`ModelError::Runtime`] where the library is missing or does not fit.
+pub fn environment() -> Result<Environment, ModelError> {
     static ENVIRONMENT: Mutex<Option<Environment>> = Mutex::new(None);
     let mut slot = ENVIRONMENT.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(environment) = slot.as_ref() {

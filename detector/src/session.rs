@@ -120,7 +120,9 @@ impl Worker {
         };
         let target = [i64::from(input.0), i64::from(input.1)];
         let mut inputs = match plan.element {
-            Element::U8 => ort::inputs![plan.image.as_str() => TensorRef::from_array_view((shape, self.bytes.as_slice()))?],
+            Element::U8 => {
+                ort::inputs![plan.image.as_str() => TensorRef::from_array_view((shape, self.bytes.as_slice()))?]
+            }
             _ => ort::inputs![plan.image.as_str() => TensorRef::from_array_view((shape, self.floats.as_slice()))?],
         };
         if let Some(name) = &plan.target_sizes {

@@ -9,8 +9,7 @@ use detector::{BBox, Detector, Findings, Thresholds};
 use image::{ImageFormat, Rgb, RgbImage};
 use serde_json::Value;
 
-const FIXTURES: [&str; 9] =
-    ["yolox", "yolo", "yolo-e2e", "detr", "detr-deploy", "ssd", "nanodet", "fastestdet", "nan"];
+const FIXTURES: [&str; 9] = ["yolox", "yolo", "yolo-e2e", "detr", "detr-deploy", "ssd", "nanodet", "fastestdet", "nan"];
 
 fn numbers<const N: usize>(value: &Value) -> [f32; N] {
     let values: Vec<f32> = value.as_array().unwrap().iter().map(|v| v.as_f64().unwrap() as f32).collect();
@@ -37,7 +36,10 @@ fn assert_found(name: &str, detector: &Detector, found: &Findings, expected: &Va
     assert_eq!(found.detections.len(), expected.len(), "{name}: {:?}", found.detections);
     for (detection, want) in found.detections.iter().zip(expected) {
         assert_eq!(detector.labels()[detection.class_id], want["label"].as_str().unwrap(), "{name}");
-        assert!((f64::from(detection.score) - want["score"].as_f64().unwrap()).abs() < 0.01, "{name}: {detection:?} {want}");
+        assert!(
+            (f64::from(detection.score) - want["score"].as_f64().unwrap()).abs() < 0.01,
+            "{name}: {detection:?} {want}"
+        );
         let [x1, y1, x2, y2] = numbers::<4>(&want["box"]);
         let iou = detection.bbox.iou(&BBox::new(x1, y1, x2, y2));
         assert!(iou > 0.97, "{name}: {detection:?} against {want}: IoU {iou}");
@@ -94,11 +96,15 @@ fn what_does_not_fit_is_refused_naming_both() {
 /// A photo of the assets, what must be in it, and the models that see it.
 #[test]
 fn real_weights_find_real_things() {
-    let (Some(models), Some(photos)) = (common::asset("models"), common::asset("photos/coco-dev/images")) else { return };
+    let (Some(models), Some(photos)) = (common::asset("models"), common::asset("photos/coco-dev/images")) else {
+        return;
+    };
     let photo = std::fs::read(photos.join("000000007386.jpg")).ok();
     let photos: Vec<Vec<u8>> = match photo {
         Some(photo) => vec![photo],
-        None => std::fs::read_dir(&photos).unwrap().take(20).map(|e| std::fs::read(e.unwrap().path()).unwrap()).collect(),
+        None => {
+            std::fs::read_dir(&photos).unwrap().take(20).map(|e| std::fs::read(e.unwrap().path()).unwrap()).collect()
+        }
     };
     for (file, kind) in [
         ("yolox_nano.onnx", "yolox"),

@@ -188,7 +188,9 @@ fn a_jpeg_with_thousands_of_scans_is_refused_at_once() {
 #[test]
 fn the_content_decides_what_a_file_is() {
     assert_eq!(PhotoFormat::sniff(&encoded(&picture(), ImageFormat::WebP)), Some(PhotoFormat::WebP));
-    for (bytes, word) in [(&b"GIF89a\x01\x00"[..], "GIF"), (b"\0\0\0\x18ftypavif____", "AVIF"), (b"hello, world", "no image")] {
+    for (bytes, word) in
+        [(&b"GIF89a\x01\x00"[..], "GIF"), (b"\0\0\0\x18ftypavif____", "AVIF"), (b"hello, world", "no image")]
+    {
         let error = Photo::decode(bytes, &Limits::default()).unwrap_err();
         assert!(matches!(error, PhotoError::Unsupported { .. }) && error.to_string().contains(word), "{error}");
     }

@@ -90,8 +90,14 @@ impl Emulator {
 
         let disturbed = Arc::new(Notify::new());
         let (tell_lost, lost) = watch::channel(None);
-        let mut emulator =
-            Self { port, crews: JoinSet::new(), disturbed: Arc::clone(&disturbed), lost, _server: server, _stage: stage };
+        let mut emulator = Self {
+            port,
+            crews: JoinSet::new(),
+            disturbed: Arc::clone(&disturbed),
+            lost,
+            _server: server,
+            _stage: stage,
+        };
         for function in functions {
             let name = function.name;
             let crew = Crew::new(function, port, Arc::clone(&disturbed), tell_lost.clone(), loud);
@@ -131,7 +137,8 @@ impl Emulator {
 
 /// The port itself where nobody has it, or a free one for 0.
 fn free_port(port: u16) -> Result<u16> {
-    let listener = TcpListener::bind(("127.0.0.1", port))
-        .with_context(|| format!("port {port} on 127.0.0.1 cannot be used; choose another with --port, or 0 for a free one"))?;
+    let listener = TcpListener::bind(("127.0.0.1", port)).with_context(|| {
+        format!("port {port} on 127.0.0.1 cannot be used; choose another with --port, or 0 for a free one")
+    })?;
     Ok(listener.local_addr()?.port())
 }

@@ -125,7 +125,8 @@ async fn prepare_all(photos: Vec<PathBuf>, recipe: Recipe, to_slots: mpsc::Sende
         let path = photo.clone();
         let work = tokio::task::spawn_blocking(move || recipe.prepare(&path));
         async move {
-            let prepared = work.await.unwrap_or_else(|error| Err(item_error("internal", format!("Preparing failed: {error}."))));
+            let prepared =
+                work.await.unwrap_or_else(|error| Err(item_error("internal", format!("Preparing failed: {error}."))));
             Ready { index, photo, prepared }
         }
     });

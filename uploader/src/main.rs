@@ -2,8 +2,8 @@
 
 mod args;
 mod emulator;
-mod link;
 mod journey;
+mod link;
 mod model;
 mod output;
 mod photo;

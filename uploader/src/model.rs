@@ -4,6 +4,7 @@ mod download;
 mod mirror;
 mod part;
 
+use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -33,11 +34,8 @@ pub(crate) enum PullError {
     Unreachable { url: String, source: LinkError },
     #[error("{url}: {source}. {kept} bytes are kept; run the same command again to go on from there")]
     Interrupted { url: String, source: LinkError, kept: u64 },
-    #[error(
-        "{from} holds something else than {name}: {got_bytes} bytes with digest {got}, not {wanted_bytes} with {wanted}. \
-         It has been deleted; another place can be named with --from URL|DIR"
-    )]
-    WrongBytes { from: String, name: String, got: String, got_bytes: u64, wanted: String, wanted_bytes: String },
+    #[error("{0}")]
+    WrongBytes(Box<WrongBytes>),
     #[error("{0} leads from one place to the next without end")]
     Redirects(String),
     #[error("another process is fetching {0} at this moment")]
@@ -48,6 +46,28 @@ pub(crate) enum PullError {
     Url(#[from] EndpointError),
     #[error(transparent)]
     Tls(#[from] TlsError),
+}
+
+/// A file that is not what the card promises.
+#[derive(Debug)]
+pub(crate) struct WrongBytes {
+    from: String,
+    wanted: Wanted,
+    got_sha256: String,
+    got_bytes: u64,
+}
+
+impl fmt::Display for WrongBytes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { from, wanted, got_sha256, got_bytes } = self;
+        let size = wanted.bytes.map_or_else(|| "some bytes".to_owned(), |bytes| format!("{bytes} bytes"));
+        write!(
+            f,
+            "{from} holds something else than {}: {got_bytes} bytes with digest {got_sha256}, not {size} with {}. \
+             It has been deleted; another place can be named with --from URL|DIR",
+            wanted.name, wanted.sha256
+        )
+    }
 }
 
 impl PullError {

@@ -78,7 +78,8 @@ mod tests {
 
     /// A cat and a dog, an empty photo, and one that failed.
     pub(super) fn records() -> Vec<Record> {
-        let object = |label: &str, class_id, bbox| FoundObject { label: label.to_owned(), class_id, score: 0.913, bbox };
+        let object =
+            |label: &str, class_id, bbox| FoundObject { label: label.to_owned(), class_id, score: 0.913, bbox };
         let found = vec![object("cat", 15, [12.5, 30.0, 200.0, 470.25]), object("dog", 16, [0.0, 0.0, 10.0, 10.0])];
         let answer = |detections| {
             Outcome::Answer(Box::new(Answer {
@@ -98,7 +99,11 @@ mod tests {
             .map(|(photo, outcome)| Record {
                 photo: photo.into(),
                 outcome,
-                phases: Phases { wait: Duration::from_micros(1500), total: Duration::from_millis(2), ..Phases::default() },
+                phases: Phases {
+                    wait: Duration::from_micros(1500),
+                    total: Duration::from_millis(2),
+                    ..Phases::default()
+                },
                 round_trip: Duration::from_millis(2),
                 tries: 1,
                 photo_bytes: 100,

@@ -5,6 +5,7 @@ mod local;
 mod model;
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 
@@ -47,12 +48,15 @@ pub(crate) fn run(cli: Cli) -> Result<Ending> {
         return Err(error).with_context(|| format!("cannot start {:?}", args.command.first()));
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start")?;
-    runtime.block_on(async {
+    let ending = runtime.block_on(async {
         tokio::select! {
             ending = perform(cli) => ending,
             () = interruption() => Ok(Ending::Interrupted),
         }
-    })
+    });
+    // Ends what still runs, children first of all; a thread that reads standard input would wait for ever.
+    runtime.shutdown_timeout(Duration::from_secs(2));
+    ending
 }
 
 async fn perform(cli: Cli) -> Result<Ending> {

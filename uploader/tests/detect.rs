@@ -1,5 +1,7 @@
 //! `uploader detect` against a server that plays the function: what is sent, what is printed, how it ends.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 mod common;
 
 use std::time::Duration;
@@ -23,10 +25,19 @@ fn photos_are_posted_and_described_in_order() {
     let output = run(&["detect", text(folder.path()), "--url", &server.url()]);
     assert_eq!(output.status.code(), Some(0), "{}", err(&output));
     let text = out(&output);
-    let names: Vec<&str> = text.lines().take(7).map(|line| line.split(": ").next().unwrap().rsplit('/').next().unwrap()).collect();
+    let names: Vec<&str> =
+        text.lines().take(7).map(|line| line.split(": ").next().unwrap().rsplit('/').next().unwrap()).collect();
     assert_eq!(names, ["0.jpg", "1.jpg", "2.jpg", "3.jpg", "4.jpg", "5.jpg", "6.jpg"]);
     assert!(text.lines().next().unwrap().ends_with(": cat 0.91 [64 48 320 240]"), "{text}");
-    for part in ["model               yolox-nano", "7: 7 answered", "p50", "p99", "average inference   0.0070 s", "client wait", "server decode"] {
+    for part in [
+        "model               yolox-nano",
+        "7: 7 answered",
+        "p50",
+        "p99",
+        "average inference   0.0070 s",
+        "client wait",
+        "server decode",
+    ] {
         assert!(text.contains(part), "{part} is missing in {text}");
     }
     let seen = server.seen();
@@ -56,7 +67,8 @@ fn one_connection_per_slot_is_kept() {
 fn a_connection_closed_meanwhile_is_opened_again_without_a_word() {
     let server = Server::start(|_, _| Say::json(200, &cat()).hang_up());
     let folder = photos(4, 32, 32);
-    let output = run(&["detect", text(folder.path()), "--url", &server.url(), "-c", "1", "--retries", "0", "--rate", "10"]);
+    let output =
+        run(&["detect", text(folder.path()), "--url", &server.url(), "-c", "1", "--retries", "0", "--rate", "10"]);
     assert_eq!(output.status.code(), Some(0), "{}{}", out(&output), err(&output));
     assert_eq!(server.connections(), 4);
     assert!(!out(&output).contains("more than once"));
@@ -68,7 +80,9 @@ fn what_may_pass_is_tried_again_and_nothing_else() {
         0 => Say::json(503, &json!({"message": "busy"})),
         1 => Say::new(429, "").with("retry-after", "1"),
         2 => Say::json(200, &cat()),
-        _ => Say::json(422, &json!({"code": "undecodable_image", "detail": "It is broken.", "status": 422, "title": ""})),
+        _ => {
+            Say::json(422, &json!({"code": "undecodable_image", "detail": "It is broken.", "status": 422, "title": ""}))
+        }
     });
     let folder = photos(2, 32, 32);
     let start = std::time::Instant::now();
@@ -135,7 +149,20 @@ fn shrunk_photos_get_their_boxes_back() {
     photo(&folder.path().join("large.jpg"), 1000, 500);
     photo(&folder.path().join("small.png"), 100, 50);
     let drawn = folder.path().join("drawn");
-    let args = ["detect", text(folder.path()), "--url", &server.url(), "--resize", "200", "-f", "jsonl", "--annotate", text(&drawn)];
+    let args = [
+        "detect",
+        text(folder.path()),
+        "--url",
+        &server.url(),
+        "-c",
+        "1",
+        "--resize",
+        "200",
+        "-f",
+        "jsonl",
+        "--annotate",
+        text(&drawn),
+    ];
     let output = run(&args);
     assert_eq!(output.status.code(), Some(0), "{}", err(&output));
     let lines: Vec<Value> = out(&output).lines().map(|line| serde_json::from_str(line).unwrap()).collect();
@@ -158,7 +185,10 @@ fn photos_too_large_for_the_url_are_not_sent() {
         let output = run(&["detect", text(folder.path()), "--url", &server.url(), "--body", body]);
         assert_eq!(output.status.code(), Some(1));
         let text = out(&output);
-        assert!(text.contains("too_many_bytes") && text.contains("--resize") && text.contains("uploader bulk"), "{text}");
+        assert!(
+            text.contains("too_many_bytes") && text.contains("--resize") && text.contains("uploader bulk"),
+            "{text}"
+        );
     }
     assert_eq!(server.seen().len(), 2, "only the small photo, once each");
 }
@@ -174,7 +204,8 @@ fn formats_have_standard_output_for_themselves() {
     assert!(err(&output).contains("2.jpg: http_404") && err(&output).contains("average inference"), "{}", err(&output));
 
     let file = folder.path().join("out.csv");
-    let output = run(&["detect", text(folder.path()), "--url", &server.url(), "-f", "csv", "-o", text(&file), "--quiet"]);
+    let output =
+        run(&["detect", text(folder.path()), "--url", &server.url(), "-f", "csv", "-o", text(&file), "--quiet"]);
     assert_eq!((out(&output).as_str(), err(&output).as_str()), ("", ""));
     let rows = std::fs::read_to_string(file).unwrap();
     assert_eq!(rows.lines().count(), 3);

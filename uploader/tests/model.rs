@@ -1,5 +1,7 @@
 //! `uploader model pull`: cut connections, wrong bytes, mirrors, nobody there.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 mod common;
 
 use std::io::{Read, Write};
@@ -35,12 +37,18 @@ fn cutting_server(weights: Vec<u8>, most: usize) -> (String, Arc<Mutex<Vec<Strin
                 head.push(byte[0]);
             }
             let head = String::from_utf8(head).unwrap().to_ascii_lowercase();
-            let field = |name: &str| head.lines().find_map(|line| line.strip_prefix(name)).map(|value| value.trim().to_owned());
+            let field =
+                |name: &str| head.lines().find_map(|line| line.strip_prefix(name)).map(|value| value.trim().to_owned());
             let range = field("range:").unwrap_or_default();
-            let start: usize = range.strip_prefix("bytes=").and_then(|r| r.strip_suffix('-')).map_or(0, |r| r.parse().unwrap());
+            let start: usize =
+                range.strip_prefix("bytes=").and_then(|r| r.strip_suffix('-')).map_or(0, |r| r.parse().unwrap());
             log.lock().unwrap().push(format!("{range} {}", field("if-range:").unwrap_or_default()));
             let rest = &weights[start..];
-            let status = if start == 0 { "200 OK".to_owned() } else { format!("206 Partial Content\r\ncontent-range: bytes {start}-{}/{}", weights.len() - 1, weights.len()) };
+            let status = if start == 0 {
+                "200 OK".to_owned()
+            } else {
+                format!("206 Partial Content\r\ncontent-range: bytes {start}-{}/{}", weights.len() - 1, weights.len())
+            };
             let _ = write!(stream, "HTTP/1.1 {status}\r\netag: \"v1\"\r\ncontent-length: {}\r\n\r\n", rest.len());
             let _ = stream.write_all(&rest[..rest.len().min(most)]);
         }
@@ -91,7 +99,11 @@ fn wrong_bytes_are_deleted_and_told() {
         let dir = tempfile::tempdir().unwrap();
         let output = pull(&format!("{}x.onnx", server.url()), dir.path());
         assert_eq!(output.status.code(), Some(1));
-        assert!(err(&output).contains("something else than spotter-nano") && err(&output).contains("deleted"), "{}", err(&output));
+        assert!(
+            err(&output).contains("something else than spotter-nano") && err(&output).contains("deleted"),
+            "{}",
+            err(&output)
+        );
         assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
     }
 }
@@ -142,5 +154,9 @@ fn known_models_are_listed_and_shown() {
     assert_eq!(output.status.code(), Some(0), "{}", err(&output));
     assert!(out(&output).contains("yolox-nano") && out(&output).contains("spotter-nano"), "{}", out(&output));
     let output = uploader(&["model", "show", "yolox_nano"]).output().unwrap();
-    assert!(out(&output).contains("c789161ed43c8269fcd4e67c67eeeb4e80c622da2eb296a20bc6007bd18a0b7d"), "{}", out(&output));
+    assert!(
+        out(&output).contains("c789161ed43c8269fcd4e67c67eeeb4e80c622da2eb296a20bc6007bd18a0b7d"),
+        "{}",
+        out(&output)
+    );
 }

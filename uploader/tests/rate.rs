@@ -1,5 +1,7 @@
 //! `--rate`: photos leave by the clock, and latency counts from when they should have left.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 mod common;
 
 use std::time::Duration;
@@ -24,7 +26,8 @@ fn a_slow_answer_does_not_hide_the_wait_behind_it() {
     // 100 ms each through one slot, 50 a second asked for: every photo is later than the one before.
     let server = Server::start(|_, _| Say::json(200, &cat()).after(Duration::from_millis(100)));
     let folder = photos(5, 32, 32);
-    let output = run(&["detect", text(folder.path()), "--url", &server.url(), "--rate", "50", "-c", "1", "-f", "jsonl"]);
+    let output =
+        run(&["detect", text(folder.path()), "--url", &server.url(), "--rate", "50", "-c", "1", "-f", "jsonl"]);
     let totals: Vec<f64> = out(&output)
         .lines()
         .map(|line| serde_json::from_str::<Value>(line).unwrap()["client_ms"]["total"].as_f64().unwrap())

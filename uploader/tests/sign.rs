@@ -1,5 +1,7 @@
 //! Signatures: for Function URLs without being asked, elsewhere with `--sign`.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 mod common;
 
 use common::{Say, Server, cat, err, out, photos, text, uploader};
@@ -24,7 +26,8 @@ fn function_urls_are_signed_for_their_region() {
     let server = server();
     let folder = photos(2, 32, 32);
     let via = server.address.to_string();
-    let output = with_credentials(&["detect", text(folder.path()), "--url", HOST, "--connect-to", &via, "--iou", "0.5"]);
+    let output =
+        with_credentials(&["detect", text(folder.path()), "--url", HOST, "--connect-to", &via, "--iou", "0.5"]);
     assert_eq!(output.status.code(), Some(0), "{}{}", out(&output), err(&output));
     for request in server.seen() {
         let authorization = &request.headers["authorization"];
@@ -43,7 +46,15 @@ fn elsewhere_only_on_request() {
     let folder = photos(1, 32, 32);
     with_credentials(&["detect", text(folder.path()), "--url", &server.url()]);
     with_credentials(&["detect", text(folder.path()), "--url", &server.url(), "--sign", "us-east-1"]);
-    with_credentials(&["detect", text(folder.path()), "--url", HOST, "--connect-to", &server.address.to_string(), "--no-sign"]);
+    with_credentials(&[
+        "detect",
+        text(folder.path()),
+        "--url",
+        HOST,
+        "--connect-to",
+        &server.address.to_string(),
+        "--no-sign",
+    ]);
     let signed: Vec<bool> = server.seen().iter().map(|request| request.headers.contains_key("authorization")).collect();
     assert_eq!(signed, [false, true, false]);
 }
@@ -52,7 +63,8 @@ fn elsewhere_only_on_request() {
 fn without_credentials_asking_is_an_error_and_a_function_url_is_tried_unsigned() {
     let server = Server::start(|_, _| Say::new(403, r#"{"Message":"Forbidden"}"#));
     let folder = photos(1, 32, 32);
-    let output = uploader(&["detect", text(folder.path()), "--url", &server.url(), "--sign", "us-east-1"]).output().unwrap();
+    let output =
+        uploader(&["detect", text(folder.path()), "--url", &server.url(), "--sign", "us-east-1"]).output().unwrap();
     assert_eq!(output.status.code(), Some(2));
     assert!(err(&output).contains("AWS_ACCESS_KEY_ID"), "{}", err(&output));
     let via = server.address.to_string();

@@ -15,9 +15,10 @@ pub(crate) struct FastestDet {
 
 impl FastestDet {
     pub(crate) fn new(graph: &Graph, classes: usize) -> Result<Self, String> {
-        let output = graph.only_output(&format!("[1,{},rows,columns] (5 + {classes} labels)", classes + 5), |output| {
-            output.fits(&[Some(1), Some(classes + 5), None, None])
-        })?;
+        let output = graph
+            .only_output(&format!("[1,{},rows,columns] (5 + {classes} labels)", classes + 5), |output| {
+                output.fits(&[Some(1), Some(classes + 5), None, None])
+            })?;
         Ok(Self { output: output.name.clone(), classes })
     }
 }

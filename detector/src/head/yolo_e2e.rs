@@ -14,8 +14,8 @@ pub(crate) struct YoloE2e {
 
 impl YoloE2e {
     pub(crate) fn new(graph: &Graph, classes: usize) -> Result<Self, String> {
-        let output = graph
-            .only_output("[1,N,6] (x1,y1,x2,y2,score,class)", |output| output.fits(&[Some(1), None, Some(6)]))?;
+        let output =
+            graph.only_output("[1,N,6] (x1,y1,x2,y2,score,class)", |output| output.fits(&[Some(1), None, Some(6)]))?;
         Ok(Self { output: output.name.clone(), classes })
     }
 }

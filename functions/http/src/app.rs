@@ -69,10 +69,7 @@ impl App {
             (_, "" | "/detect" | "/api/detect" | "/health" | "/model") => {
                 Err(Problem::new(Code::MethodNotAllowed, format!("{method} is not answered here; {}", allowed(&path))))
             }
-            _ => Err(Problem::new(
-                Code::NotFound,
-                "There is POST /detect, GET /model and GET /health.",
-            )),
+            _ => Err(Problem::new(Code::NotFound, "There is POST /detect, GET /model and GET /health.")),
         };
         let response = response.unwrap_or_else(|problem| {
             done.code = Some(problem.code);
@@ -120,7 +117,7 @@ fn log(method: &Method, path: &str, bytes: usize, status: StatusCode, done: &Don
         preprocess_ms = done.timings.preprocess,
         inference_ms = done.timings.inference,
         postprocess_ms = done.timings.postprocess,
-        total_ms = start.elapsed().as_secs_f64() * 1e3,
+        total_ms = (start.elapsed().as_secs_f64() * 1e6).round() / 1e3,
         cold_start = done.cold_start,
         "request"
     );

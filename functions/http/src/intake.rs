@@ -28,7 +28,9 @@ impl Intake {
         let query = query(&request)?;
         let declared = match request.headers().get(CONTENT_TYPE) {
             None => None,
-            Some(value) => Some(value.to_str().map_err(|_| unsupported("with bytes that are no text"))?.trim().to_owned()),
+            Some(value) => {
+                Some(value.to_str().map_err(|_| unsupported("with bytes that are no text"))?.trim().to_owned())
+            }
         };
         let body = match request.into_body() {
             Body::Empty => Vec::new(),

@@ -1,8 +1,8 @@
 //! Answers as HTTP: bodies by format, and the headers that go with them.
 
 use detector::Card;
-use lambda_http::http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue};
 use lambda_http::http::StatusCode;
+use lambda_http::http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue};
 use lambda_http::{Body, Response};
 use serde::Serialize;
 use wire::coco::ImageId;
@@ -67,24 +67,37 @@ pub(crate) fn one(answer: &Answer, format: Format) -> Response<Body> {
     }
 }
 
+/// An entry of `{"results": […]}`.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Entry<'a, T> {
+    Answered(T),
+    Failed { error: &'a ItemError },
+}
+
 /// Several photos' answers, in order.
 pub(crate) fn many(outcomes: &[Result<Answer, ItemError>], format: Format) -> Response<Body> {
-    let results = |shape: &dyn Fn(u64, &Answer) -> serde_json::Result<serde_json::Value>| {
-        let each = (0..).zip(outcomes).map(|(index, outcome)| match outcome {
-            Ok(answer) => shape(index, answer),
-            Err(error) => Ok(serde_json::json!({ "error": error })),
-        });
-        match each.collect::<serde_json::Result<Vec<_>>>() {
-            Ok(results) => json(&serde_json::json!({ "results": results })),
-            Err(error) => unwritable(&error),
-        }
-    };
     match format {
         Format::Seed => json(&seed::many(outcomes)),
-        Format::Spotter => results(&|_, answer| serde_json::to_value(answer)),
-        Format::Coco => results(&|index, answer| serde_json::to_value(coco::results(answer, &ImageId::Number(index)))),
-        Format::Rekognition => results(&|_, answer| serde_json::to_value(rekognition::detect_labels(answer))),
+        Format::Spotter => results(outcomes, |_, answer| answer),
+        Format::Coco => results(outcomes, |index, answer| coco::results(answer, &ImageId::Number(index))),
+        Format::Rekognition => results(outcomes, |_, answer| rekognition::detect_labels(answer)),
     }
+}
+
+fn results<'a, T: Serialize>(
+    outcomes: &'a [Result<Answer, ItemError>],
+    shape: impl Fn(u64, &'a Answer) -> T,
+) -> Response<Body> {
+    let entry = |(index, outcome): (u64, &'a Result<Answer, ItemError>)| match outcome {
+        Ok(answer) => Entry::Answered(shape(index, answer)),
+        Err(error) => Entry::Failed { error },
+    };
+    #[derive(Serialize)]
+    struct Results<E> {
+        results: Vec<E>,
+    }
+    json(&Results { results: (0..).zip(outcomes).map(entry).collect() })
 }
 
 /// A JSON body.

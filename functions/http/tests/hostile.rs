@@ -76,7 +76,9 @@ async fn every_hostile_photo_gets_a_defined_answer_in_time_and_memory() {
     let Some(assets) = assets() else { return };
     let app = app();
     let mut statuses = std::collections::BTreeMap::new();
-    for file in ["jpeg", "png", "pngsuite", "exif"].iter().flat_map(|folder| files(&assets.join("hostile").join(folder))) {
+    for file in
+        ["jpeg", "png", "pngsuite", "exif"].iter().flat_map(|folder| files(&assets.join("hostile").join(folder)))
+    {
         let name = file.display().to_string();
         let start = Instant::now();
         let response = app.handle(post("/detect", Some("image/jpeg"), std::fs::read(&file).unwrap())).await;
@@ -84,7 +86,8 @@ async fn every_hostile_photo_gets_a_defined_answer_in_time_and_memory() {
         assert!(took < LONGEST, "{name} took {took:?}");
         *statuses.entry(assert_defined(&name, &response)).or_insert(0) += 1;
         // PngSuite's files that begin with x are broken on purpose.
-        let broken = file.parent().unwrap().ends_with("pngsuite") && file.file_name().unwrap().to_str().unwrap().starts_with('x');
+        let broken = file.parent().unwrap().ends_with("pngsuite")
+            && file.file_name().unwrap().to_str().unwrap().starts_with('x');
         assert!(!broken || response.status() != 200, "{name} is broken and was accepted");
     }
     println!("hostile photos by status: {statuses:?}, peak memory {} MB", peak_mb());
@@ -106,17 +109,37 @@ async fn hostile_requests_get_their_code() {
         ("deep JSON", Some("application/json"), "[".repeat(100_000), "invalid_json"),
         ("no image", Some("application/json"), "{}".into(), "missing_image"),
         ("image of a wrong type", Some("application/json"), r#"{"image": {"a": 1}}"#.into(), "invalid_parameter"),
-        ("a URL as image", Some("application/json"), r#"{"image": "http://169.254.169.254/"}"#.into(), "invalid_base64"),
+        (
+            "a URL as image",
+            Some("application/json"),
+            r#"{"image": "http://169.254.169.254/"}"#.into(),
+            "invalid_base64",
+        ),
         ("wrong base64", Some("application/json"), r#"{"image": "***"}"#.into(), "invalid_base64"),
         ("base64 of no photo", Some("application/json"), r#"{"image": "aGVsbG8="}"#.into(), "unsupported_image"),
         ("6 MB of A", Some("application/json"), six_megabytes, "unsupported_image"),
         ("65 images", Some("application/json"), many(65), "invalid_parameter"),
-        ("wrong option", Some("application/json"), format!(r#"{{"image": "{photo}", "iou": "x"}}"#), "invalid_parameter"),
-        ("unknown label", Some("application/json"), format!(r#"{{"image": "{photo}", "classes": ["unicorn"]}}"#), "invalid_parameter"),
+        (
+            "wrong option",
+            Some("application/json"),
+            format!(r#"{{"image": "{photo}", "iou": "x"}}"#),
+            "invalid_parameter",
+        ),
+        (
+            "unknown label",
+            Some("application/json"),
+            format!(r#"{{"image": "{photo}", "classes": ["unicorn"]}}"#),
+            "invalid_parameter",
+        ),
         ("text", Some("text/plain"), "hello".into(), "unsupported_media_type"),
         ("form", Some("application/x-www-form-urlencoded"), "a=b".into(), "unsupported_media_type"),
         ("multipart without boundary", Some("multipart/form-data"), "x".into(), "invalid_parameter"),
-        ("multipart cut off", Some("multipart/form-data; boundary=b"), "--b\r\nContent-Disp".into(), "invalid_parameter"),
+        (
+            "multipart cut off",
+            Some("multipart/form-data; boundary=b"),
+            "--b\r\nContent-Disp".into(),
+            "invalid_parameter",
+        ),
         ("multipart without file", Some("multipart/form-data; boundary=b"), "--b--\r\n".into(), "missing_image"),
         ("no photo", Some("image/jpeg"), "hello".into(), "unsupported_image"),
         ("a JPEG's first bytes", Some("image/jpeg"), "\u{0}".into(), "unsupported_image"),
@@ -163,7 +186,10 @@ async fn paths_and_methods() {
     }
     let first = app.handle(post("/", Some("application/octet-stream"), webp())).await;
     let second = app.handle(post("/", None, webp())).await;
-    assert_eq!((&first.headers()["x-cold-start"], &second.headers()["x-cold-start"]), (&"true".parse().unwrap(), &"false".parse().unwrap()));
+    assert_eq!(
+        (&first.headers()["x-cold-start"], &second.headers()["x-cold-start"]),
+        (&"true".parse().unwrap(), &"false".parse().unwrap())
+    );
     assert!(second.headers()["server-timing"].to_str().unwrap().starts_with("decode;dur="));
 }
 

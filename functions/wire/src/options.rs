@@ -73,9 +73,7 @@ impl Options {
         let pairs: Vec<(String, String)> = members
             .into_iter()
             .map(|(name, value)| match value {
-                Value::Array(labels) => {
-                    (name, labels.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(","))
-                }
+                Value::Array(labels) => (name, labels.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(",")),
                 Value::String(text) => (name, text),
                 other => (name, other.to_string()),
             })
@@ -188,9 +186,10 @@ fn as_labels(value: &Value) -> Result<Vec<String>, Problem> {
 }
 
 fn as_format(value: &Value) -> Result<Format, Problem> {
-    value.as_str().and_then(|text| text.parse().ok()).ok_or_else(|| {
-        invalid(format!("format must be one of {}, not {}.", Format::NAMES.join(", "), shown(value)))
-    })
+    value
+        .as_str()
+        .and_then(|text| text.parse().ok())
+        .ok_or_else(|| invalid(format!("format must be one of {}, not {}.", Format::NAMES.join(", "), shown(value))))
 }
 
 #[cfg(test)]
@@ -207,7 +206,8 @@ mod tests {
     #[test]
     fn query_and_json_agree() {
         let query = Options::from_query("confidence=0.5&classes=cat,%20dog&annotate=1&format=coco").unwrap();
-        let json = serde_json::json!({"confidence": 0.5, "classes": ["cat", "dog"], "annotate": true, "format": "coco"});
+        let json =
+            serde_json::json!({"confidence": 0.5, "classes": ["cat", "dog"], "annotate": true, "format": "coco"});
         assert_eq!(query, Options::from_json(json.as_object().unwrap()).unwrap());
         assert_eq!(query, Options::from_query(&query.to_query()).unwrap());
     }

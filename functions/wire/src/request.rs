@@ -14,8 +14,9 @@ use crate::{Code, Options, Problem};
 /// At most this many photos in one request: an invocation's answer and time stay bounded.
 pub const MAX_IMAGES: usize = 64;
 
-const LENIENT: GeneralPurposeConfig =
-    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent).with_decode_allow_trailing_bits(true);
+const LENIENT: GeneralPurposeConfig = GeneralPurposeConfig::new()
+    .with_decode_padding_mode(DecodePaddingMode::Indifferent)
+    .with_decode_allow_trailing_bits(true);
 const STANDARD_ENGINE: GeneralPurpose = GeneralPurpose::new(&STANDARD, LENIENT);
 const URL_SAFE_ENGINE: GeneralPurpose = GeneralPurpose::new(&URL_SAFE, LENIENT);
 
@@ -147,9 +148,11 @@ pub fn decode_base64(text: &str, max_bytes: usize) -> Result<Vec<u8>, Problem> {
     let text = text.trim();
     let text = match text.strip_prefix("data:") {
         None => text,
-        Some(rest) => rest.split_once(',').filter(|(head, _)| head.ends_with(";base64")).map(|(_, data)| data).ok_or_else(
-            || Problem::new(Code::InvalidBase64, "A data: URL must be of the form data:image/…;base64,<base64>."),
-        )?,
+        Some(rest) => {
+            rest.split_once(',').filter(|(head, _)| head.ends_with(";base64")).map(|(_, data)| data).ok_or_else(
+                || Problem::new(Code::InvalidBase64, "A data: URL must be of the form data:image/…;base64,<base64>."),
+            )?
+        }
     };
     if text.is_empty() {
         return Err(missing());
@@ -168,7 +171,10 @@ pub fn decode_base64(text: &str, max_bytes: usize) -> Result<Vec<u8>, Problem> {
     }
     let engine = if text.contains(['-', '_']) { &URL_SAFE_ENGINE } else { &STANDARD_ENGINE };
     engine.decode(text.as_bytes()).map_err(|e| {
-        Problem::new(Code::InvalidBase64, format!("The photo's base64 cannot be decoded ({e}); send the file's bytes as base64."))
+        Problem::new(
+            Code::InvalidBase64,
+            format!("The photo's base64 cannot be decoded ({e}); send the file's bytes as base64."),
+        )
     })
 }
 

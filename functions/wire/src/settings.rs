@@ -42,8 +42,11 @@ impl Settings {
         let option = |name: &'static str| {
             let Some(value) = given(name) else { return Ok(Options::default()) };
             let member = (name.to_ascii_lowercase(), serde_json::Value::String(value.clone()));
-            Options::from_json(&[member].into_iter().collect())
-                .map_err(|Problem { detail, .. }| SettingsError { name, value, reason: detail })
+            Options::from_json(&[member].into_iter().collect()).map_err(|Problem { detail, .. }| SettingsError {
+                name,
+                value,
+                reason: detail,
+            })
         };
         let defaults = Limits::default();
         let memory: u32 = number("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", &given)?.unwrap_or(1769);
@@ -82,10 +85,7 @@ impl Settings {
     }
 }
 
-fn number<T: FromStr>(
-    name: &'static str,
-    given: &dyn Fn(&str) -> Option<String>,
-) -> Result<Option<T>, SettingsError> {
+fn number<T: FromStr>(name: &'static str, given: &dyn Fn(&str) -> Option<String>) -> Result<Option<T>, SettingsError> {
     let Some(value) = given(name) else { return Ok(None) };
     match value.trim().parse() {
         Ok(number) => Ok(Some(number)),
@@ -110,7 +110,8 @@ mod tests {
 
     #[test]
     fn zero_is_a_value_and_memory_buys_threads() {
-        let found = settings(&[("CONFIDENCE", "0"), ("IOU", "0.6"), ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "3538")]).unwrap();
+        let found =
+            settings(&[("CONFIDENCE", "0"), ("IOU", "0.6"), ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "3538")]).unwrap();
         assert_eq!((found.options.confidence, found.options.iou, found.threads), (Some(0.0), Some(0.6), 2));
     }
 

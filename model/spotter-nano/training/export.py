@@ -23,7 +23,7 @@ OPSET = 17
 
 
 class Deployed(nn.Module):
-    """Picture f32 [B,3,320,320] in 0..255 -> [B,2100,85] in YOLOX's layout, scores as probabilities."""
+    """Picture f32 [B,3,S,S] in 0..255 -> [B,N,85] in YOLOX's layout, scores as probabilities; N is 2100 for 320."""
 
     def __init__(self, net):
         super().__init__()
@@ -35,7 +35,8 @@ class Deployed(nn.Module):
             boxes = self.net.boxes[i](self.net.box_stems[i](y))
             classes = self.net.classes[i](self.net.class_stems[i](y))
             scores = torch.sigmoid(torch.cat([boxes[:, 4:], classes], 1))
-            levels.append(torch.cat([boxes[:, :4], scores], 1).flatten(2))
+            cells = int(y.shape[2]) * int(y.shape[3])       # a constant: only the batch stays free
+            levels.append(torch.cat([boxes[:, :4], scores], 1).reshape(-1, 5 + CLASSES, cells))
         return torch.cat(levels, 2).transpose(1, 2)
 
 
@@ -58,25 +59,25 @@ def fold(net):
     return net
 
 
-def export(net, path):
-    """Writes the graph, its batch dimension free."""
+def export(net, path, size=SIZE):
+    """Writes the graph for `size` x `size` pixels, its batch dimension free."""
     axes = {"images": {0: "batch"}, "output": {0: "batch"}}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        torch.onnx.export(Deployed(fold(net)), torch.zeros(1, 3, SIZE, SIZE), str(path), opset_version=OPSET,
+        torch.onnx.export(Deployed(fold(net)), torch.zeros(1, 3, size, size), str(path), opset_version=OPSET,
                           input_names=["images"], output_names=["output"], dynamic_axes=axes)
 
 
-def check(net, path):
+def check(net, path, size=SIZE):
     """Largest difference between the graph and the unfolded network, for batches of one and three."""
     onnx, worst = session(path), 0.0
     for batch in (1, 3):
-        pictures = np.random.default_rng(batch).uniform(0, 255, (batch, 3, SIZE, SIZE)).astype(np.float32)
+        pictures = np.random.default_rng(batch).uniform(0, 255, (batch, 3, size, size)).astype(np.float32)
         with torch.no_grad():
             answer = net(torch.from_numpy(pictures) / 255)
         answer = torch.cat([answer[..., :4], answer[..., 4:].sigmoid()], 2).numpy()
         got = onnx.run(None, {"images": pictures})[0]
-        assert got.shape == (batch, sum((SIZE // s) ** 2 for s in STRIDES), 5 + CLASSES), got.shape
+        assert got.shape == (batch, sum((size // s) ** 2 for s in STRIDES), 5 + CLASSES), got.shape
         worst = max(worst, float(np.abs(got - answer).max()))
     return worst
 
@@ -92,11 +93,12 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("checkpoints", nargs="+", type=pathlib.Path)
     parser.add_argument("model", type=pathlib.Path)
-    parser.add_argument("--card", type=pathlib.Path)
+    parser.add_argument("--card", type=pathlib.Path, help="model.toml of the model")
+    parser.add_argument("--size", type=int, default=SIZE, help="side of the input, a multiple of 32")
     options = parser.parse_args()
     net = load(options.checkpoints)
-    export(net, options.model)
-    difference = check(net, options.model)
+    export(net, options.model, options.size)
+    difference = check(net, options.model, options.size)
     if difference > 1e-3:
         raise SystemExit(f"ONNX and PyTorch differ by {difference:.2g}")
     if options.card:

@@ -9,7 +9,7 @@ use clap::Args;
 #[command(next_help_heading = "Local function")]
 pub(crate) struct FunctionArgs {
     /// The model: a known name or a path to an .onnx file [default: the function's own choice].
-    #[arg(long, value_name = "NAME|PATH", conflicts_with = "url")]
+    #[arg(long, value_name = "NAME|PATH")]
     pub(crate) model: Option<String>,
 
     /// The function's memory as Lambda would grant it; decides its threads (one per 1769 MB).
@@ -17,7 +17,7 @@ pub(crate) struct FunctionArgs {
     pub(crate) memory: u32,
 
     /// The function's binary [default: detect-http beside this program].
-    #[arg(long, value_name = "PATH", conflicts_with = "url")]
+    #[arg(long, value_name = "PATH")]
     pub(crate) function: Option<PathBuf>,
 }
 

@@ -88,7 +88,10 @@ impl DetectionArgs {
 }
 
 fn rate(text: &str) -> Result<f64, String> {
-    text.parse().ok().filter(|rate: &f64| *rate > 0.0 && rate.is_finite()).ok_or_else(|| "give photos per second, more than 0".to_owned())
+    text.parse()
+        .ok()
+        .filter(|rate: &f64| *rate > 0.0 && rate.is_finite())
+        .ok_or_else(|| "give photos per second, more than 0".to_owned())
 }
 
 fn seconds(text: &str) -> Result<Duration, String> {

@@ -8,11 +8,11 @@ use super::FunctionArgs;
 #[command(next_help_heading = "Target")]
 pub(crate) struct TargetArgs {
     /// The function built here, under the Lambda emulator (the default).
-    #[arg(long, conflicts_with = "url")]
+    #[arg(long)]
     pub(crate) local: bool,
 
     /// A function's URL: its base, or its /detect.
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", conflicts_with_all = ["local", "model", "function", "workers"])]
     pub(crate) url: Option<String>,
 
     /// Sign requests (SigV4) for this region. Hosts named *.lambda-url.REGION.on.aws are signed without being asked.
@@ -31,6 +31,6 @@ pub(crate) struct TargetArgs {
     pub(crate) function: FunctionArgs,
 
     /// With --local: how many copies of the function run [default: one per core, never more than --concurrency].
-    #[arg(long, value_name = "N", conflicts_with = "url", value_parser = clap::value_parser!(u16).range(1..=64))]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
     pub(crate) workers: Option<u16>,
 }

@@ -98,7 +98,11 @@ fn describe(status: ExitStatus) -> String {
 fn tied(command: &Command) -> io::Result<Command> {
     let command = command.as_std();
     let mut tied = Command::new(std::env::current_exe()?);
-    tied.arg("__child").arg(std::process::id().to_string()).arg("--").arg(command.get_program()).args(command.get_args());
+    tied.arg("__child")
+        .arg(std::process::id().to_string())
+        .arg("--")
+        .arg(command.get_program())
+        .args(command.get_args());
     copy_surroundings(command, &mut tied);
     Ok(tied)
 }

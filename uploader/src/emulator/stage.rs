@@ -14,7 +14,8 @@ pub(crate) struct Stage(TempDir);
 impl Stage {
     pub(crate) fn set(functions: &[&str]) -> io::Result<Self> {
         let folder = tempfile::Builder::new().prefix("spotter-").tempdir()?;
-        let mut manifest = "[package]\nname = \"stage\"\nversion = \"0.0.0\"\nedition = \"2021\"\n\n[workspace]\n".to_owned();
+        let mut manifest =
+            "[package]\nname = \"stage\"\nversion = \"0.0.0\"\nedition = \"2021\"\n\n[workspace]\n".to_owned();
         for name in functions {
             // Writing to a string does not fail.
             let _ = write!(manifest, "\n[[bin]]\nname = \"{name}\"\npath = \"main.rs\"\n");

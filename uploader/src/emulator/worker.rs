@@ -64,7 +64,7 @@ impl Crew {
             command.env("MODEL", model);
         }
         // The function searches near itself; we may be nearer to it.
-        if let Ok(library) = detector::find_runtime() {
+        if let Ok(library) = detector::runtime::find_runtime() {
             command.env("ORT_DYLIB_PATH", library);
         }
         if env::var_os("RUST_LOG").is_none() {

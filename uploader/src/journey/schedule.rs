@@ -19,7 +19,9 @@ impl Schedule {
     /// should have left, even where no slot was free: otherwise a slow answer would hide the wait of all behind it.
     pub(crate) async fn turn_of(&self, index: usize) -> Instant {
         let start = *self.start.get_or_init(Instant::now);
-        let Some(rate) = self.rate else { return Instant::now() };
+        let Some(rate) = self.rate else {
+            return Instant::now();
+        };
         let turn = start + offset(index, rate);
         tokio::time::sleep_until(turn.into()).await;
         turn

@@ -88,9 +88,11 @@ impl Connection {
         phases.dns = start.elapsed();
 
         let start = Instant::now();
-        let stream = connect_any(&addresses)
-            .await
-            .map_err(|source| LinkError::Connect { host: host.to_owned(), port, source })?;
+        let stream = connect_any(&addresses).await.map_err(|source| LinkError::Connect {
+            host: host.to_owned(),
+            port,
+            source,
+        })?;
         phases.connect = start.elapsed();
 
         let last_write = LastWrite::new();

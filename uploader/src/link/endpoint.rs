@@ -33,7 +33,9 @@ impl Endpoint {
         let tls = match url.scheme() {
             "http" => false,
             "https" => true,
-            other => return Err(wrong(&format!("{other} is not spoken here; write http://… or https://…"))),
+            other => {
+                return Err(wrong(&format!("{other} is not spoken here; write http://… or https://…")));
+            }
         };
         if !url.username().is_empty() || url.password().is_some() {
             return Err(wrong("it holds a user name; the function takes signed requests (--sign), not passwords"));

@@ -45,12 +45,16 @@ impl<'a> Slot<'a> {
             tries += 1;
             let mut phases = Phases::default();
             let failure = match self.attempt(payload, &mut phases).await {
-                Ok(answer) => return Sent { outcome: Ok(Box::new(answer)), phases, tries },
+                Ok(answer) => {
+                    return Sent { outcome: Ok(Box::new(answer)), phases, tries };
+                }
                 Err(failure) => failure,
             };
             match waits.next().filter(|_| failure.passing) {
                 Some(wait) => sleep(wait.max(failure.retry_after.unwrap_or_default())).await,
-                None => return Sent { outcome: Err(failure.error), phases, tries },
+                None => {
+                    return Sent { outcome: Err(failure.error), phases, tries };
+                }
             }
         }
     }

@@ -65,8 +65,12 @@ pub(crate) async fn download(
                 }
                 match waits.next() {
                     Some(wait) => sleep(wait).await,
-                    None if kept > 0 => return Err(PullError::Interrupted { url: from.url(), source, kept }),
-                    None => return Err(PullError::Unreachable { url: from.url(), source }),
+                    None if kept > 0 => {
+                        return Err(PullError::Interrupted { url: from.url(), source, kept });
+                    }
+                    None => {
+                        return Err(PullError::Unreachable { url: from.url(), source });
+                    }
                 }
             }
         }
@@ -84,11 +88,15 @@ async fn once(from: &Endpoint, wanted: &Wanted, part: &mut Part, progress: &Prog
             part.restart()?;
             return Err(Stop::Broke(LinkError::Broken("the server has another version of the file".to_owned())));
         }
-        StatusCode::NOT_FOUND | StatusCode::GONE => return Err(Stop::Final(PullError::NotThere(from.url()))),
+        StatusCode::NOT_FOUND | StatusCode::GONE => {
+            return Err(Stop::Final(PullError::NotThere(from.url())));
+        }
         status if status == StatusCode::TOO_MANY_REQUESTS || status.is_server_error() => {
             return Err(Stop::Broke(LinkError::Broken(format!("the server answers {status}"))));
         }
-        status => return Err(Stop::Final(PullError::Refused { url: from.url(), status })),
+        status => {
+            return Err(Stop::Final(PullError::Refused { url: from.url(), status }));
+        }
     }
     part.comes_from(&from.url(), version(response.headers()).as_deref())?;
     progress.stands_at(part.length()?);
@@ -109,7 +117,9 @@ async fn once(from: &Endpoint, wanted: &Wanted, part: &mut Part, progress: &Prog
         }
     }
     // A server that closes early without having announced a length looks like one that is done.
-    if wanted.bytes.is_some_and(|all| part.length().is_ok_and(|length| length < all)) && status == StatusCode::PARTIAL_CONTENT {
+    if wanted.bytes.is_some_and(|all| part.length().is_ok_and(|length| length < all))
+        && status == StatusCode::PARTIAL_CONTENT
+    {
         return Err(Stop::Broke(LinkError::Broken("the server closed early".to_owned())));
     }
     Ok(())

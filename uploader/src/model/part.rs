@@ -4,7 +4,7 @@ use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
-use super::{PullError, Wanted};
+use super::{PullError, Wanted, WrongBytes};
 use crate::output::Progress;
 
 /// `<file>.part`, locked while we write to it, and beside it the mark of the version that it is a part of.
@@ -39,8 +39,14 @@ impl Part {
             // Not every file system has locks; the digest is checked all the same.
             Err(TryLockError::Error(_)) => {}
         }
-        let mut part =
-            Self { mark: beside(to, ".part.version"), path, file, wanted: wanted.clone(), from: String::new(), resumed: false };
+        let mut part = Self {
+            mark: beside(to, ".part.version"),
+            path,
+            file,
+            wanted: wanted.clone(),
+            from: String::new(),
+            resumed: false,
+        };
         let length = part.length()?;
         if wanted.bytes.is_some_and(|bytes| length > bytes) {
             part.restart()?;
@@ -70,7 +76,11 @@ impl Part {
         place.clone_into(&mut self.from);
         match version {
             Some(version) => fs::write(&self.mark, version).map_err(PullError::file(&self.mark)),
-            None => Ok(drop(fs::remove_file(&self.mark))),
+            None => {
+                // Most often there is none.
+                let _ = fs::remove_file(&self.mark);
+                Ok(())
+            }
         }
     }
 
@@ -121,16 +131,9 @@ impl Part {
             self.file.sync_all().map_err(PullError::file(&self.path))?;
             return fs::rename(&self.path, to).map_err(PullError::file(to));
         }
-        let (got, got_bytes) = (self.digest()?, self.length()?);
+        let (got_sha256, got_bytes) = (self.digest()?, self.length()?);
         fs::remove_file(&self.path).map_err(PullError::file(&self.path))?;
-        Err(PullError::WrongBytes {
-            from: self.from,
-            name: self.wanted.name,
-            got,
-            got_bytes,
-            wanted: self.wanted.sha256,
-            wanted_bytes: self.wanted.bytes.map_or_else(|| "some".to_owned(), |bytes| bytes.to_string()),
-        })
+        Err(PullError::WrongBytes(Box::new(WrongBytes { from: self.from, wanted: self.wanted, got_sha256, got_bytes })))
     }
 
     /// Leaves no empty file behind.

@@ -22,7 +22,9 @@ impl Coco {
 
 impl Results for Coco {
     fn photo(&mut self, record: &Record) -> Result<()> {
-        let Outcome::Answer(answer) = &record.outcome else { return Ok(()) };
+        let Outcome::Answer(answer) = &record.outcome else {
+            return Ok(());
+        };
         let stem = record.photo.file_stem().unwrap_or_default().to_string_lossy();
         for entry in results(answer, &ImageId::from_stem(&stem)) {
             let before = if self.any { ",\n" } else { "[\n" };
@@ -50,7 +52,10 @@ mod tests {
     fn entries_of_all_photos_in_one_list() {
         let text = written(|to| Box::new(Coco::new(to)), &records());
         let list: Value = serde_json::from_str(&text).unwrap();
-        assert_eq!(list[0], json!({"image_id": 42, "category_id": 17, "bbox": [12.5, 30.0, 187.5, 440.25], "score": 0.913}));
+        assert_eq!(
+            list[0],
+            json!({"image_id": 42, "category_id": 17, "bbox": [12.5, 30.0, 187.5, 440.25], "score": 0.913})
+        );
         assert_eq!(list.as_array().unwrap().len(), 2);
     }
 

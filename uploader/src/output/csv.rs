@@ -10,8 +10,20 @@ use crate::journey::Record;
 use crate::link::as_millis;
 
 const HEADER: [&str; 14] = [
-    "photo", "width", "height", "label", "class_id", "score", "x1", "y1", "x2", "y2", "model", "inference_ms",
-    "round_trip_ms", "error",
+    "photo",
+    "width",
+    "height",
+    "label",
+    "class_id",
+    "score",
+    "x1",
+    "y1",
+    "x2",
+    "y2",
+    "model",
+    "inference_ms",
+    "round_trip_ms",
+    "error",
 ];
 
 pub(crate) struct Csv {
@@ -44,7 +56,13 @@ impl Results for Csv {
         };
         match &record.outcome {
             Outcome::Error { error } => {
-                row(Default::default(), Default::default(), "", String::new(), format!("{}: {}", error.code, error.message))?;
+                row(
+                    Default::default(),
+                    Default::default(),
+                    "",
+                    String::new(),
+                    format!("{}: {}", error.code, error.message),
+                )?;
             }
             Outcome::Answer(answer) => {
                 let size = [answer.image.width.to_string(), answer.image.height.to_string()];
@@ -54,7 +72,8 @@ impl Results for Csv {
                 }
                 for object in &answer.detections {
                     let [x1, y1, x2, y2] = object.bbox.map(|value| value.to_string());
-                    let fields = [object.label.clone(), object.class_id.to_string(), object.score.to_string(), x1, y1, x2, y2];
+                    let fields =
+                        [object.label.clone(), object.class_id.to_string(), object.score.to_string(), x1, y1, x2, y2];
                     row(size.clone(), fields, &answer.model.name, inference.clone(), String::new())?;
                 }
             }

@@ -31,8 +31,7 @@ impl JsonLines {
 
 impl Results for JsonLines {
     fn photo(&mut self, record: &Record) -> Result<()> {
-        let line =
-            Line { photo: record.photo.to_string_lossy(), outcome: &record.outcome, client_ms: &record.phases };
+        let line = Line { photo: record.photo.to_string_lossy(), outcome: &record.outcome, client_ms: &record.phases };
         let mut text = serde_json::to_vec(&line)?;
         text.push(b'\n');
         self.to.write_all(&text)?;

@@ -109,8 +109,10 @@ mod tests {
     fn equal_stems_get_names_of_their_own() {
         let folder = tempfile::tempdir().unwrap();
         let mut annotations = Annotations::in_folder(folder.path()).unwrap();
-        let names: Vec<String> =
-            ["a/1.jpg", "b/1.png", "c/1-2.jpg", "d/1.webp"].iter().map(|path| annotations.name(Path::new(path))).collect();
+        let names: Vec<String> = ["a/1.jpg", "b/1.png", "c/1-2.jpg", "d/1.webp"]
+            .iter()
+            .map(|path| annotations.name(Path::new(path)))
+            .collect();
         assert_eq!(names, ["1.jpg", "1-2.jpg", "1-2-2.jpg", "1-3.jpg"]);
     }
 }

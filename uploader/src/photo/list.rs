@@ -89,7 +89,11 @@ fn read_list(stdin: &mut dyn Read) -> Result<Vec<PathBuf>, ListError> {
         .map_err(|source| ListError::Unreadable { path: "standard input".to_owned(), source })?;
     let nul = bytes.contains(&0);
     let names = bytes.split(|byte| if nul { *byte == 0 } else { *byte == b'\n' });
-    Ok(names.map(|name| name.strip_suffix(b"\r").unwrap_or(name)).filter(|name| !name.is_empty()).map(to_path).collect())
+    Ok(names
+        .map(|name| name.strip_suffix(b"\r").unwrap_or(name))
+        .filter(|name| !name.is_empty())
+        .map(to_path)
+        .collect())
 }
 
 #[cfg(unix)]

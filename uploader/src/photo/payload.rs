@@ -10,8 +10,8 @@ use detector::{Limits, PhotoFormat};
 use sha2::{Digest, Sha256};
 use wire::{Code, ItemError, Problem};
 
-use super::shrink::{Shrunk, shrink};
 use super::item_error;
+use super::shrink::{Shrunk, shrink};
 use crate::args::BodyKind;
 
 /// A Lambda function receives its request as one JSON event of at most 6 MiB, in which binary bodies are base64.
@@ -139,7 +139,8 @@ mod tests {
     use super::*;
 
     fn recipe(body: BodyKind) -> Recipe {
-        let options = wire::Options { confidence: Some(0.3), classes: Some(vec!["cat".to_owned()]), ..Default::default() };
+        let options =
+            wire::Options { confidence: Some(0.3), classes: Some(vec!["cat".to_owned()]), ..Default::default() };
         Recipe { body, resize: None, options }
     }
 

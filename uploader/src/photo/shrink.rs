@@ -49,10 +49,7 @@ impl Shrunk {
     pub(crate) fn restore(&self, answer: &mut Answer) {
         let (width, height) = (f64::from(self.original.width), f64::from(self.original.height));
         // What the function says it saw counts: a mirror in between may have shrunk the photo once more.
-        let (x, y) = (
-            width / f64::from(answer.image.width.max(1)),
-            height / f64::from(answer.image.height.max(1)),
-        );
+        let (x, y) = (width / f64::from(answer.image.width.max(1)), height / f64::from(answer.image.height.max(1)));
         for object in &mut answer.detections {
             let [x1, y1, x2, y2] = object.bbox;
             object.bbox = [
@@ -136,10 +133,8 @@ mod tests {
 
     #[test]
     fn boxes_come_back_in_the_originals_pixels() {
-        let shrunk = Shrunk {
-            original: ImageSize { width: 1000, height: 501 },
-            sent: ImageSize { width: 100, height: 50 },
-        };
+        let shrunk =
+            Shrunk { original: ImageSize { width: 1000, height: 501 }, sent: ImageSize { width: 100, height: 50 } };
         let mut answer = answer(shrunk.sent, [10.0, 5.0, 100.0, 50.0]);
         shrunk.restore(&mut answer);
         assert_eq!(answer.image, shrunk.original);

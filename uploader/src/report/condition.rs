@@ -6,8 +6,7 @@ use std::str::FromStr;
 use super::tally::Tally;
 
 const HELP: &str = "write METRIC, one of > >= < <=, and a value: 'p95>300ms', 'failures>1%', 'throughput<20'";
-const METRICS: &str =
-    "p50, p90, p95, p99 (any pN), mean, min, max (of the round trip), inference, upload, encode, dns, connect, tls, send, \
+const METRICS: &str = "p50, p90, p95, p99 (any pN), mean, min, max (of the round trip), inference, upload, encode, dns, connect, tls, send, \
      wait, receive, decode, preprocess, postprocess (means), cold, failures, throughput";
 
 /// One `--fail-if`.
@@ -53,15 +52,11 @@ impl FromStr for Condition {
     fn from_str(text: &str) -> Result<Self, String> {
         let at = text.find(['<', '>']).ok_or(HELP)?;
         let (name, rest) = text.split_at(at);
-        let (comparison, value) = [
-            (">=", Comparison::AtLeast),
-            ("<=", Comparison::AtMost),
-            (">", Comparison::More),
-            ("<", Comparison::Less),
-        ]
-        .into_iter()
-        .find_map(|(sign, comparison)| Some((comparison, rest.strip_prefix(sign)?)))
-        .ok_or(HELP)?;
+        let (comparison, value) =
+            [(">=", Comparison::AtLeast), ("<=", Comparison::AtMost), (">", Comparison::More), ("<", Comparison::Less)]
+                .into_iter()
+                .find_map(|(sign, comparison)| Some((comparison, rest.strip_prefix(sign)?)))
+                .ok_or(HELP)?;
         let (number, unit) = split_unit(value.trim())?;
         let metric = metric(name.trim(), unit)?;
         Ok(Self { text: text.trim().to_owned(), value: scaled(&metric, number, unit)?, metric, comparison })
@@ -95,7 +90,9 @@ impl Metric {
     fn of(&self, tally: &Tally) -> Option<f64> {
         match self {
             Self::Failures => return Some(tally.failed() as f64),
-            Self::FailureShare => return Some(tally.failed() as f64 * 100.0 / tally.photos.max(1) as f64),
+            Self::FailureShare => {
+                return Some(tally.failed() as f64 * 100.0 / tally.photos.max(1) as f64);
+            }
             Self::Cold => return Some(tally.cold.round_trip.count() as f64),
             Self::Throughput => return Some(tally.throughput()),
             _ => {}
@@ -187,7 +184,9 @@ mod tests {
 
     #[test]
     fn what_is_unclear_is_refused() {
-        for text in ["p95", "p95>", "p95>300", "p101>1ms", "speed>1ms", "failures>1ms", "p95=3ms", "mean>1%", ">1ms", ""] {
+        for text in
+            ["p95", "p95>", "p95>300", "p101>1ms", "speed>1ms", "failures>1ms", "p95=3ms", "mean>1%", ">1ms", ""]
+        {
             let error = text.parse::<Condition>().unwrap_err();
             assert!(!error.is_empty(), "{text}");
         }

@@ -4,6 +4,9 @@ use std::time::Duration;
 
 use hdrhistogram::Histogram;
 
+/// In microseconds. What takes longer counts as this.
+const AN_HOUR: u64 = 3_600_000_000;
+
 /// Durations in microseconds, to three digits.
 #[derive(Debug, Clone)]
 pub(crate) struct Spread {
@@ -14,8 +17,8 @@ pub(crate) struct Spread {
 
 impl Default for Spread {
     fn default() -> Self {
-        // Three digits are a valid precision; were they not, only the percentiles would be missing.
-        Self { histogram: Histogram::new(3).ok(), sum_ms: 0.0, count: 0 }
+        // The bounds are valid; were they not, only the percentiles would be missing.
+        Self { histogram: Histogram::new_with_bounds(1, AN_HOUR, 3).ok(), sum_ms: 0.0, count: 0 }
     }
 }
 

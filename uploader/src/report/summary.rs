@@ -40,7 +40,11 @@ impl Display for Summary<'_> {
             return Ok(());
         }
         line(f, "average inference", &seconds(times.inference()))?;
-        line(f, "average upload", &format!("{} (the round trip less the function's own time)", seconds(&times.upload)))?;
+        line(
+            f,
+            "average upload",
+            &format!("{} (the round trip less the function's own time)", seconds(&times.upload)),
+        )?;
         line(f, "average round trip", &seconds(&times.round_trip))?;
         let [p50, p90, p99] = [50.0, 90.0, 99.0].map(|p| ms(times.round_trip.percentile(p)));
         let since = if self.rate.is_some() { ", counted from when each should have left" } else { "" };

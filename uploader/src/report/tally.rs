@@ -9,8 +9,11 @@ use super::spread::Spread;
 use crate::journey::Record;
 use crate::link::Phases;
 
+type Phase = (&'static str, fn(&Phases) -> Duration);
+type Stage = (&'static str, fn(&Answer) -> f64);
+
 /// The client's phases, in their order.
-pub(crate) const CLIENT: [(&str, fn(&Phases) -> Duration); 7] = [
+pub(crate) const CLIENT: [Phase; 7] = [
     ("encode", |phases| phases.encode),
     ("dns", |phases| phases.dns),
     ("connect", |phases| phases.connect),
@@ -21,7 +24,7 @@ pub(crate) const CLIENT: [(&str, fn(&Phases) -> Duration); 7] = [
 ];
 
 /// The function's stages, in their order, in milliseconds.
-pub(crate) const SERVER: [(&str, fn(&Answer) -> f64); 4] = [
+pub(crate) const SERVER: [Stage; 4] = [
     ("decode", |answer| answer.timings_ms.decode),
     ("preprocess", |answer| answer.timings_ms.preprocess),
     ("inference", |answer| answer.timings_ms.inference),

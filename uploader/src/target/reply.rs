@@ -57,7 +57,9 @@ pub(crate) fn read(reply: &Reply) -> Result<Answer, Failure> {
     let said = document.detail.or(document.message).or(document.title).unwrap_or_else(|| excerpt(&reply.body));
     let message = match (ours, status.as_u16()) {
         (true, _) => said,
-        (false, 403) => format!("{status}: {said}. A URL with AWS_IAM authentication needs credentials, and --sign REGION."),
+        (false, 403) => {
+            format!("{status}: {said}. A URL with AWS_IAM authentication needs credentials, and --sign REGION.")
+        }
         (false, 300..=399) => format!("{status}: give the URL it leads to instead{}.", location(reply)),
         (false, _) => format!("{status}: {said}"),
     };
@@ -101,13 +103,18 @@ mod tests {
     fn problems_keep_their_code_and_words() {
         let problem = wire::Problem::new(wire::Code::UndecodableImage, "The JPEG ends early.");
         let failure = failure(422, &serde_json::to_string(&problem).unwrap());
-        assert_eq!((failure.error.code.as_str(), failure.error.message.as_str()), ("undecodable_image", "The JPEG ends early."));
+        assert_eq!(
+            (failure.error.code.as_str(), failure.error.message.as_str()),
+            ("undecodable_image", "The JPEG ends early.")
+        );
         assert!(!failure.passing);
     }
 
     #[test]
     fn only_429_and_5xx_may_pass() {
-        for (status, passing) in [(400, false), (403, false), (404, false), (413, false), (429, true), (500, true), (502, true), (503, true)] {
+        for (status, passing) in
+            [(400, false), (403, false), (404, false), (413, false), (429, true), (500, true), (502, true), (503, true)]
+        {
             assert_eq!(failure(status, "{}").passing, passing, "{status}");
         }
     }

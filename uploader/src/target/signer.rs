@@ -71,6 +71,8 @@ impl Signer {
 async fn provide(provider: &SharedCredentialsProvider) -> Result<Credentials> {
     timeout(LONGEST_SEARCH, provider.provide_credentials())
         .await
-        .context("no AWS credentials were found in time; set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY")?
+        .context(
+            "no AWS credentials were found in time; set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
+        )?
         .context("no AWS credentials were found; set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY")
 }

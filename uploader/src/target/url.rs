@@ -57,7 +57,8 @@ impl UrlTarget {
     }
 
     async fn build(&self, payload: &Payload) -> Result<Request<Full<Bytes>>> {
-        let query: Vec<&str> = [self.query.as_str(), &payload.query].into_iter().filter(|part| !part.is_empty()).collect();
+        let query: Vec<&str> =
+            [self.query.as_str(), &payload.query].into_iter().filter(|part| !part.is_empty()).collect();
         let mut path = self.endpoint.path.clone();
         if !query.is_empty() {
             path = format!("{path}?{}", query.join("&"));
@@ -88,7 +89,9 @@ impl Target for UrlTarget {
 
     fn request<'a>(&'a self, payload: &'a Payload) -> BoxFuture<'a, Result<Request<Full<Bytes>>, ItemError>> {
         Box::pin(async move {
-            self.build(payload).await.map_err(|error| item_error("request", format!("The request cannot be made: {error:#}.")))
+            self.build(payload)
+                .await
+                .map_err(|error| item_error("request", format!("The request cannot be made: {error:#}.")))
         })
     }
 }

@@ -1,6 +1,6 @@
 //! `uploader detect`: post photos, print what was found and where the time went.
 
-use std::io::stdin;
+use std::io::{Write, stderr, stdin, stdout};
 use std::sync::Arc;
 
 use anyhow::Result;
@@ -18,7 +18,8 @@ use crate::target::{self, CONNECT_WITHIN, Target};
 pub(crate) async fn run(args: DetectArgs) -> Result<Ending> {
     let DetectArgs { paths, target, sending, report } = args;
     // Everything that can be wrong with the command line, before anything is started.
-    let photos = expand(&paths, &mut stdin().lock())?;
+    // Searching folders and reading a list may take a while: Ctrl-C has to work meanwhile.
+    let photos = tokio::task::spawn_blocking(move || expand(&paths, &mut stdin().lock())).await??;
     let options = sending.detection.options()?;
     let mut annotations = report.annotate.as_deref().map(Annotations::in_folder).transpose()?;
     let mut results = output::open(report.format, report.output.as_deref())?;
@@ -63,7 +64,10 @@ pub(crate) async fn run(args: DetectArgs) -> Result<Ending> {
         let concurrency = usize::from(sending.concurrency);
         let summary = Summary { target: &title, concurrency, rate: sending.rate, tally: &tally };
         // Only text is for people: everything else on standard output is for programs.
-        if report.format == ResultFormat::Text { println!("\n{summary}") } else { eprintln!("{summary}") }
+        match report.format {
+            ResultFormat::Text => writeln!(stdout(), "\n{summary}")?,
+            _ => writeln!(stderr(), "{summary}")?,
+        }
     }
     let mut ending = if tally.failed() == 0 { Ending::Good } else { Ending::Failures };
     for condition in &report.fail_if {

@@ -14,15 +14,18 @@ pub(crate) async fn run(args: LocalArgs) -> Result<Ending> {
     let function = Function::detect_http(&args.function, workers)?;
     let emulator = Emulator::start(args.port, vec![function], !args.quiet).await?;
     let url = emulator.url(DETECT_HTTP);
-    let mut out = stdout().lock();
     // The first line is for programs: it says that the function answers, and where.
+    let mut out = stdout();
     writeln!(out, "{url}")?;
-    if !args.quiet {
-        writeln!(out, "try:  curl --data-binary @photo.jpg -H 'content-type: image/jpeg' {url}detect")?;
-        writeln!(out, "or:   uploader detect photo.jpg --url {url}")?;
-        writeln!(out, "Ctrl-C ends it.")?;
-    }
     out.flush()?;
-    drop(out);
+    if !args.quiet {
+        // A program that has read its line may have closed the pipe: the rest is no reason to end.
+        let _ = write!(
+            out,
+            "try:  curl --data-binary @photo.jpg -H 'content-type: image/jpeg' {url}detect\n\
+             or:   uploader detect photo.jpg --url {url}\n\
+             Ctrl-C ends it.\n"
+        );
+    }
     Err(emulator.lost().await)
 }

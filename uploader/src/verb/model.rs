@@ -1,5 +1,6 @@
 //! `uploader model`: known models and their files.
 
+use std::io::{Write, stdout};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
@@ -32,15 +33,15 @@ fn list() -> Result<Ending> {
         let size = card.bytes.map_or_else(String::new, |bytes| format!("{:.1}", bytes as f64 / 1e6));
         table.add_row([card.name, size, card.license.unwrap_or_default(), place]);
     }
-    println!("{table}");
+    writeln!(stdout(), "{table}")?;
     match catalog::find(None) {
         Ok(found) => {
-            println!("\nused when none is asked for: {}", found.name);
+            writeln!(stdout(), "\nused when none is asked for: {}", found.name)?;
             if let Some(note) = found.note {
-                println!("{note}");
+                writeln!(stdout(), "{note}")?;
             }
         }
-        Err(error) => println!("\nused when none is asked for: none ({error})"),
+        Err(error) => writeln!(stdout(), "\nused when none is asked for: none ({error})")?,
     }
     Ok(Ending::Good)
 }
@@ -49,19 +50,22 @@ async fn fetch(args: PullArgs) -> Result<Ending> {
     let card = known(&args.name)?;
     let folder = match &args.dir {
         Some(folder) => folder.clone(),
-        None => catalog::cache_dir().context("this user has no cache folder: set XDG_CACHE_HOME, or name one with --dir")?,
+        None => {
+            catalog::cache_dir().context("this user has no cache folder: set XDG_CACHE_HOME, or name one with --dir")?
+        }
     };
     let to = folder.join(format!("{}.onnx", card.name));
     let sha256 = card.sha256.clone().with_context(|| format!("the card of {} names no digest", card.name))?;
     if digest(&to)?.is_some_and(|found| found == sha256) {
-        println!("{} is already there: {}", card.name, to.display());
+        writeln!(stdout(), "{} is already there: {}", card.name, to.display())?;
         return Ok(Ending::Good);
     }
     let sources = sources(&card.name, card.source.as_deref(), args.from.as_deref())?;
     let Some(first) = sources.first() else {
-        let found = catalog::find(Some(&card.name))
-            .with_context(|| format!("{} is made by this project and not published; --from DIR can name its file", card.name))?;
-        println!("{} comes with this project: {}", card.name, found.path.display());
+        let found = catalog::find(Some(&card.name)).with_context(|| {
+            format!("{} is made by this project and not published; --from DIR can name its file", card.name)
+        })?;
+        writeln!(stdout(), "{} comes with this project: {}", card.name, found.path.display())?;
         return Ok(Ending::Good);
     };
     let progress = Progress::bytes(card.bytes.unwrap_or_default(), args.quiet);
@@ -77,7 +81,7 @@ async fn fetch(args: PullArgs) -> Result<Ending> {
     progress.finish();
     match came {
         Ok(()) => {
-            println!("{} is there: {}", card.name, to.display());
+            writeln!(stdout(), "{} is there: {}", card.name, to.display())?;
             Ok(Ending::Good)
         }
         Err(error) => {
@@ -90,27 +94,27 @@ async fn fetch(args: PullArgs) -> Result<Ending> {
 fn show(model: &str) -> Result<Ending> {
     let (card, path) = match catalog::find(Some(model)) {
         Ok(found) => {
-            let card = found.card.with_context(|| format!("{} has no card: write one beside it", found.path.display()))?;
+            let card =
+                found.card.with_context(|| format!("{} has no card: write one beside it", found.path.display()))?;
             (card, Some(found.path))
         }
         Err(error) => (catalog::known_card(model).ok_or(error)?, None),
     };
-    let line = |name: &str, value: Option<String>| {
-        if let Some(value) = value {
-            println!("{name:<9} {value}");
-        }
+    let line = |name: &str, value: Option<String>| match value {
+        Some(value) => writeln!(stdout(), "{name:<9} {value}"),
+        None => Ok(()),
     };
-    line("name", Some(card.name.clone()));
-    line("summary", card.summary.clone());
-    line("licence", card.license.clone());
-    line("source", card.source.clone());
-    line("sha256", card.sha256.clone());
-    line("bytes", card.bytes.map(|bytes| bytes.to_string()));
-    line("input", serde_json::to_string(&card.input).ok());
-    line("head", serde_json::to_string(&card.head.kind).ok().map(|kind| kind.trim_matches('"').to_owned()));
-    line("labels", Some(format!("{}: {}", card.labels.len(), card.labels.join(", "))));
+    line("name", Some(card.name.clone()))?;
+    line("summary", card.summary.clone())?;
+    line("licence", card.license.clone())?;
+    line("source", card.source.clone())?;
+    line("sha256", card.sha256.clone())?;
+    line("bytes", card.bytes.map(|bytes| bytes.to_string()))?;
+    line("input", serde_json::to_string(&card.input).ok())?;
+    line("head", serde_json::to_string(&card.head.kind).ok().map(|kind| kind.trim_matches('"').to_owned()))?;
+    line("labels", Some(format!("{}: {}", card.labels.len(), card.labels.join(", "))))?;
     let missing = || format!("not here: uploader model pull {}", card.name);
-    line("file", Some(path.map_or_else(missing, |path| path.display().to_string())));
+    line("file", Some(path.map_or_else(missing, |path| path.display().to_string())))?;
     Ok(Ending::Good)
 }
 
@@ -122,7 +126,7 @@ fn verify(model: &str) -> Result<Ending> {
         bail!("{path} has digest {got}, and there is no card to compare it with: write one beside it (model.toml)");
     };
     if got == wanted {
-        println!("{} is what its card says: {path} ({got})", found.name);
+        writeln!(stdout(), "{} is what its card says: {path} ({got})", found.name)?;
         return Ok(Ending::Good);
     }
     eprintln!(

@@ -1,6 +1,6 @@
 //! A small server that plays the function, and ways to run the uploader against it.
 
-#![allow(dead_code, reason = "each test file uses its own part of this")]
+#![allow(dead_code, unreachable_pub, reason = "each test file uses its own part of this")]
 
 use std::collections::HashMap;
 use std::convert::Infallible;
@@ -164,7 +164,8 @@ async fn answer(
 pub fn uploader(args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_uploader"));
     command.args(args);
-    for name in ["AWS_PROFILE", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "MODEL_DIR", "MODEL"] {
+    for name in ["AWS_PROFILE", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "MODEL_DIR", "MODEL"]
+    {
         command.env_remove(name);
     }
     command.env("AWS_EC2_METADATA_DISABLED", "true");
