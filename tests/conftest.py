@@ -7,10 +7,6 @@ import support
 MAX_IMAGE_BYTES, MAX_PIXELS = 300_000, 2_000_000
 
 
-def pytest_configure(config):
-    config.addinivalue_line("markers", "slow: takes more than a few seconds")
-
-
 @pytest.fixture(scope="session")
 def pictures():
     """The yolox fixture's cases: [(PNG bytes, expected detections)]."""

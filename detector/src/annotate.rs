@@ -1,31 +1,22 @@
 //! Photos with their boxes drawn: a frame per detection and a label tab that stays inside the photo.
 
-use std::sync::LazyLock;
+mod palette;
+mod tab;
+mod text;
 
-use ab_glyph::{Font, FontRef, PxScale, ScaleFont, point};
 use image::codecs::jpeg::JpegEncoder;
 use image::{Rgb, RgbImage};
 
 use crate::BBox;
 use crate::letterbox::average;
+pub use palette::{color, ink};
+use tab::Rect;
 
 /// JPEG quality of annotated photos.
 pub const QUALITY: u8 = 90;
 
-static FONT: LazyLock<Option<FontRef<'static>>> =
-    LazyLock::new(|| FontRef::try_from_slice(include_bytes!("../font/DejaVuSans-latin.ttf")).ok());
-
-/// Colours that stay apart for colour-blind eyes too: Okabe and Ito's palette ("Color Universal Design") without black
-/// and with its yellow darkened, so that each carries either white or black text. A class has the same colour in every
-/// photo.
-const PALETTE: [[u8; 3]; 7] =
-    [[230, 159, 0], [86, 180, 233], [0, 158, 115], [214, 196, 46], [0, 114, 178], [213, 94, 0], [204, 121, 167]];
-
-/// The colour of a class.
-#[must_use]
-pub fn color(class_id: usize) -> [u8; 3] {
-    PALETTE[class_id % PALETTE.len()]
-}
+/// How dark the casing is that sets a frame off from a photo of its own colour.
+const CASING: f32 = 0.5;
 
 /// A box to draw.
 #[derive(Debug, Clone, PartialEq)]
@@ -38,36 +29,49 @@ pub struct Label {
     pub class_id: usize,
 }
 
-/// A rectangle of whole pixels, right and bottom exclusive.
+/// Line width and text height of a photo, in its pixels.
 #[derive(Debug, Clone, Copy)]
-struct Rect {
-    left: i64,
-    top: i64,
-    right: i64,
-    bottom: i64,
+struct Scale {
+    line: i64,
+    text: f32,
 }
 
-impl Rect {
-    fn overlaps(&self, other: &Self) -> bool {
-        self.left < other.right && other.left < self.right && self.top < other.bottom && other.top < self.bottom
+impl Scale {
+    /// In proportion to the photo's short side; the widest label still fits into the photo.
+    fn of(image: &RgbImage, labels: &[Label]) -> Self {
+        let short_side = image.width().min(image.height()) as f32;
+        let line = (short_side / 200.0).round().clamp(1.0, 12.0) as i64;
+        let wanted = (short_side / 26.0).clamp(11.0, 64.0);
+        let scale = Self { line, text: wanted };
+        let widest = labels.iter().map(|label| scale.tab(&label.text).0).max().unwrap_or(0) as f32;
+        Self { text: wanted * (image.width() as f32 / widest.max(1.0)).min(1.0), ..scale }
+    }
+
+    fn padding(self) -> f32 {
+        self.text * 0.25
+    }
+
+    /// Width and height of the tab with a text.
+    fn tab(self, text: &str) -> (i64, i64) {
+        ((text::width(text, self.text) + 2.0 * self.padding()).ceil() as i64, (self.text * 1.1).ceil() as i64)
     }
 }
 
 /// Draws the boxes, the last of the list first, so that the best (first) lies on top. Line width and text scale with
 /// the photo; a tab that would hide another or leave the photo is moved.
 pub fn draw(image: &mut RgbImage, labels: &[Label]) {
-    let short_side = image.width().min(image.height()) as f32;
-    let line = (short_side / 200.0).round().clamp(1.0, 12.0) as i64;
-    let text_height = (short_side / 26.0).clamp(11.0, 64.0);
+    let scale = Scale::of(image, labels);
     for label in labels.iter().rev() {
-        frame(image, &label.bbox, line, color(label.class_id));
+        frame(image, &around(&label.bbox), scale.line, color(label.class_id));
     }
+    let photo = (i64::from(image.width()), i64::from(image.height()));
     let mut taken: Vec<Rect> = Vec::new();
     for label in labels {
-        let Some(font) = FONT.as_ref() else { return };
-        let tab = place(image, font, label, text_height, line, &taken);
-        fill(image, &tab, color(label.class_id));
-        write(image, font, &label.text, text_height, &tab, label.class_id);
+        let Some(tab) = tab::place(photo, &around(&label.bbox), scale.tab(&label.text), &taken) else { continue };
+        let fill_color = color(label.class_id);
+        fill(image, &tab, fill_color, 1.0);
+        let start = (tab.left as f32 + scale.padding(), (tab.top + tab.bottom) as f32 / 2.0);
+        text::write(image, &label.text, scale.text, start, ink(fill_color));
         taken.push(tab);
     }
 }
@@ -90,75 +94,53 @@ pub fn halved(image: &RgbImage) -> RgbImage {
     half
 }
 
-fn frame(image: &mut RgbImage, bbox: &BBox, line: i64, color: [u8; 3]) {
-    let (left, top) = (bbox.x1.round() as i64, bbox.y1.round() as i64);
-    let (right, bottom) = (bbox.x2.round() as i64, bbox.y2.round() as i64);
+/// A box in whole pixels.
+fn around(bbox: &BBox) -> Rect {
+    let [left, top, right, bottom] = [bbox.x1, bbox.y1, bbox.x2, bbox.y2].map(|v| v.round() as i64);
+    Rect { left, top, right, bottom }
+}
+
+/// The frame lies inside the box, its casing around it.
+fn frame(image: &mut RgbImage, around: &Rect, line: i64, color: [u8; 3]) {
+    let casing = (line / 3).max(1);
+    ring(image, around, casing, [0; 3], CASING);
+    let inside = Rect {
+        left: around.left + line,
+        top: around.top + line,
+        right: (around.right - line).max(around.left + line),
+        bottom: (around.bottom - line).max(around.top + line),
+    };
+    ring(image, &inside, line, color, 1.0);
+}
+
+/// A ring of `width` around a rectangle.
+fn ring(image: &mut RgbImage, hole: &Rect, width: i64, color: [u8; 3], opacity: f32) {
+    let Rect { left, top, right, bottom } = *hole;
     for side in [
-        Rect { left, top, right, bottom: top + line },
-        Rect { left, top: bottom - line, right, bottom },
-        Rect { left, top, right: left + line, bottom },
-        Rect { left: right - line, top, right, bottom },
+        Rect { left: left - width, top: top - width, right: right + width, bottom: top },
+        Rect { left: left - width, top: bottom, right: right + width, bottom: bottom + width },
+        Rect { left: left - width, top, right: left, bottom },
+        Rect { left: right, top, right: right + width, bottom },
     ] {
-        fill(image, &side, color);
+        fill(image, &side, color, opacity);
     }
 }
 
-fn fill(image: &mut RgbImage, rect: &Rect, color: [u8; 3]) {
+fn fill(image: &mut RgbImage, rect: &Rect, color: [u8; 3], opacity: f32) {
     let (width, height) = (i64::from(image.width()), i64::from(image.height()));
     for y in rect.top.clamp(0, height)..rect.bottom.clamp(0, height) {
         for x in rect.left.clamp(0, width)..rect.right.clamp(0, width) {
-            image.put_pixel(x as u32, y as u32, Rgb(color));
+            blend(image, (x, y), color, opacity);
         }
     }
 }
 
-/// Where the tab goes: above the box, else inside at its top, else below, and from there down until it hides no other.
-fn place(image: &RgbImage, font: &FontRef<'_>, label: &Label, text_height: f32, line: i64, taken: &[Rect]) -> Rect {
-    let (width, height) = (i64::from(image.width()), i64::from(image.height()));
-    let tab_width = text_width(font, &label.text, text_height).ceil() as i64 + 2 * line + 4;
-    let tab_height = text_height.ceil() as i64 + line;
-    let left = (label.bbox.x1.round() as i64).min(width - tab_width).max(0);
-    let at = |top: i64| {
-        let top = top.min(height - tab_height).max(0);
-        Rect { left, top, right: left + tab_width, bottom: top + tab_height }
-    };
-    let (top, bottom) = (label.bbox.y1.round() as i64, label.bbox.y2.round() as i64);
-    let above = (top >= tab_height).then_some(top - tab_height);
-    let places = above.into_iter().chain([top, bottom]).chain((1..8).map(|step| top + step * tab_height));
-    let free = places.map(at).find(|tab| !taken.iter().any(|other| other.overlaps(tab)));
-    free.unwrap_or_else(|| at(above.unwrap_or(top)))
-}
-
-fn text_width(font: &FontRef<'_>, text: &str, height: f32) -> f32 {
-    let scaled = font.as_scaled(PxScale::from(height));
-    text.chars().map(|c| scaled.h_advance(scaled.glyph_id(c))).sum()
-}
-
-fn write(image: &mut RgbImage, font: &FontRef<'_>, text: &str, height: f32, tab: &Rect, class_id: usize) {
-    let [r, g, b] = color(class_id).map(f32::from);
-    // Rec. 601 luma decides between black and white text.
-    let ink = if 0.299 * r + 0.587 * g + 0.114 * b > 140.0 { 0.0 } else { 255.0 };
-    let scaled = font.as_scaled(PxScale::from(height));
-    let padding = ((tab.right - tab.left) as f32 - text_width(font, text, height)) / 2.0;
-    let mut x = tab.left as f32 + padding;
-    let baseline = tab.top as f32 + (tab.bottom - tab.top) as f32 / 2.0 + (scaled.ascent() + scaled.descent()) / 2.0;
-    for c in text.chars() {
-        let glyph = scaled.glyph_id(c);
-        let advance = scaled.h_advance(glyph);
-        let outline = font.outline_glyph(glyph.with_scale_and_position(height, point(x, baseline)));
-        x += advance;
-        let Some(outline) = outline else { continue };
-        let bounds = outline.px_bounds();
-        outline.draw(|dx, dy, coverage| {
-            let (px, py) = (bounds.min.x as i64 + i64::from(dx), bounds.min.y as i64 + i64::from(dy));
-            let inside = (0..i64::from(image.width())).contains(&px) && (0..i64::from(image.height())).contains(&py);
-            if inside {
-                let Rgb(pixel) = image.get_pixel_mut(px as u32, py as u32);
-                for value in pixel {
-                    *value = (f32::from(*value) * (1.0 - coverage) + ink * coverage).round().clamp(0.0, 255.0) as u8;
-                }
-            }
-        });
+/// Lays a colour over a pixel; outside the image nothing happens.
+fn blend(image: &mut RgbImage, (x, y): (i64, i64), color: [u8; 3], opacity: f32) {
+    let (Ok(x), Ok(y)) = (u32::try_from(x), u32::try_from(y)) else { return };
+    let Some(Rgb(pixel)) = image.get_pixel_mut_checked(x, y) else { return };
+    for (value, over) in pixel.iter_mut().zip(color) {
+        *value = (f32::from(*value) * (1.0 - opacity) + f32::from(over) * opacity).round().clamp(0.0, 255.0) as u8;
     }
 }
 
@@ -172,12 +154,14 @@ mod tests {
 
     #[test]
     fn a_frame_is_drawn_where_the_box_is() {
-        let mut image = RgbImage::from_pixel(200, 200, Rgb([9; 3]));
+        let mut image = RgbImage::from_pixel(200, 200, Rgb([90; 3]));
         draw(&mut image, &[label(50.0, 60.0, 150.0, 160.0)]);
         assert_eq!(image.get_pixel(50, 100).0, color(4));
         assert_eq!(image.get_pixel(149, 100).0, color(4));
         assert_eq!(image.get_pixel(100, 159).0, color(4));
-        assert_eq!(image.get_pixel(100, 110).0, [9; 3]);
+        assert_eq!(image.get_pixel(150, 100).0, [45; 3], "the casing");
+        assert_eq!(image.get_pixel(100, 110).0, [90; 3]);
+        assert_eq!(image.get_pixel(152, 100).0, [90; 3]);
     }
 
     #[test]
@@ -190,11 +174,10 @@ mod tests {
     }
 
     #[test]
-    fn tabs_do_not_hide_each_other() {
-        let image = RgbImage::new(400, 400);
-        let font = FONT.as_ref().unwrap();
-        let first = place(&image, font, &label(50.0, 60.0, 150.0, 160.0), 12.0, 1, &[]);
-        let second = place(&image, font, &label(52.0, 62.0, 150.0, 160.0), 12.0, 1, &[first]);
-        assert!(!first.overlaps(&second));
+    fn a_long_label_is_written_smaller_in_a_narrow_photo() {
+        let long = Label { text: "traffic light 0.81".to_owned(), ..label(0.0, 0.0, 30.0, 90.0) };
+        let narrow = Scale::of(&RgbImage::new(80, 400), std::slice::from_ref(&long));
+        assert!(narrow.tab(&long.text).0 <= 81, "{narrow:?}");
+        assert!(narrow.text < Scale::of(&RgbImage::new(400, 400), &[long]).text);
     }
 }

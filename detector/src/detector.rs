@@ -136,6 +136,12 @@ impl Detector {
         self.plan.size
     }
 
+    /// Whether boxes of the same object may overlap before NMS, so that a threshold on IoU means something.
+    #[must_use]
+    pub fn needs_nms(&self) -> bool {
+        self.head.needs_nms()
+    }
+
     /// The limits photos are held against.
     #[must_use]
     pub fn limits(&self) -> &Limits {

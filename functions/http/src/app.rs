@@ -9,13 +9,9 @@ use lambda_http::{Body, Request, Response};
 use wire::{Code, Format, ModelRef, Problem, Settings};
 
 use crate::intake::Intake;
+use crate::page;
 use crate::reply;
 use crate::work::{self, Done};
-
-const HELP: &str = "Spotter finds objects in photos.\n\n\
-    POST /detect   a photo: raw image body, multipart/form-data, or JSON {\"image\": \"<base64>\"}\n\
-    GET  /model    the model, its labels and thresholds\n\
-    GET  /health   whether it is ready\n";
 
 /// A loaded function.
 #[derive(Debug)]
@@ -63,13 +59,13 @@ impl App {
         let response = match (&method, path.as_str()) {
             (&Method::POST, "" | "/detect") => self.detect(request, Format::Spotter, &mut done).await,
             (&Method::POST, "/api/detect") => self.detect(request, Format::Seed, &mut done).await,
-            (&Method::GET | &Method::HEAD, "") => Ok(reply::text(HELP)),
+            (&Method::GET | &Method::HEAD, "") => Ok(page::answer(request.headers())),
             (&Method::GET | &Method::HEAD, "/health") => Ok(reply::json(&reply::Health::of(self))),
             (&Method::GET | &Method::HEAD, "/model") => Ok(reply::json(&reply::Model::of(self))),
             (_, "" | "/detect" | "/api/detect" | "/health" | "/model") => {
                 Err(Problem::new(Code::MethodNotAllowed, format!("{method} is not answered here; {}", allowed(&path))))
             }
-            _ => Err(Problem::new(Code::NotFound, "There is POST /detect, GET /model and GET /health.")),
+            _ => Err(Problem::new(Code::NotFound, "There is POST /detect, GET /model, GET /health and, for a browser, GET /.")),
         };
         let response = response.unwrap_or_else(|problem| {
             done.code = Some(problem.code);

@@ -6,6 +6,7 @@
 
 mod app;
 mod intake;
+mod page;
 mod reply;
 mod work;
 

@@ -1,6 +1,6 @@
 //! Answers as HTTP: bodies by format, and the headers that go with them.
 
-use detector::Card;
+use detector::{Card, annotate};
 use lambda_http::http::StatusCode;
 use lambda_http::http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue};
 use lambda_http::{Body, Response};
@@ -14,6 +14,8 @@ const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
 const X_COLD_START: HeaderName = HeaderName::from_static("x-cold-start");
 /// Lambda cuts a synchronous answer off at 6 MiB; the event around it takes some of that.
 const MAX_ANSWER_BYTES: usize = 6 * 1024 * 1024 - 16 * 1024;
+/// A Function URL's request may have 6 MB as Lambda takes it; a photo is base64 in it.
+const MAX_REQUEST_PHOTO_BYTES: usize = 4_500_000;
 
 /// The answer to `GET /health`.
 #[derive(Serialize)]
@@ -39,8 +41,34 @@ pub(crate) struct Model<'a> {
     note: Option<&'a str>,
     input_size: Option<[u32; 2]>,
     thresholds: ThresholdsUsed,
+    needs_nms: bool,
+    limits: Limits,
     labels: &'a [String],
+    /// The colour of each label, as annotated photos have it.
+    colors: Vec<Color>,
     card: &'a Card,
+}
+
+/// The largest photo that is taken.
+#[derive(Serialize)]
+struct Limits {
+    bytes: usize,
+    pixels: u64,
+}
+
+/// A colour and the one that text on it has, as CSS writes them.
+#[derive(Serialize)]
+struct Color {
+    fill: String,
+    ink: String,
+}
+
+impl Color {
+    fn of(class_id: usize) -> Self {
+        let css = |[r, g, b]: [u8; 3]| format!("#{r:02x}{g:02x}{b:02x}");
+        let fill = annotate::color(class_id);
+        Self { fill: css(fill), ink: css(annotate::ink(fill)) }
+    }
 }
 
 impl<'a> Model<'a> {
@@ -51,7 +79,13 @@ impl<'a> Model<'a> {
             note: app.model.note.as_deref(),
             input_size: app.detector.input_size().map(|(width, height)| [width, height]),
             thresholds: (&app.defaults).into(),
+            needs_nms: app.detector.needs_nms(),
+            limits: Limits {
+                bytes: app.detector.limits().max_bytes.min(MAX_REQUEST_PHOTO_BYTES),
+                pixels: app.detector.limits().max_pixels,
+            },
             labels: app.detector.labels(),
+            colors: (0..app.detector.labels().len()).map(Color::of).collect(),
             card: app.detector.card(),
         }
     }
@@ -111,11 +145,6 @@ pub(crate) fn json(value: &impl Serialize) -> Response<Body> {
 fn unwritable(error: &serde_json::Error) -> Response<Body> {
     tracing::error!(%error, "an answer cannot be written as JSON");
     problem(&Problem::new(Code::Internal, "The function failed; its log says more."), "")
-}
-
-/// A plain text body.
-pub(crate) fn text(text: &str) -> Response<Body> {
-    response(StatusCode::OK, "text/plain; charset=utf-8", Body::Text(text.to_owned()))
 }
 
 /// A picture.

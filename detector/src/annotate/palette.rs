@@ -1,0 +1,137 @@
+//! The colour of a class: the same in every photo, on the page and in annotated photos.
+
+/// Chosen from the vivid colours of sRGB so that the two nearest, as a normal, protan, deutan or tritan eye sees them,
+/// are as far apart as possible; then ordered so that classes of COCO's that share photos (person and bicycle, cat and
+/// dog, bottle, cup and table) get the most different ones. 23 has no small common divisor with the runs in which COCO
+/// numbers its themes, so few classes that meet share a colour.
+const PALETTE: [[u8; 3]; 23] = [
+    [168, 236, 30],
+    [18, 113, 151],
+    [36, 245, 189],
+    [254, 135, 252],
+    [146, 1, 171],
+    [191, 70, 217],
+    [29, 183, 122],
+    [188, 36, 8],
+    [237, 83, 208],
+    [206, 176, 30],
+    [240, 190, 252],
+    [225, 13, 97],
+    [251, 137, 160],
+    [115, 112, 250],
+    [169, 9, 89],
+    [195, 12, 146],
+    [97, 47, 212],
+    [167, 127, 252],
+    [241, 113, 25],
+    [254, 182, 113],
+    [5, 203, 198],
+    [1, 150, 176],
+    [196, 87, 0],
+];
+
+/// The colour of a class.
+#[must_use]
+pub fn color(class_id: usize) -> [u8; 3] {
+    PALETTE[class_id % PALETTE.len()]
+}
+
+/// Black or white: what is easier to read on a colour (the larger contrast ratio of WCAG 2).
+#[must_use]
+pub fn ink(color: [u8; 3]) -> [u8; 3] {
+    let [r, g, b] = color.map(linear);
+    let luminance = 0.2126 * r + 0.7152 * g + 0.0722 * b;
+    // 0.179 has the same contrast with both: (1 + 0.05) / (y + 0.05) = (y + 0.05) / 0.05.
+    if luminance > 0.179 { [0; 3] } else { [255; 3] }
+}
+
+/// An sRGB value as a share of light.
+fn linear(value: u8) -> f32 {
+    let v = f32::from(value) / 255.0;
+    if v <= 0.04045 { v / 12.92 } else { ((v + 0.055) / 1.055).powf(2.4) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    type Matrix = [[f32; 3]; 3];
+
+    /// Full protanopia, deuteranopia and tritanopia in linear RGB: Machado, Oliveira and Fernandes, 2009.
+    const EYES: [Matrix; 4] = [
+        [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]],
+        [[0.152_286, 1.052_583, -0.204_868], [0.114_503, 0.786_281, 0.099_216], [-0.003_882, -0.048_116, 1.051_998]],
+        [[0.367_322, 0.860_646, -0.227_968], [0.280_085, 0.672_501, 0.047_413], [-0.011_82, 0.042_94, 0.968_881]],
+        [[1.255_528, -0.076_749, -0.178_779], [-0.078_411, 0.930_809, 0.147_602], [0.004_733, 0.691_367, 0.303_9]],
+    ];
+
+    /// Linear RGB to Oklab, by way of cone responses: Ottosson, 2020.
+    const CONES: Matrix = [
+        [0.412_221_47, 0.536_332_54, 0.051_445_993],
+        [0.211_903_5, 0.680_699_55, 0.107_396_96],
+        [0.088_302_46, 0.281_718_84, 0.629_978_7],
+    ];
+    const OKLAB: Matrix = [
+        [0.210_454_26, 0.793_617_8, -0.004_072_047],
+        [1.977_998_5, -2.428_592_2, 0.450_593_7],
+        [0.025_904_037, 0.782_771_77, -0.808_675_77],
+    ];
+
+    /// COCO classes that share photos.
+    const COMPANY: [&[usize]; 5] = [
+        &[0, 1, 2, 3, 5, 7, 9],           // person, bicycle, car, motorcycle, bus, truck, traffic light
+        &[0, 39, 40, 41, 43, 45, 56, 60], // person, bottle, wine glass, cup, knife, bowl, chair, dining table
+        &[0, 15, 16, 57, 59],             // person, cat, dog, couch, bed
+        &[0, 16, 17, 18, 19],             // person, dog, horse, sheep, cow
+        &[0, 56, 62, 63, 66, 67],         // person, chair, tv, laptop, keyboard, cell phone
+    ];
+
+    fn times(matrix: &Matrix, vector: [f32; 3]) -> [f32; 3] {
+        matrix.map(|row| row.iter().zip(vector).map(|(a, b)| a * b).sum())
+    }
+
+    fn seen(color: [u8; 3], eye: &Matrix) -> [f32; 3] {
+        let light = times(eye, color.map(linear)).map(|v| v.clamp(0.0, 1.0));
+        times(&OKLAB, times(&CONES, light).map(f32::cbrt))
+    }
+
+    /// The distance of two colours for the eye that tells them apart least.
+    fn distance(a: [u8; 3], b: [u8; 3]) -> f32 {
+        EYES.iter()
+            .map(|eye| seen(a, eye).iter().zip(seen(b, eye)).map(|(x, y)| (x - y).powi(2)).sum::<f32>().sqrt())
+            .fold(f32::INFINITY, f32::min)
+    }
+
+    #[test]
+    fn classes_that_share_photos_look_different_to_every_eye() {
+        for group in COMPANY {
+            for (i, &a) in group.iter().enumerate() {
+                for &b in &group[..i] {
+                    let far = distance(color(a), color(b));
+                    assert!(far > 0.09, "classes {a} and {b} are {far} apart");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn no_two_colours_are_close() {
+        for (i, &a) in PALETTE.iter().enumerate() {
+            for &b in &PALETTE[..i] {
+                assert!(distance(a, b) > 0.05, "{a:?} and {b:?}: {}", distance(a, b));
+            }
+        }
+    }
+
+    #[test]
+    fn text_is_readable_on_every_colour() {
+        for color in PALETTE {
+            let luminance = |c: [u8; 3]| {
+                let [r, g, b] = c.map(linear);
+                0.2126 * r + 0.7152 * g + 0.0722 * b + 0.05
+            };
+            let (a, b) = (luminance(color), luminance(ink(color)));
+            assert!(a.max(b) / a.min(b) >= 4.5, "{color:?}");
+        }
+    }
+}

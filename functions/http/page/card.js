@@ -1,0 +1,157 @@
+// One photo on the page: from the chosen file to its boxes, or to a sentence that says why there are none.
+import { copy, counted, element, megabytes } from "./elements.js";
+import { curl, detect } from "./function.js";
+import { choose, tally } from "./choice.js";
+import { isWhole, prepare, show } from "./photo.js";
+import { overlay, screenScale } from "./overlay.js";
+import { save } from "./save.js";
+import { timings } from "./timings.js";
+
+export class Card {
+  /** All that was found in the photo, the best first, in its own pixels. */
+  found = [];
+  /** What is shown of it. */
+  shown = [];
+  #image = null;
+  #size = null;
+  #sent = null;
+  #drawn = null;
+
+  constructor(file, remove) {
+    this.file = file;
+    this.picture = element("div", { class: "picture waiting" });
+    this.summary = element("p", { class: "summary" }, "Waiting …");
+    this.details = element("p", { class: "quiet" }, megabytes(file.size));
+    this.facts = element("div", { class: "facts" },
+      element("header", {},
+        element("div", {}, element("h2", {}, file.name), this.details),
+        element("button", { type: "button", "aria-label": `Remove ${file.name}`, title: "Remove", onclick: () => remove(this) }, "×")),
+      this.summary);
+    this.stage = element("div", { class: "stage" }, this.picture);
+    this.element = element("article", { class: "card", "aria-label": file.name }, this.stage, this.facts);
+    this.resized = new ResizeObserver(() => this.#draw());
+  }
+
+  /** Shows, sends, and takes in the answer. `model` is what the function said of itself. */
+  async run(model) {
+    this.summary.textContent = "Looking …";
+    try {
+      this.#image = await show(this.file);
+      if (this.#image) this.#showImage();
+      const { blob, note } = await prepare(this.file, this.#image, model.limits);
+      if (note) this.facts.append(element("p", { class: "notice" }, note));
+      const doubtful = !this.#image || !await isWhole(blob);
+      const { answer, milliseconds } = await detect(blob, doubtful, model.thresholds.confidence);
+      this.#takeIn(answer, milliseconds, model);
+    } catch (error) {
+      this.#fail(error.message);
+    }
+    this.picture.classList.remove("waiting");
+  }
+
+  /** Shows what passes. */
+  choose(thresholds, hidden) {
+    if (!this.#sent) return;
+    const { model } = this.#sent;
+    this.shown = choose(this.found, thresholds, model.needs_nms, hidden);
+    this.#sent.options = {
+      confidence: thresholds.confidence,
+      iou: thresholds.iou,
+      ...(hidden.size > 0 && this.shown.length > 0 && { classes: tally(this.shown).map(([label]) => label).sort().join(",") }),
+    };
+    this.#sent.thresholds = thresholds;
+    const classes = tally(this.shown).map(([label, number]) => `${number} ${label}`).join(", ");
+    this.summary.textContent = this.shown.length > 0 ? `${counted(this.shown.length, "object")}: ${classes}` : "No objects at these settings.";
+    this.command.textContent = curl(this.file, this.#sent.options);
+    this.#draw();
+  }
+
+  /** What would be shown if no class were hidden. */
+  candidates(thresholds) {
+    return this.#sent ? choose(this.found, thresholds, this.#sent.model.needs_nms) : [];
+  }
+
+  forget() {
+    this.resized.disconnect();
+    if (this.#image) URL.revokeObjectURL(this.#image.src);
+    this.element.remove();
+  }
+
+  #showImage() {
+    const { naturalWidth: width, naturalHeight: height } = this.#image;
+    this.#size = { width, height };
+    this.#image.alt = this.file.name;
+    this.picture.append(this.#image);
+    this.details.textContent = `${width} × ${height}, ${megabytes(this.file.size)}`;
+    this.#fit();
+  }
+
+  /** A tall photo gets a narrower picture instead of a card as long as the screen. */
+  #fit() {
+    const { width, height } = this.#size;
+    this.picture.style.aspectRatio = `${width} / ${height}`;
+    this.picture.style.maxWidth = `calc(75vh * ${width / height})`;
+  }
+
+  #takeIn(answer, milliseconds, model) {
+    this.#size ??= answer.image;
+    this.#fit();
+    const [across, down] = [this.#size.width / answer.image.width, this.#size.height / answer.image.height];
+    this.found = answer.detections.map((detection) => {
+      const [x1, y1, x2, y2] = detection.box;
+      return { ...detection, box: [x1 * across, y1 * down, x2 * across, y2 * down] };
+    });
+    this.#sent = { answer, model };
+    this.command = element("code");
+    const saved = this.#image && element("button", { type: "button", onclick: () => this.#save() }, "Save photo with boxes");
+    const line = element("div", { class: "curl", hidden: true },
+      element("pre", {}, this.command),
+      element("button", { type: "button", onclick: ({ target }) => copy(this.command.textContent, target) }, "Copy line"));
+    const curlButton = element("button", {
+      type: "button", "aria-expanded": "false",
+      onclick: ({ target }) => {
+        line.hidden = !line.hidden;
+        target.setAttribute("aria-expanded", String(!line.hidden));
+      },
+    }, "curl");
+    this.facts.append(
+      timings(answer, milliseconds),
+      element("div", { class: "actions" },
+        element("button", { type: "button", onclick: ({ target }) => copy(this.json(), target) }, "Copy JSON"), ...(saved ? [saved] : []), curlButton),
+      line);
+    if (!this.#image) this.facts.append(element("p", { class: "notice" }, "The browser cannot show this photo; these are its boxes."));
+    this.resized.observe(this.picture);
+  }
+
+  /** The answer as the function gives it for the settings of the page, boxes in the photo's own pixels. */
+  json() {
+    const { answer, thresholds } = this.#sent;
+    const hundredths = (value) => Math.round(value * 100) / 100;
+    const detections = this.shown.map((detection) => ({ ...detection, box: detection.box.map(hundredths) }));
+    const { confidence, iou, max_detections } = thresholds;
+    return JSON.stringify({ ...answer, image: this.#size, detections, thresholds: { confidence, iou, max_detections } }, null, 2);
+  }
+
+  async #save() {
+    try {
+      await save(this.file, this.#image, this.shown, this.#sent.model.colors);
+    } catch (error) {
+      this.#fail(error.message);
+    }
+  }
+
+  #draw() {
+    if (!this.#sent?.thresholds) return;
+    const zoom = this.picture.clientWidth / this.#size.width || 1;
+    const drawn = overlay(this.#size, this.shown, this.#sent.model.colors, screenScale(zoom));
+    if (this.#drawn) this.#drawn.replaceWith(drawn);
+    else this.picture.append(drawn);
+    this.#drawn = drawn;
+  }
+
+  #fail(message) {
+    this.summary.remove();
+    if (!this.#image) this.stage.hidden = true;
+    this.facts.append(element("p", { class: "notice bad", role: "alert" }, message));
+  }
+}

@@ -1,0 +1,75 @@
+// The function behind the page: its model, and photos in, boxes out.
+
+/** Asked for once, generously, so that the sliders choose among what came instead of asking again. */
+export const ASKED = { confidence: 0.05, iou: 1, max_detections: 1000 };
+
+/** What counts until `GET /model` has answered, and where it does not. */
+const UNKNOWN = {
+  name: "unknown model",
+  thresholds: { confidence: 0.25, iou: 0.45, max_detections: 100 },
+  needs_nms: true,
+  limits: { bytes: 4_500_000, pixels: 50_000_000 },
+  labels: [],
+  colors: [],
+};
+
+/** An absolute address of the function, which may live under a path of its own. */
+export function address(path, options = {}) {
+  const url = new URL(location.pathname.replace(/\/?$/, "/") + path, location.origin);
+  url.search = new URLSearchParams(options);
+  return url.href;
+}
+
+/** The model; on failure a stand-in with the `problem` in it. */
+export async function askForModel() {
+  try {
+    const response = await fetch(address("model"));
+    if (!response.ok) return { ...UNKNOWN, problem: await sentence(response) };
+    return { ...UNKNOWN, ...await response.json() };
+  } catch {
+    return { ...UNKNOWN, problem: "The function does not answer. Is it still running, and are you online?" };
+  }
+}
+
+/**
+ * The answer for a photo, `{ answer, milliseconds }`, or an Error whose message is a sentence. `doubtful` photos go as
+ * a list of one: there a refusal is part of a 200, and no browser reports it as a failed request of the page.
+ */
+export async function detect(photo, doubtful, confidence) {
+  const options = { ...ASKED, confidence: Math.min(ASKED.confidence, confidence) };
+  const [type, body] = doubtful
+    ? ["application/json", JSON.stringify({ images: [await base64(photo)] })]
+    : [photo.type || "application/octet-stream", photo];
+  const started = performance.now();
+  const response = await fetch(address("detect", options), { method: "POST", headers: { "Content-Type": type }, body })
+    .catch(() => { throw new Error("The function could not be reached. Is it still running, and are you online?"); });
+  if (!response.ok) throw new Error(await sentence(response));
+  const json = await response.json();
+  const milliseconds = performance.now() - started;
+  const answer = json.results?.[0] ?? json;
+  if (answer.error) throw new Error(answer.error.message);
+  return { answer, milliseconds };
+}
+
+/** What a refusal says: a problem document's detail, or its status where something else answered. */
+async function sentence(response) {
+  const problem = await response.json().catch(() => ({}));
+  if (problem.detail) return problem.detail;
+  return `The answer was ${response.status} ${response.statusText}, without a reason.`.replace(" ,", ",");
+}
+
+function base64(blob) {
+  return new Promise((resolve, reject) => {
+    const reader = new FileReader();
+    reader.onload = () => resolve(reader.result.slice(reader.result.indexOf(",") + 1));
+    reader.onerror = () => reject(new Error("The browser cannot read this file."));
+    reader.readAsDataURL(blob);
+  });
+}
+
+/** The line that asks for the same from a terminal. */
+export function curl(file, options) {
+  const quoted = (text) => `'${text.replaceAll("'", String.raw`'\''`)}'`;
+  const type = file.type || "application/octet-stream";
+  return `curl -H ${quoted(`Content-Type: ${type}`)} --data-binary ${quoted(`@${file.name}`)} ${quoted(address("detect", options))}`;
+}

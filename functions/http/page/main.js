@@ -1,0 +1,117 @@
+// The page: photos come in by any way a browser knows, become cards, and are sent two at a time.
+import { byId, counted, element, say } from "./elements.js";
+import { askForModel } from "./function.js";
+import { tally } from "./choice.js";
+import { Card } from "./card.js";
+import { Controls } from "./controls.js";
+
+const AT_ONCE = 2;
+
+/** Narrowest column of photos, in CSS pixels. */
+const COLUMN = 400;
+
+const cards = [];
+const queue = [];
+let running = 0;
+const controls = new Controls(() => showChoice());
+
+const modelAnswer = askForModel().then((model) => {
+  const size = model.input_size ? `, looks at ${model.input_size.join(" × ")} pixels` : "";
+  byId("model").textContent = model.problem ? "" : `${model.name}${size}, knows ${counted(model.labels.length, "class", "classes")}`;
+  byId("model").title = model.sha256 ? `sha256 ${model.sha256}` : "";
+  const notice = model.problem ?? model.note;
+  byId("note").hidden = !notice;
+  byId("note").classList.toggle("bad", Boolean(model.problem));
+  byId("note").textContent = model.problem ?? (model.note ? `${model.name}: ${model.note}` : "");
+  controls.use(model);
+  return model;
+});
+
+function add(files) {
+  for (const file of files) {
+    const card = new Card(file, remove);
+    cards.push(card);
+    queue.push(card);
+  }
+  arrange();
+  next();
+}
+
+async function next() {
+  if (running >= AT_ONCE || queue.length === 0) return;
+  running += 1;
+  const card = queue.shift();
+  next();
+  await card.run(await modelAnswer);
+  running -= 1;
+  showChoice();
+  next();
+}
+
+function remove(card) {
+  for (const list of [cards, queue]) {
+    if (list.includes(card)) list.splice(list.indexOf(card), 1);
+  }
+  card.forget();
+  arrange();
+  showChoice();
+  byId("files").focus();
+}
+
+/** Cards in columns of their own, so that a tall photo leaves no gap beside it; left to right as they came. */
+function arrange() {
+  const photos = byId("photos");
+  const wanted = Math.max(1, Math.min(cards.length, Math.floor(photos.clientWidth / COLUMN)));
+  while (photos.children.length < wanted) photos.append(element("div", { class: "column" }));
+  while (photos.children.length > wanted) photos.lastChild.remove();
+  for (const [i, card] of cards.entries()) {
+    const column = photos.children[i % wanted];
+    const before = column.children[Math.floor(i / wanted)];
+    if (before !== card.element) column.insertBefore(card.element, before ?? null);
+  }
+  document.body.classList.toggle("has-photos", cards.length > 0);
+  byId("controls").hidden = cards.length === 0;
+}
+
+let planned = false;
+
+/** Draws everything again, once per frame however fast a slider moves. */
+function showChoice() {
+  if (planned) return;
+  planned = true;
+  requestAnimationFrame(() => {
+    planned = false;
+    const { thresholds, hidden } = controls;
+    for (const card of cards) card.choose(thresholds, hidden);
+    // Classes are counted as if none were hidden, or a chip would vanish under the finger that pressed it.
+    controls.list(tally(cards.flatMap((card) => card.candidates(thresholds))));
+    const shown = cards.reduce((sum, card) => sum + card.shown.length, 0);
+    if (queue.length === 0 && running === 0) say(`${counted(cards.length, "photo")}, ${counted(shown, "object")}`);
+  });
+}
+
+byId("files").addEventListener("change", ({ target }) => {
+  add([...target.files]);
+  target.value = "";
+});
+addEventListener("resize", arrange);
+byId("clear").addEventListener("click", () => [...cards].forEach(remove));
+
+document.addEventListener("paste", (event) => {
+  const files = [...event.clipboardData?.files ?? []];
+  if (files.length > 0) add(files);
+});
+document.addEventListener("dragover", (event) => {
+  if (![...event.dataTransfer.types].includes("Files")) return;
+  event.preventDefault();
+  document.body.classList.add("dragging");
+});
+document.addEventListener("dragleave", (event) => {
+  if (!event.relatedTarget) document.body.classList.remove("dragging");
+});
+document.addEventListener("drop", (event) => {
+  if (event.dataTransfer.files.length === 0) return;
+  event.preventDefault();
+  document.body.classList.remove("dragging");
+  add([...event.dataTransfer.files]);
+});

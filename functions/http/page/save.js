@@ -1,0 +1,28 @@
+// The photo with its boxes as a file: original size, upright, JPEG.
+import { overlay, photoScale } from "./overlay.js";
+import { element } from "./elements.js";
+
+/** Draws and downloads `NAME-boxes.jpg`. */
+export async function save(file, image, detections, colors) {
+  const size = { width: image.naturalWidth, height: image.naturalHeight };
+  const canvas = element("canvas", size);
+  const context = canvas.getContext("2d");
+  context.drawImage(image, 0, 0);
+  context.drawImage(await picture(overlay(size, detections, colors, photoScale(size)), size), 0, 0);
+  const blob = await new Promise((resolve) => canvas.toBlob(resolve, "image/jpeg", 0.9));
+  if (!blob) throw new Error("The browser has too little memory to draw this photo.");
+  const href = URL.createObjectURL(blob);
+  element("a", { href, download: `${file.name.replace(/\.[^.]*$/, "")}-boxes.jpg` }).click();
+  setTimeout(() => URL.revokeObjectURL(href), 60_000);
+}
+
+/** An SVG as an image that a canvas takes. */
+async function picture(svg, { width, height }) {
+  svg.setAttribute("width", width);
+  svg.setAttribute("height", height);
+  const image = new Image();
+  image.src = URL.createObjectURL(new Blob([new XMLSerializer().serializeToString(svg)], { type: "image/svg+xml" }));
+  await image.decode();
+  URL.revokeObjectURL(image.src);
+  return image;
+}
