@@ -186,7 +186,7 @@ fn photos_too_large_for_the_url_are_not_sent() {
         assert_eq!(output.status.code(), Some(1));
         let text = out(&output);
         assert!(
-            text.contains("too_many_bytes") && text.contains("--resize") && text.contains("uploader bulk"),
+            text.contains("too_many_bytes") && text.contains("--resize") && text.contains("S3"),
             "{text}"
         );
     }

@@ -121,7 +121,7 @@ fn check_size(bytes: u64) -> Result<(), ItemError> {
     let code = Problem::new(Code::TooManyBytes, String::new());
     let message = format!(
         "The photo has {:.1} MB, and a Function URL takes about {:.1} MB (6 MiB as base64). Shrink it with --resize, \
-         or send it through S3 with `uploader bulk`.",
+         or go through an S3 bucket, which has no such limit.",
         bytes as f64 / 1e6,
         largest_photo() as f64 / 1e6,
     );
@@ -168,7 +168,7 @@ mod tests {
         assert!(check_size(largest_photo()).is_ok());
         let error = check_size(largest_photo() + 3).unwrap_err();
         assert_eq!(error.code, "too_many_bytes");
-        assert!(error.message.contains("--resize") && error.message.contains("uploader bulk"), "{}", error.message);
+        assert!(error.message.contains("--resize") && error.message.contains("S3"), "{}", error.message);
     }
 
     #[test]
