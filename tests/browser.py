@@ -90,13 +90,14 @@ class Browser:
         return value
 
     def look(self, width, height, dark=False, phone=False):
-        """The size and the colour scheme that the page sees."""
+        """The size and the colour scheme that the page sees; nothing moves, so that a screenshot is of a moment."""
         self.devtools(
             "Emulation.setDeviceMetricsOverride",
             {"width": width, "height": height, "deviceScaleFactor": 2 if phone else 1, "mobile": phone},
         )
-        scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
-        self.devtools("Emulation.setEmulatedMedia", {"features": [scheme]})
+        wishes = {"prefers-color-scheme": "dark" if dark else "light", "prefers-reduced-motion": "reduce"}
+        features = [{"name": name, "value": value} for name, value in wishes.items()]
+        self.devtools("Emulation.setEmulatedMedia", {"features": features})
 
     def screenshot(self, path, whole=False):
         options = {"format": "png", "captureBeyondViewport": whole}

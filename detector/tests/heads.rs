@@ -1,5 +1,6 @@
 //! Every head against the reference formulas, on the tree's fixture graphs (`model/fixtures/make.py` writes both), and
 //! against real weights where the assets are.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod common;
 

@@ -1,4 +1,5 @@
 //! Photos of every colour kind come out as the same RGB, and broken ones as defined errors.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod common;
 

@@ -1,5 +1,5 @@
 //! What the tests share: fixtures of the tree, and the assets beside it.
-#![allow(dead_code, unreachable_pub)]
+#![allow(clippy::unwrap_used, dead_code, unreachable_pub)]
 
 use std::path::{Path, PathBuf};
 

@@ -58,7 +58,7 @@ function tooMuch(file, pixels, limits) {
 }
 
 function scaled(image, scale) {
-  return [image.naturalWidth, image.naturalHeight].map((side) => Math.max(1, Math.round(side * scale)));
+  return [image.naturalWidth, image.naturalHeight].map((side) => Math.max(1, Math.floor(side * scale)));
 }
 
 async function jpeg(image, scale) {

@@ -1,5 +1,6 @@
 //! Hostile photos and requests through the real function, in process: every answer is 200 or a defined error, nothing
 //! takes long or much memory, nothing kills it.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};

@@ -1,0 +1,351 @@
+"""The page in a real browser, against the function under the emulator."""
+
+import base64
+import gzip
+import io
+import json
+import re
+import shlex
+import time
+import urllib.parse
+
+import browser as chromium
+import PIL.Image
+import pytest
+import support
+
+OUT = support.ROOT / "out"
+PLAIN, ROTATED = "photos/coco-dev/images/000000009590.jpg", "hostile/exif/Portrait_6.jpg"
+
+# Each frame on a card: its label, score and corners in the photo's pixels, as they lie on the screen.
+FRAMES = """
+const card = document.querySelector(`.card[aria-label="${arguments[0]}"]`);
+const photo = card.querySelector(".picture").getBoundingClientRect();
+const [width, height] = card.querySelector(".overlay").getAttribute("viewBox").split(" ").slice(2).map(Number);
+return [...card.querySelectorAll(".overlay .box")].map((box) => {
+  const frame = box.querySelector("rect"), { x, y, width: w, height: h } = frame.getBBox(), at = frame.getScreenCTM();
+  const [a, b] = [new DOMPoint(x, y), new DOMPoint(x + w, y + h)].map((corner) => corner.matrixTransform(at));
+  const across = width / photo.width, down = height / photo.height;
+  return {
+    label: box.dataset.label, score: Number(box.dataset.score), stroke: box.querySelector("rect:last-child").getAttribute("stroke"),
+    box: [(a.x - photo.x) * across, (a.y - photo.y) * down, (b.x - photo.x) * across, (b.y - photo.y) * down],
+  };
+});
+"""
+DONE = "return document.querySelectorAll('.card').length === arguments[0] && !document.querySelector('.waiting')"
+SET = "const slider = document.getElementById(arguments[0]); slider.value = arguments[1]; slider.dispatchEvent(new Event('input'));"
+DRAWN = "return new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
+TEXT = "return document.querySelector(`.card[aria-label=\"${arguments[0]}\"]`).innerText"
+REQUESTS = "return performance.getEntriesByType('resource').filter((entry) => entry.name.includes('/detect?')).length"
+
+
+@pytest.fixture(scope="module")
+def chrome(tmp_path_factory):
+    chromium.require_chromium()
+    opened = chromium.Browser(tmp_path_factory.mktemp("browser"))
+    opened.devtools("Browser.grantPermissions", {"permissions": ["clipboardReadWrite", "clipboardSanitizedWrite"]})
+    OUT.mkdir(exist_ok=True)
+    yield opened
+    opened.close()
+
+
+class Page:
+    """The page of a function, freshly opened."""
+
+    def __init__(self, chrome, local):
+        self.chrome, self.client = chrome, local.client
+        chrome.look(1280, 900)
+        chrome.console()
+        chrome.open(local.base)
+
+    def choose(self, *paths):
+        """Chooses files and waits for their answers."""
+        self.chrome.type("#files", "\n".join(str(path) for path in paths))
+        self.chrome.wait(DONE, len(paths))
+        self.chrome.run(DRAWN)
+
+    def set(self, **sliders):
+        for name, value in sliders.items():
+            self.chrome.run(SET, name, value)
+        self.chrome.run(DRAWN)
+
+    def frames(self, name):
+        """The frames on a photo, the best first."""
+        return self.chrome.run(FRAMES, name)[::-1]
+
+    def text(self, name):
+        return self.chrome.run(TEXT, name)
+
+    def click(self, name, button):
+        """Clicks a button of a card."""
+        find = "return [...document.querySelectorAll(`.card[aria-label=\"${arguments[0]}\"] button`)].find((b) => b.textContent === arguments[1]).click()"
+        self.chrome.run(find, name, button)
+
+    def answer(self, path, **options):
+        """What the function says of the same photo."""
+        return self.client.post(path.read_bytes(), f"/detect?{urllib.parse.urlencode(options)}", "image/jpeg").ok()
+
+    def silent(self):
+        """Asserts that nothing was logged as an error."""
+        errors = [message for level, message in self.chrome.console() if level == "SEVERE"]
+        assert not errors, errors
+
+
+@pytest.fixture
+def page(chrome, real):
+    support.require_assets()
+    opened = Page(chrome, real)
+    yield opened
+    opened.silent()
+
+
+def same_frames(frames, detections, pixels):
+    assert [(f["label"], f["score"]) for f in frames] == [(d["label"], d["score"]) for d in detections]
+    for frame, detection in zip(frames, detections):
+        assert frame["box"] == pytest.approx(detection["box"], abs=pixels)
+
+
+def test_the_document_is_one_compressed_request(function):
+    plain = function.call("GET", "/")
+    packed = function.call("GET", "/", **{"Accept-Encoding": "gzip, deflate, br"})
+    assert plain.status == packed.status == 200 and plain.type == "text/html"
+    assert packed.headers["content-encoding"] == "gzip" and "content-encoding" not in plain.headers
+    assert gzip.decompress(packed.body) == plain.body and len(packed.body) <= 60 * 1024
+    assert not re.findall(rb"(?:src|href)=\"(?!data:)", plain.body), "it must not ask for anything else"
+    again = function.call("GET", "/", **{"If-None-Match": plain.headers["etag"]})
+    assert again.status == 304 and not again.body
+    head = function.call("HEAD", "/")
+    assert head.status == 200 and not head.body and head.type == "text/html"
+
+
+def test_the_policy_is_strict(function):
+    headers = function.call("GET", "/").headers
+    policy = dict(part.strip().split(" ", 1) for part in headers["content-security-policy"].split(";"))
+    assert policy["default-src"] == policy["base-uri"] == policy["form-action"] == policy["frame-ancestors"] == "'none'"
+    assert policy["img-src"] == "blob: data:" and policy["connect-src"] == "'self'"
+    for name in ("script-src", "style-src"):
+        assert re.fullmatch(r"'sha256-[A-Za-z0-9+/]{43}='", policy[name]), policy[name]
+    assert headers["x-content-type-options"] == "nosniff" and headers["referrer-policy"] == "no-referrer"
+
+
+@pytest.mark.parametrize("photo", [PLAIN, ROTATED, "hostile/exif/Portrait_8.jpg"])
+def test_boxes_lie_where_the_answer_says(page, photo, tmp_path):
+    path = support.assets(photo)
+    page.choose(path)
+    expected = page.answer(path)
+    assert expected["detections"]
+    frames = page.frames(path.name)
+    same_frames(frames, expected["detections"], pixels=1)
+    # On the screen too: the line in the class's colour, a little inside the box's left edge.
+    page.chrome.screenshot(tmp_path / "screen.png", whole=True)
+    screen = PIL.Image.open(tmp_path / "screen.png").convert("RGB")
+    area = page.chrome.run("const r = document.querySelector('.picture').getBoundingClientRect(); return [r.x + scrollX, r.y + scrollY, r.width, r.height]")
+    best = frames[0]
+    x = area[0] + best["box"][0] / expected["image"]["width"] * area[2] + 1.5
+    y = area[1] + (best["box"][1] * 0.3 + best["box"][3] * 0.7) / expected["image"]["height"] * area[3]
+    wanted = tuple(int(best["stroke"][i : i + 2], 16) for i in (1, 3, 5))
+    near = [screen.getpixel((round(x) + dx, round(y))) for dx in (-1, 0, 1)]
+    assert any(max(abs(a - b) for a, b in zip(pixel, wanted)) < 30 for pixel in near), (near, wanted)
+
+
+def test_one_broken_photo_spoils_no_other(page, tmp_path):
+    plain, rotated = support.assets(PLAIN), support.assets(ROTATED)
+    (tmp_path / "broken.jpg").write_bytes(plain.read_bytes()[:40_000])
+    (tmp_path / "no photo.jpg").write_bytes(b"not a photo at all" * 9)
+    large(plain, tmp_path / "large.png")
+    page.choose(plain, tmp_path / "broken.jpg", rotated, tmp_path / "no photo.jpg", tmp_path / "large.png")
+    for name in ("broken.jpg", "no photo.jpg"):
+        refused = page.client.post((tmp_path / name).read_bytes())
+        assert refused.json["detail"] in page.text(name)
+    for path in (plain, rotated):
+        same_frames(page.frames(path.name), page.answer(path)["detections"], pixels=2)
+    text = page.text("large.png")
+    assert "shrunk" in text and "4.5 MB" in text, text
+    person = page.answer(plain)["detections"][0]
+    found = [f["box"] for f in page.frames("large.png") if f["label"] == person["label"]]
+    assert any(box == pytest.approx([v * 4 for v in person["box"]], abs=120) for box in found), (found, person)
+    page.chrome.screenshot(OUT / "page-desktop.png", whole=True)
+    page.chrome.look(1280, 900, dark=True)
+    page.chrome.screenshot(OUT / "page-dark.png")
+    page.chrome.look(390, 844, phone=True)
+    page.chrome.run(DRAWN)
+    page.chrome.screenshot(OUT / "page-phone.png")
+    assert page.chrome.run("return document.documentElement.scrollWidth") <= 390
+    same_frames(page.frames(plain.name), page.answer(plain)["detections"], pixels=2)
+
+
+def large(path, to):
+    """The photo four times as wide and high, with noise: more than a request may carry."""
+    image = PIL.Image.open(path).convert("RGB")
+    image = image.resize((image.width * 4, image.height * 4))
+    noise = PIL.Image.effect_noise(image.size, 30).convert("RGB")
+    PIL.Image.blend(image, noise, 0.15).save(to, compress_level=1)
+    assert to.stat().st_size > 6_000_000
+
+
+def test_more_pixels_than_the_function_takes(chrome, squares, tmp_path):
+    page = Page(chrome, squares)
+    case = json.loads((support.fixture("yolox")[0] / "expected.json").read_text())["cases"][0]
+    (tmp_path / "many.png").write_bytes(support.draw(case["picture"], scale=20))
+    page.choose(tmp_path / "many.png")
+    assert "million pixels" in page.text("many.png")
+    found = {frame["label"]: frame["box"] for frame in page.frames("many.png")}
+    for expected in case["detections"]:
+        assert found[expected["label"]] == pytest.approx([v * 20 for v in expected["box"]], abs=45)
+    page.silent()
+
+
+def test_other_pictures_are_sent_as_jpeg(page, tmp_path):
+    PIL.Image.open(support.assets(PLAIN)).save(tmp_path / "picture.gif")
+    page.choose(tmp_path / "picture.gif")
+    assert "sent as JPEG" in page.text("picture.gif") and "person" in page.text("picture.gif")
+
+
+def test_sliders_and_classes_filter_without_asking_again(page):
+    path = support.assets(PLAIN)
+    page.choose(path)
+    requests = page.chrome.run(REQUESTS)
+    assert requests == 1
+    for confidence, iou in ((0.5, 0.45), (0.1, 0.3), (0.05, 0.9)):
+        page.set(confidence=confidence, iou=iou)
+        same_frames(page.frames(path.name), page.answer(path, confidence=confidence, iou=iou)["detections"], pixels=1)
+    page.chrome.click("#reset")
+    page.chrome.run(DRAWN)
+    same_frames(page.frames(path.name), page.answer(path)["detections"], pixels=1)
+    page.chrome.click("#classes [data-label=person]")
+    page.chrome.run(DRAWN)
+    labels = {frame["label"] for frame in page.frames(path.name)}
+    assert labels and "person" not in labels
+    assert page.chrome.run("return document.querySelector('#classes [data-label=person]').getAttribute('aria-pressed')") == "false"
+    page.chrome.click("#classes [data-label=person]")
+    page.chrome.run(DRAWN)
+    assert "person" in {frame["label"] for frame in page.frames(path.name)}
+    assert page.chrome.run(REQUESTS) == requests
+
+
+def test_labels_stay_inside_and_hide_no_other(page):
+    path = support.assets(PLAIN)
+    page.choose(path)
+    page.set(confidence=0.05)
+    tabs = page.chrome.run("return [...document.querySelectorAll('.tab rect')].map(({ x, y, width, height }) => [x, y, width, height].map((v) => v.baseVal.value))")
+    image = page.answer(path)["image"]
+    assert len(tabs) > 10
+    for i, (x, y, width, height) in enumerate(tabs):
+        assert x >= 0 and y >= 0 and x + width <= image["width"] + 0.1 and y + height <= image["height"] + 0.1
+        assert not [t for t in tabs[:i] if x < t[0] + t[2] and t[0] < x + width and y < t[1] + t[3] and t[1] < y + height]
+
+
+def test_dropped_and_pasted(page):
+    photo = base64.b64encode(support.assets(PLAIN).read_bytes()).decode()
+    give = """
+    const [name, type, photo] = arguments;
+    const data = new DataTransfer();
+    data.items.add(new File([Uint8Array.from(atob(photo), (c) => c.charCodeAt(0))], name, { type: "image/jpeg" }));
+    const more = { bubbles: true, cancelable: true };
+    document.body.dispatchEvent(type === "paste" ? new ClipboardEvent(type, { clipboardData: data, ...more }) : new DragEvent(type, { dataTransfer: data, ...more }));
+    """
+    page.chrome.run(give, "dropped.jpg", "drop", photo)
+    page.chrome.run(give, "pasted.jpg", "paste", photo)
+    page.chrome.wait(DONE, 2)
+    page.chrome.run(DRAWN)
+    expected = page.answer(support.assets(PLAIN))["detections"]
+    for name in ("dropped.jpg", "pasted.jpg"):
+        same_frames(page.frames(name), expected, pixels=2)
+
+
+def test_json_curl_and_timings(page):
+    path = support.assets(PLAIN)
+    page.choose(path)
+    page.set(confidence=0.4)
+    expected = page.answer(path, confidence=0.4)
+    page.click(path.name, "Copy JSON")
+    copied = json.loads(page.chrome.wait("return navigator.clipboard.readText()"))
+    support.same_boxes(copied["detections"], expected["detections"])
+    assert copied["thresholds"] == expected["thresholds"] and copied["image"] == expected["image"]
+    page.click(path.name, "curl")
+    arguments = shlex.split(page.chrome.run("return document.querySelector('.curl code').innerText"))
+    assert arguments[0] == "curl" and arguments[arguments.index("--data-binary") + 1] == f"@{path.name}"
+    url = urllib.parse.urlsplit(arguments[-1])
+    line = page.client.post(path.read_bytes(), f"/detect?{url.query}", arguments[arguments.index("-H") + 1].split(": ")[1])
+    assert urllib.parse.urljoin(page.client.base, "detect") == arguments[-1].split("?")[0]
+    assert line.ok()["detections"] == expected["detections"]
+    stages = page.chrome.run("return [...document.querySelectorAll('.legend div')].map((d) => [d.querySelector('dt').innerText, Number(d.querySelector('dd').innerText)])")
+    assert [name for name, _ in stages] == ["network", "decode", "preprocess", "inference", "postprocess"]
+    assert sum(milliseconds for _, milliseconds in stages) > 1
+    widths = page.chrome.run("return [...document.querySelectorAll('.bar span')].map((s) => s.getBoundingClientRect().width)")
+    assert len(widths) == 5 and min(widths) > 0
+
+
+def test_saved_photo(page):
+    path = support.assets(ROTATED)
+    page.choose(path)
+    page.click(path.name, "Save photo with boxes")
+    file = page.chrome.downloads / "Portrait_6-boxes.jpg"
+    deadline = time.monotonic() + 20
+    while not file.exists() and time.monotonic() < deadline:
+        time.sleep(0.1)
+    saved = PIL.Image.open(io.BytesIO(file.read_bytes())).convert("RGB")
+    expected = page.answer(path)
+    assert saved.size == (expected["image"]["width"], expected["image"]["height"])
+    best = page.frames(path.name)[0]
+    wanted = tuple(int(best["stroke"][i : i + 2], 16) for i in (1, 3, 5))
+    pixel = saved.getpixel((round(best["box"][0]) + 2, round(best["box"][1] * 0.3 + best["box"][3] * 0.7)))
+    assert max(abs(a - b) for a, b in zip(pixel, wanted)) < 40, (pixel, wanted)
+
+
+def test_works_from_the_keyboard(page):
+    page.choose(support.assets(PLAIN))
+    page.chrome.run("document.activeElement.blur(); scrollTo(0, 0)")
+    stops = []
+    for _ in range(40):
+        page.chrome.keys("\ue004")  # Tab
+        stop = page.chrome.run("const e = document.activeElement; return e.id || e.dataset.label || e.textContent || e.tagName")
+        if stop in stops or stop == "BODY":
+            break
+        stops.append(stop)
+    assert stops[:3] == ["files", "confidence", "iou"]
+    assert {"person", "reset", "clear", "Copy JSON", "Save photo with boxes", "curl"} <= set(stops), stops
+    before = len(page.frames("000000009590.jpg"))
+    page.chrome.run("document.getElementById('confidence').focus()")
+    page.chrome.keys("\ue010")  # End
+    page.chrome.run(DRAWN)
+    assert not page.frames("000000009590.jpg")
+    page.chrome.keys("\ue011")  # Home
+    page.chrome.run(DRAWN)
+    assert len(page.frames("000000009590.jpg")) > before
+
+
+def test_removing(page):
+    page.choose(support.assets(PLAIN), support.assets(ROTATED))
+    page.chrome.click(f"[aria-label='Remove {support.assets(PLAIN).name}']")
+    page.chrome.wait("return document.querySelectorAll('.card').length === 1")
+    page.chrome.click("#clear")
+    page.chrome.wait("return !document.querySelector('.card') && document.getElementById('controls').hidden")
+
+
+def test_the_model_is_named_and_nobody_waits_for_it(page):
+    model = page.client.call("GET", "/model").json
+    page.chrome.wait("return document.getElementById('model').innerText.includes(arguments[0])", model["name"])
+    page.chrome.devtools("Network.enable", {})
+    page.chrome.devtools("Network.setBlockedURLs", {"urls": ["*/model"]})
+    try:
+        page.chrome.open(page.client.base)
+        assert page.chrome.run("return document.querySelector('.drop').getBoundingClientRect().height") > 100
+        page.chrome.wait("return !document.getElementById('note').hidden")
+        page.choose(support.assets(PLAIN))
+        same_frames(page.frames(support.assets(PLAIN).name), page.answer(support.assets(PLAIN))["detections"], pixels=1)
+    finally:
+        page.chrome.devtools("Network.setBlockedURLs", {"urls": []})
+        page.chrome.console()  # the browser tells of the blocked request
+
+
+def test_a_stand_in_says_so(chrome, tmp_path):
+    local = support.Local(tmp_path / "log", MODEL_DIR="", XDG_CACHE_HOME=str(tmp_path))
+    try:
+        page = Page(chrome, local)
+        model = page.client.call("GET", "/model").json
+        assert model["note"]
+        page.chrome.wait("return document.getElementById('note').innerText.includes(arguments[0])", model["note"])
+        page.silent()
+    finally:
+        local.close()
