@@ -4,6 +4,9 @@
 #   make local [MODEL=NAME|PATH]               the function on http://127.0.0.1:9000/
 #   make test                                  everything that a change must pass
 #   make lint                                  formatting and clippy
+#   make lint-infra                            infra/template.yaml: cfn-lint, SAM, and what would be built
+#   make deploy IMAGE=… [PARAMETERS=…]         to AWS, with the account of your AWS CLI: infra/README.md
+#   make undeploy [PURGE=yes]                  and away from there
 #   make bench                                 the figures of the README, as `name value` lines
 
 SHELL := bash
@@ -22,6 +25,7 @@ export SPOTTER_ASSETS ?= $(abspath ../shared/assets)
 export MODEL_DIR
 
 .PHONY: help demo local model build setup setup-tests test test-rust test-e2e test-accuracy lint bench
+.PHONY: setup-infra lint-infra deploy undeploy
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -31,6 +35,9 @@ setup:
 
 setup-tests:
 	@tools/setup tests
+
+setup-infra:
+	@tools/setup infra
 
 build: setup
 	cargo build --release --locked
@@ -63,6 +70,23 @@ test-accuracy: setup-tests build
 lint:
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
+
+# Offline: SAM wants a region and credentials even to look at a file.
+lint-infra: export AWS_ACCESS_KEY_ID = none
+lint-infra: export AWS_SECRET_ACCESS_KEY = none
+lint-infra: export AWS_EC2_METADATA_DISABLED = true
+lint-infra: export SAM_CLI_TELEMETRY = 0
+lint-infra: export __SAM_CLI_APP_DIR = target/sam
+lint-infra: setup-tests setup-infra
+	.tools/cfn-lint/bin/cfn-lint infra/template.yaml
+	.tools/sam/bin/sam validate --lint --region us-east-1 --template infra/template.yaml
+	$(PYTHON) -m pytest tests/test_infra.py
+
+deploy:
+	@infra/deploy
+
+undeploy:
+	@infra/undeploy
 
 bench: setup-tests model
 	cargo bench --locked --quiet --package detector --bench pipeline

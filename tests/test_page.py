@@ -34,7 +34,7 @@ return [...card.querySelectorAll(".overlay .box")].map((box) => {
 """
 DONE = "return document.querySelectorAll('.card').length === arguments[0] && !document.querySelector('.waiting')"
 SET = "const slider = document.getElementById(arguments[0]); slider.value = arguments[1]; slider.dispatchEvent(new Event('input'));"
-DRAWN = "return new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
+DRAWN = "return new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(done, 300))))"
 TEXT = "return document.querySelector(`.card[aria-label=\"${arguments[0]}\"]`).innerText"
 REQUESTS = "return performance.getEntriesByType('resource').filter((entry) => entry.name.includes('/detect?')).length"
 
@@ -313,6 +313,12 @@ def test_works_from_the_keyboard(page):
     page.chrome.keys("\ue011")  # Home
     page.chrome.run(DRAWN)
     assert len(page.frames("000000009590.jpg")) > before
+
+
+def test_opened_without_the_last_slash(page):
+    page.chrome.open(page.client.base.rstrip("/"))
+    page.choose(support.assets(PLAIN))
+    assert "person" in page.text(support.assets(PLAIN).name)
 
 
 def test_removing(page):

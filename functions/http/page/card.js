@@ -10,12 +10,17 @@ import { timings } from "./timings.js";
 export class Card {
   /** All that was found in the photo, the best first, in its own pixels. */
   found = [];
-  /** What is shown of it. */
+  /** What of it passes the thresholds. */
+  passing = [];
+  /** What is shown: that, less the hidden classes. */
   shown = [];
   #image = null;
   #size = null;
   #sent = null;
   #drawn = null;
+  #width = 0;
+  #inSight = false;
+  #rest = 0;
 
   constructor(file, remove) {
     this.file = file;
@@ -29,7 +34,15 @@ export class Card {
       this.summary);
     this.stage = element("div", { class: "stage" }, this.picture);
     this.element = element("article", { class: "card", "aria-label": file.name }, this.stage, this.facts);
-    this.resized = new ResizeObserver(() => this.#draw());
+    // Photos out of sight are drawn again when they come near or the slider rests: it stays light over 300 photos.
+    this.sight = new IntersectionObserver(([{ isIntersecting }]) => {
+      this.#inSight = isIntersecting;
+      this.#draw();
+    }, { rootMargin: "50%" });
+    this.resized = new ResizeObserver(([{ contentRect }]) => {
+      this.#width = contentRect.width;
+      this.#draw();
+    });
   }
 
   /** Shows, sends, and takes in the answer. `model` is what the function said of itself. */
@@ -53,7 +66,8 @@ export class Card {
   choose(thresholds, hidden) {
     if (!this.#sent) return;
     const { model } = this.#sent;
-    this.shown = choose(this.found, thresholds, model.needs_nms, hidden);
+    this.passing = choose(this.found, thresholds, model.needs_nms);
+    this.shown = hidden.size > 0 ? choose(this.found, thresholds, model.needs_nms, hidden) : this.passing;
     this.#sent.options = {
       confidence: thresholds.confidence,
       iou: thresholds.iou,
@@ -66,12 +80,9 @@ export class Card {
     this.#draw();
   }
 
-  /** What would be shown if no class were hidden. */
-  candidates(thresholds) {
-    return this.#sent ? choose(this.found, thresholds, this.#sent.model.needs_nms) : [];
-  }
-
   forget() {
+    clearTimeout(this.#rest);
+    this.sight.disconnect();
     this.resized.disconnect();
     if (this.#image) URL.revokeObjectURL(this.#image.src);
     this.element.remove();
@@ -121,6 +132,7 @@ export class Card {
       line);
     if (!this.#image) this.facts.append(element("p", { class: "notice" }, "The browser cannot show this photo; these are its boxes."));
     this.resized.observe(this.picture);
+    this.sight.observe(this.picture);
   }
 
   /** The answer as the function gives it for the settings of the page, boxes in the photo's own pixels. */
@@ -141,9 +153,14 @@ export class Card {
   }
 
   #draw() {
-    if (!this.#sent?.thresholds) return;
-    const zoom = this.picture.clientWidth / this.#size.width || 1;
-    const drawn = overlay(this.#size, this.shown, this.#sent.model.colors, screenScale(zoom));
+    clearTimeout(this.#rest);
+    if (this.#inSight || !this.#drawn) this.#drawNow();
+    else this.#rest = setTimeout(() => this.#drawNow(), 200);
+  }
+
+  #drawNow() {
+    if (!this.#sent?.thresholds || this.#width === 0) return;
+    const drawn = overlay(this.#size, this.shown, this.#sent.model.colors, screenScale(this.#width / this.#size.width));
     if (this.#drawn) this.#drawn.replaceWith(drawn);
     else this.picture.append(drawn);
     this.#drawn = drawn;

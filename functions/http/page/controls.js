@@ -1,10 +1,11 @@
 // Sliders and the class filter: what they are set to, and a call whenever that changes.
 import { byId, element } from "./elements.js";
+import { UNKNOWN } from "./function.js";
 
 export class Controls {
   /** Labels that are not shown. */
   hidden = new Set();
-  #model = { thresholds: { confidence: 0.25, iou: 0.45, max_detections: 100 } };
+  #model = UNKNOWN;
   #colors = new Map();
   #chips = new Map();
   #touched = false;

@@ -4,7 +4,7 @@
 export const ASKED = { confidence: 0.05, iou: 1, max_detections: 1000 };
 
 /** What counts until `GET /model` has answered, and where it does not. */
-const UNKNOWN = {
+export const UNKNOWN = {
   name: "unknown model",
   thresholds: { confidence: 0.25, iou: 0.45, max_detections: 100 },
   needs_nms: true,
@@ -33,16 +33,23 @@ export async function askForModel() {
 
 /**
  * The answer for a photo, `{ answer, milliseconds }`, or an Error whose message is a sentence. `doubtful` photos go as
- * a list of one: there a refusal is part of a 200, and no browser reports it as a failed request of the page.
+ * a list of one: there a refusal is part of a 200, and no browser reports it as a failed request of the page. A function
+ * that is too busy, or broke, is asked once more.
  */
 export async function detect(photo, doubtful, confidence) {
   const options = { ...ASKED, confidence: Math.min(ASKED.confidence, confidence) };
   const [type, body] = doubtful
     ? ["application/json", JSON.stringify({ images: [await base64(photo)] })]
     : [photo.type || "application/octet-stream", photo];
-  const started = performance.now();
-  const response = await fetch(address("detect", options), { method: "POST", headers: { "Content-Type": type }, body })
+  const ask = () => fetch(address("detect", options), { method: "POST", headers: { "Content-Type": type }, body })
     .catch(() => { throw new Error("The function could not be reached. Is it still running, and are you online?"); });
+  let started = performance.now();
+  let response = await ask();
+  if (response.status === 429 || response.status >= 500) {
+    await new Promise((resolve) => setTimeout(resolve, 300 + Math.random() * 400));
+    started = performance.now();
+    response = await ask();
+  }
   if (!response.ok) throw new Error(await sentence(response));
   const json = await response.json();
   const milliseconds = performance.now() - started;

@@ -83,8 +83,8 @@ function showChoice() {
     planned = false;
     const { thresholds, hidden } = controls;
     for (const card of cards) card.choose(thresholds, hidden);
-    // Classes are counted as if none were hidden, or a chip would vanish under the finger that pressed it.
-    controls.list(tally(cards.flatMap((card) => card.candidates(thresholds))));
+    // Hidden classes are counted too, or a chip would vanish under the finger that pressed it.
+    controls.list(tally(cards.flatMap((card) => card.passing)));
     const shown = cards.reduce((sum, card) => sum + card.shown.length, 0);
     if (queue.length === 0 && running === 0) say(`${counted(cards.length, "photo")}, ${counted(shown, "object")}`);
   });

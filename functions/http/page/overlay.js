@@ -5,6 +5,8 @@ import { place } from "./layout.js";
 const FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'DejaVu Sans', sans-serif";
 const MISSING = { fill: "#00785b", ink: "#ffffff" };
 const ruler = document.createElement("canvas").getContext("2d");
+ruler.font = `500 100px ${FONT}`;
+const widths = new Map();
 
 /** Line width and text height, in proportion to the photo as annotated photos have them. */
 export function photoScale({ width, height }) {
@@ -20,9 +22,8 @@ export function screenScale(zoom) {
 /** The drawing for a photo's `detections`, their boxes in pixels of `size`. */
 export function overlay(size, detections, colors, { line, text }) {
   const letter = text * 0.86;
-  ruler.font = `600 100px ${FONT}`;
   const caption = ({ label, score }) => `${label} ${score.toFixed(2)}`;
-  const wide = (detection) => (ruler.measureText(caption(detection)).width / 100) * letter;
+  const wide = (detection) => width(caption(detection)) * letter;
   const shrink = Math.min(1, ...detections.map((detection) => size.width / (wide(detection) + text / 2)));
   const frames = [];
   const tabs = [];
@@ -45,6 +46,12 @@ export function overlay(size, detections, colors, { line, text }) {
   }, ...frames.reverse(), ...tabs);
 }
 
+/** The width of a text whose letters have size 1. */
+function width(text) {
+  if (!widths.has(text)) widths.set(text, ruler.measureText(text).width / 100);
+  return widths.get(text);
+}
+
 /** The coloured line lies inside the box, its dark casing around it. */
 function frame({ x, y, width, height }, line, fill, { label: name, score }, caption) {
   const inset = Math.min(line, width, height) / 2;
@@ -59,6 +66,6 @@ function frame({ x, y, width, height }, line, fill, { label: name, score }, capt
 function label(tab, caption, letter, ink) {
   return drawing("text", {
     x: tab.x + tab.width / 2, y: tab.y + tab.height / 2, "text-anchor": "middle", dy: ".35em",
-    "font-family": FONT, "font-weight": 600, "font-size": letter, fill: ink,
+    "font-family": FONT, "font-weight": 500, "font-size": letter, fill: ink,
   }, caption);
 }

@@ -65,7 +65,10 @@ impl App {
             (_, "" | "/detect" | "/api/detect" | "/health" | "/model") => {
                 Err(Problem::new(Code::MethodNotAllowed, format!("{method} is not answered here; {}", allowed(&path))))
             }
-            _ => Err(Problem::new(Code::NotFound, "There is POST /detect, GET /model, GET /health and, for a browser, GET /.")),
+            _ => Err(Problem::new(
+                Code::NotFound,
+                "There is POST /detect, GET /model, GET /health and, for a browser, GET /.",
+            )),
         };
         let response = response.unwrap_or_else(|problem| {
             done.code = Some(problem.code);

@@ -6,7 +6,6 @@ use bytes::Bytes;
 use lambda_http::http::header::CONTENT_TYPE;
 use lambda_http::{Body, Request, RequestExt};
 use multer::Multipart;
-use serde_json::{Map, Value};
 use wire::{Code, MAX_IMAGES, Options, Problem, RequestBody, decode_base64};
 
 /// The photos of a request and what is asked of them.
@@ -77,12 +76,10 @@ fn missing() -> Problem {
     Problem::new(Code::MissingImage, "The body is empty; send a photo.")
 }
 
-/// The options in the query, undecoded pairs and all.
+/// The options in the query.
 fn query(request: &Request) -> Result<Options, Problem> {
     let pairs = request.query_string_parameters();
-    let members: Map<String, Value> =
-        pairs.iter().map(|(name, value)| (name.to_owned(), Value::String(value.to_owned()))).collect();
-    Options::from_json(&members)
+    Options::from_pairs(pairs.iter().map(|(name, value)| (name.to_owned(), value.to_owned())))
 }
 
 fn raw(body: Vec<u8>) -> Result<Intake, Problem> {
@@ -111,7 +108,7 @@ async fn multipart(body: Vec<u8>, content_type: &str) -> Result<Intake, Problem>
     let stream = futures_util::stream::iter([Ok::<_, std::convert::Infallible>(Bytes::from(body))]);
     let mut parts = Multipart::new(stream, boundary);
     let mut photos = Vec::new();
-    let mut members = Map::new();
+    let mut pairs = Vec::new();
     while let Some(part) = parts.next_field().await.map_err(malformed)? {
         let name = part.name().unwrap_or_default().to_owned();
         let is_photo = part.file_name().is_some()
@@ -120,7 +117,7 @@ async fn multipart(body: Vec<u8>, content_type: &str) -> Result<Intake, Problem>
         if is_photo {
             photos.push(Ok(part.bytes().await.map_err(malformed)?.to_vec()));
         } else {
-            members.insert(name, Value::String(part.text().await.map_err(malformed)?));
+            pairs.push((name, part.text().await.map_err(malformed)?));
         }
         if photos.len() > MAX_IMAGES {
             return Err(Problem::new(
@@ -132,5 +129,5 @@ async fn multipart(body: Vec<u8>, content_type: &str) -> Result<Intake, Problem>
     if photos.is_empty() {
         return Err(Problem::new(Code::MissingImage, "The form holds no file; add one, for example as \"image\"."));
     }
-    Ok(Intake { many: photos.len() > 1, raw: false, photos, options: Options::from_json(&members)? })
+    Ok(Intake { many: photos.len() > 1, raw: false, photos, options: Options::from_pairs(pairs)? })
 }

@@ -11,11 +11,11 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use lambda_http::http::header::{
-    ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, HeaderMap, HeaderName,
-    HeaderValue, IF_NONE_MATCH, REFERRER_POLICY, VARY, X_CONTENT_TYPE_OPTIONS,
-};
 use lambda_http::http::StatusCode;
+use lambda_http::http::header::{
+    ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, HeaderMap,
+    HeaderName, HeaderValue, IF_NONE_MATCH, REFERRER_POLICY, VARY, X_CONTENT_TYPE_OPTIONS,
+};
 use lambda_http::{Body, Response};
 use sha2::{Digest, Sha256};
 
@@ -53,9 +53,11 @@ struct Page {
 impl Page {
     fn assemble() -> Self {
         let script = bundle(&MODULES);
-        let html = DOCUMENT
-            .replacen(STYLE_LINK, &format!("<style>{STYLE}</style>"), 1)
-            .replacen(SCRIPT_LINK, &format!(r#"<script type="module">{script}</script>"#), 1);
+        let html = DOCUMENT.replacen(STYLE_LINK, &format!("<style>{STYLE}</style>"), 1).replacen(
+            SCRIPT_LINK,
+            &format!(r#"<script type="module">{script}</script>"#),
+            1,
+        );
         let policy = format!(
             "default-src 'none'; script-src '{}'; style-src '{}'; img-src blob: data:; connect-src 'self'; \
              base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
@@ -178,7 +180,9 @@ mod tests {
     #[test]
     fn compressed_for_those_who_take_it() {
         assert!(PAGE.gzip.len() <= 60 * 1024, "{} bytes", PAGE.gzip.len());
-        for (accepted, gzip) in [("gzip, br", true), ("GZIP;q=0.5", true), ("*", true), ("gzip;q=0", false), ("br", false)] {
+        for (accepted, gzip) in
+            [("gzip, br", true), ("GZIP;q=0.5", true), ("*", true), ("gzip;q=0", false), ("br", false)]
+        {
             let response = asked(ACCEPT_ENCODING, accepted);
             assert_eq!(response.headers().contains_key(CONTENT_ENCODING), gzip, "{accepted}");
         }

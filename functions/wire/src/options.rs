@@ -44,7 +44,22 @@ impl Options {
     pub fn from_query(query: &str) -> Result<Self, Problem> {
         let pairs: Vec<(String, String)> = serde_urlencoded::from_str(query)
             .map_err(|e| Problem::new(Code::InvalidParameter, format!("The query cannot be read: {e}.")))?;
-        Self::from_json(&pairs.into_iter().map(|(name, value)| (name, Value::String(value))).collect())
+        Self::from_pairs(pairs)
+    }
+
+    /// Options from decoded pairs. A name given more than once is a list: `classes=cat&classes=dog`.
+    ///
+    /// # Errors
+    /// `invalid_parameter`, naming the option, its value and what would be accepted.
+    pub fn from_pairs(pairs: impl IntoIterator<Item = (String, String)>) -> Result<Self, Problem> {
+        let mut members = Map::new();
+        for (name, value) in pairs {
+            match members.get_mut(&name) {
+                Some(Value::String(values)) => *values = format!("{values},{value}"),
+                _ => drop(members.insert(name, Value::String(value))),
+            }
+        }
+        Self::from_json(&members)
     }
 
     /// Options from the members of a JSON object. Numbers and booleans may also be written as strings, labels as a
@@ -59,7 +74,8 @@ impl Options {
             confidence: fraction("confidence")?,
             iou: fraction("iou")?,
             max_detections: given("max_detections").map(as_count).transpose()?,
-            classes: given("classes").map(as_labels).transpose()?,
+            // No label at all is no filter.
+            classes: given("classes").map(as_labels).transpose()?.filter(|labels| !labels.is_empty()),
             class_agnostic: given("class_agnostic").map(|value| as_bool("class_agnostic", value)).transpose()?,
             format: given("format").map(as_format).transpose()?,
             annotate: given("annotate").map(|value| as_bool("annotate", value)).transpose()?,
@@ -210,6 +226,14 @@ mod tests {
             serde_json::json!({"confidence": 0.5, "classes": ["cat", "dog"], "annotate": true, "format": "coco"});
         assert_eq!(query, Options::from_json(json.as_object().unwrap()).unwrap());
         assert_eq!(query, Options::from_query(&query.to_query()).unwrap());
+    }
+
+    #[test]
+    fn a_repeated_name_is_a_list_and_an_empty_one_no_filter() {
+        let classes = |query| Options::from_query(query).unwrap().classes;
+        assert_eq!(classes("classes=cat&classes=dog"), Some(vec!["cat".to_owned(), "dog".to_owned()]));
+        assert_eq!(classes("classes="), None);
+        assert!(Options::from_query("iou=0.1&iou=0.2").is_err());
     }
 
     #[test]
