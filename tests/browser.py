@@ -47,6 +47,7 @@ class Browser:
             capabilities = {"goog:chromeOptions": options, "goog:loggingPrefs": {"browser": "ALL"}}
             session = self._send("POST", "", {"capabilities": {"alwaysMatch": capabilities}})
             self.url += f"/{session['sessionId']}"
+            self._send("POST", "/timeouts", {"pageLoad": 10_000})
         except BaseException:
             self.process.kill()
             raise

@@ -3,6 +3,9 @@
 /** Asked for once, generously, so that the sliders choose among what came instead of asking again. */
 export const ASKED = { confidence: 0.05, iou: 1, max_detections: 1000 };
 
+/** Milliseconds until a request counts as lost: the largest photo over half a megabit a second fits. */
+const PATIENCE = 90_000;
+
 /** What counts until `GET /model` has answered, and where it does not. */
 export const UNKNOWN = {
   name: "unknown model",
@@ -23,33 +26,41 @@ export function address(path, options = {}) {
 /** The model; on failure a stand-in with the `problem` in it. */
 export async function askForModel() {
   try {
-    const response = await fetch(address("model"));
+    const { response } = await ask("model");
     if (!response.ok) return { ...UNKNOWN, problem: await sentence(response) };
     return { ...UNKNOWN, ...await response.json() };
+  } catch (error) {
+    return { ...UNKNOWN, problem: error.message };
+  }
+}
+
+/** A request, `{ response, started }`; a function that is too busy, broke or says nothing is asked once more. */
+async function ask(path, options, request = {}) {
+  const once = async () => {
+    const started = performance.now();
+    const response = await fetch(address(path, options), { ...request, signal: AbortSignal.timeout(PATIENCE) });
+    return { response, started };
+  };
+  try {
+    const first = await once().catch((error) => error);
+    if (first.response && first.response.status !== 429 && first.response.status < 500) return first;
+    await new Promise((resolve) => setTimeout(resolve, 200 + Math.random() * 400));
+    return await once();
   } catch {
-    return { ...UNKNOWN, problem: "The function does not answer. Is it still running, and are you online?" };
+    throw new Error("The function does not answer. Is it still running, and are you online?");
   }
 }
 
 /**
  * The answer for a photo, `{ answer, milliseconds }`, or an Error whose message is a sentence. `doubtful` photos go as
- * a list of one: there a refusal is part of a 200, and no browser reports it as a failed request of the page. A function
- * that is too busy, or broke, is asked once more.
+ * a list of one: there a refusal is part of a 200, and no browser reports it as a failed request of the page.
  */
 export async function detect(photo, doubtful, confidence) {
   const options = { ...ASKED, confidence: Math.min(ASKED.confidence, confidence) };
   const [type, body] = doubtful
     ? ["application/json", JSON.stringify({ images: [await base64(photo)] })]
     : [photo.type || "application/octet-stream", photo];
-  const ask = () => fetch(address("detect", options), { method: "POST", headers: { "Content-Type": type }, body })
-    .catch(() => { throw new Error("The function could not be reached. Is it still running, and are you online?"); });
-  let started = performance.now();
-  let response = await ask();
-  if (response.status === 429 || response.status >= 500) {
-    await new Promise((resolve) => setTimeout(resolve, 300 + Math.random() * 400));
-    started = performance.now();
-    response = await ask();
-  }
+  const { response, started } = await ask("detect", options, { method: "POST", headers: { "Content-Type": type }, body });
   if (!response.ok) throw new Error(await sentence(response));
   const json = await response.json();
   const milliseconds = performance.now() - started;

@@ -77,7 +77,7 @@ def precision(coco, photos, model):
     overall = dict(zip(["AP", "AP50", "AP75", "small", "medium", "large"], (judge.stats[:6] * 100).round(2).tolist()))
     table = judge.eval["precision"][:, :, :, 0, 2]      # IoU, recall, class, all sizes, 100 boxes
     mean = lambda values: round(float(values[values > -1].mean()) * 100, 1) if (values > -1).any() else None
-    return overall, {c: (mean(table[:, :, k]), mean(table[0, :, k])) for k, c in enumerate(judge.params.catIds)}
+    return overall, {int(c): (mean(table[:, :, k]), mean(table[0, :, k])) for k, c in enumerate(judge.params.catIds)}
 
 
 def matches(coco, photos, model):
