@@ -9,7 +9,12 @@ import support
 
 TEMPLATE = support.ROOT / "infra" / "template.yaml"
 SAM_PYTHON = support.ROOT / ".tools" / "sam" / "bin" / "python"
-PSEUDO = {"AWS::AccountId": "123456789012", "AWS::Region": "eu-central-1", "AWS::Partition": "aws", "AWS::StackName": "spotter"}
+PSEUDO = {
+    "AWS::AccountId": "123456789012",
+    "AWS::Region": "eu-central-1",
+    "AWS::Partition": "aws",
+    "AWS::StackName": "spotter",
+}
 NOTHING = object()  # AWS::NoValue
 
 # Runs under SAM's Python: for each set of parameters on standard input, the translated template.

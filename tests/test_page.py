@@ -40,22 +40,9 @@ TEXT = "return document.querySelector(`.card[aria-label=\"${arguments[0]}\"]`).i
 REQUESTS = "return performance.getEntriesByType('resource').filter((entry) => entry.name.includes('/detect?')).length"
 
 
-class Client(support.Client):
-    """A client that asks again where the emulator lost an answer: one of a hundred larger ones, by a 500 or silence."""
-
-    def call(self, *arguments, **headers):
-        for _ in range(4):
-            self.connection.timeout = 10
-            with contextlib.suppress(TimeoutError):
-                reply = super().call(*arguments, **headers)
-                if reply.status != 500:
-                    return reply
-        raise AssertionError(f"{arguments[:2]} is not answered")
-
-
 @pytest.fixture(scope="module")
 def client(squares):
-    return Client(squares.base)
+    return support.Client(squares.base)
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +59,7 @@ class Page:
     """The page of a function, freshly opened."""
 
     def __init__(self, chrome, local):
-        self.chrome, self.client = chrome, Client(local.base)
+        self.chrome, self.client = chrome, support.Client(local.base)
         chrome.look(1280, 900)
         self.open(local.base)
 
