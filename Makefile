@@ -7,6 +7,7 @@
 #   make lint-infra                            infra/template.yaml: cfn-lint, SAM, and what would be built
 #   make deploy IMAGE=… [PARAMETERS=…]         to AWS, with the account of your AWS CLI: infra/README.md
 #   make undeploy [PURGE=yes]                  and away from there
+#   make test-training                         spotter-nano's recipe on generated pictures (fetches PyTorch)
 #   make bench                                 the figures of the README, as `name value` lines
 
 SHELL := bash
@@ -25,7 +26,7 @@ export SPOTTER_ASSETS ?= $(abspath ../shared/assets)
 export MODEL_DIR
 
 .PHONY: help demo local model build setup setup-tests test test-rust test-e2e test-accuracy lint bench
-.PHONY: setup-infra lint-infra deploy undeploy
+.PHONY: setup-infra lint-infra deploy undeploy test-training
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -91,3 +92,13 @@ undeploy:
 bench: setup-tests model
 	cargo bench --locked --quiet --package detector --bench pipeline
 	$(PYTHON) tests/bench.py
+
+# The recipe of model/spotter-nano on generated pictures. PyTorch is 5 GB with what it needs to load: fetched once, on its own.
+TRAINING := model/spotter-nano/training
+.tools/train-venv: $(TRAINING)/requirements.txt
+	python3 -m venv $@
+	$@/bin/python -m pip install --quiet --requirement $<
+	touch $@
+
+test-training: .tools/train-venv
+	$</bin/python -B $(TRAINING)/smoke.py

@@ -3,6 +3,7 @@
 
 mod answer;
 mod format;
+mod line;
 mod options;
 mod problem;
 mod request;
@@ -10,6 +11,7 @@ mod settings;
 
 pub use answer::{Answer, FoundObject, ImageSize, ItemError, ModelRef, Outcome, ThresholdsUsed, TimingsMs};
 pub use format::{Format, coco, rekognition, seed};
+pub use line::{Line, LineOutcome, Source};
 pub use options::{MAX_DETECTIONS_LIMIT, Options};
 pub use problem::{Code, Problem};
 pub use request::{MAX_IMAGES, RequestBody, decode_base64};

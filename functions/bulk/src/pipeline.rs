@@ -1,0 +1,104 @@
+//! The photos of an invocation, as a pipeline: fetched ahead, looked at by one worker per vCPU, their results stored.
+//!
+//! Memory is bounded whatever the photos: bytes by the [`Fetcher`]'s budget, decoded pixels by the number of workers,
+//! since each decodes a photo and infers it before the next. With as many workers as vCPUs nothing is gained by giving
+//! the two to different threads.
+
+use std::sync::Arc;
+
+use tokio::sync::Semaphore;
+use tokio::task::{JoinSet, spawn_blocking};
+
+use crate::budget::Held;
+use crate::deadline::Deadline;
+use crate::fetch::{Fetched, Fetcher, Missed};
+use crate::outcome::{Outcome, Verdict};
+use crate::plan::Job;
+use crate::results::Results;
+use crate::store::failure::Failure;
+use crate::work::Looker;
+
+const OUT_OF_TIME: &str = "the invocation's time ran out before this photo's turn";
+
+/// The stages, and what they share.
+#[derive(Debug)]
+pub(crate) struct Pipeline {
+    pub(crate) fetcher: Fetcher,
+    pub(crate) workers: Arc<Semaphore>,
+    pub(crate) looker: Arc<Looker>,
+    pub(crate) results: Results,
+}
+
+impl Pipeline {
+    /// Works through `jobs`; the outcomes come in their order.
+    pub(crate) async fn run(self: &Arc<Self>, jobs: Vec<Job>, deadline: Deadline) -> Vec<Outcome> {
+        let mut outcomes: Vec<Option<Outcome>> = jobs.iter().map(|_| None).collect();
+        let mut tasks = JoinSet::new();
+        for (index, job) in jobs.into_iter().enumerate() {
+            let pipeline = Arc::clone(self);
+            tasks.spawn(async move { (index, pipeline.one(job, deadline).await) });
+        }
+        while let Some(joined) = tasks.join_next().await {
+            match joined {
+                Ok((index, outcome)) => outcomes[index] = Some(outcome),
+                Err(error) => tracing::error!(%error, "a photo's task failed"),
+            }
+        }
+        let crashed = || Outcome::later("this photo's task failed".to_owned());
+        outcomes.into_iter().map(|outcome| outcome.unwrap_or_else(crashed)).collect()
+    }
+
+    /// The way of one photo.
+    async fn one(&self, job: Job, deadline: Deadline) -> Outcome {
+        // What a photo may take of memory is given back when its results are stored, not before.
+        let (key, (outcome, _held)) = match job {
+            Job::Refused(source, error) => (source.key.clone(), (self.looker.never(source, error), None)),
+            Job::Photo(_) if !deadline.allows_more() => return Outcome::later(OUT_OF_TIME.to_owned()),
+            Job::Photo(photo) => match deadline.before_stop(self.fetcher.fetch(&photo)).await {
+                None => return Outcome::later(OUT_OF_TIME.to_owned()),
+                Some(Ok(fetched)) => (fetched.source.key.clone(), self.look(fetched, deadline).await),
+                Some(Err(missed)) => (missed.source.key.clone(), (self.missed(missed), None)),
+            },
+        };
+        self.keep(&key, outcome, deadline).await
+    }
+
+    /// Waits for a worker, and lets it look.
+    async fn look(&self, fetched: Fetched, deadline: Deadline) -> (Outcome, Option<Held>) {
+        let Some(Ok(worker)) = deadline.before_stop(Arc::clone(&self.workers).acquire_owned()).await else {
+            return (Outcome::later(OUT_OF_TIME.to_owned()), None);
+        };
+        let looker = Arc::clone(&self.looker);
+        let work = spawn_blocking(move || {
+            let Fetched { source, bytes, held } = fetched;
+            let outcome = looker.look(source, &bytes);
+            drop((bytes, worker));
+            (outcome, Some(held))
+        });
+        match deadline.before_give_up(work).await {
+            Some(Ok(looked)) => looked,
+            Some(Err(error)) => (Outcome::later(format!("the worker failed: {error}")), None),
+            None => (Outcome::later("this photo took longer than the invocation had".to_owned()), None),
+        }
+    }
+
+    fn missed(&self, Missed { source, failure }: Missed) -> Outcome {
+        match failure {
+            Failure::Never(error) => self.looker.never(source, error),
+            Failure::Later(reason) | Failure::Broken(reason) => Outcome::later(reason),
+        }
+    }
+
+    /// Stores what a photo has of its own. What could not be stored is as if it had not been looked at.
+    async fn keep(&self, key: &str, mut outcome: Outcome, deadline: Deadline) -> Outcome {
+        if matches!(outcome.verdict, Verdict::Later(_)) {
+            return outcome;
+        }
+        let picture = outcome.picture.take();
+        match deadline.before_end(self.results.photo(key, outcome.line.as_deref(), picture)).await {
+            Some(Ok(())) => outcome,
+            Some(Err(reason)) => Outcome::later(reason),
+            None => Outcome::later("the invocation's time ran out while the result was stored".to_owned()),
+        }
+    }
+}

@@ -1,0 +1,55 @@
+//! Where results go. Nothing is acknowledged before it is stored here.
+
+use bytes::Bytes;
+use wire::ModelRef;
+
+use crate::settings::Layout;
+use crate::store::Store;
+use crate::uri::S3Uri;
+
+/// The media type of a part (JSON Lines).
+const PART_TYPE: &str = "application/x-ndjson";
+const OBJECT_TYPE: &str = "application/json";
+const PICTURE_TYPE: &str = "image/jpeg";
+
+/// The results' place and shape.
+#[derive(Debug)]
+pub(crate) struct Results {
+    pub(crate) store: Store,
+    pub(crate) at: S3Uri,
+    pub(crate) layout: Layout,
+    pub(crate) model: ModelRef,
+}
+
+impl Results {
+    /// Stores the lines of an invocation as one part; no lines need none.
+    ///
+    /// # Errors
+    /// What S3 said after all tries.
+    pub(crate) async fn part(&self, request_id: &str, lines: Vec<u8>) -> Result<(), String> {
+        if lines.is_empty() {
+            return Ok(());
+        }
+        self.put(&format!("part-{request_id}.jsonl"), PART_TYPE, lines).await
+    }
+
+    /// Stores a photo's own objects: its line where every photo has an object, and its picture.
+    ///
+    /// # Errors
+    /// What S3 said after all tries.
+    pub(crate) async fn photo(&self, key: &str, line: Option<&[u8]>, picture: Option<Vec<u8>>) -> Result<(), String> {
+        if let Some(picture) = picture {
+            self.put(&format!("{key}.annotated.jpg"), PICTURE_TYPE, picture).await?;
+        }
+        match line {
+            Some(line) if self.layout == Layout::Object => {
+                self.put(&format!("{key}.json"), OBJECT_TYPE, line.to_vec()).await
+            }
+            _ => Ok(()),
+        }
+    }
+
+    async fn put(&self, name: &str, content_type: &str, body: Vec<u8>) -> Result<(), String> {
+        self.store.put(&self.at.bucket, &self.at.join(name), content_type, Bytes::from(body), &self.model).await
+    }
+}

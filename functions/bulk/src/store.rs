@@ -1,0 +1,137 @@
+//! S3: the client, how patient it is, and objects in and out.
+
+pub(crate) mod failure;
+
+use std::time::Duration;
+
+use aws_config::{BehaviorVersion, Region};
+use aws_sdk_s3::Client;
+use aws_sdk_s3::config::retry::RetryConfig;
+use aws_sdk_s3::config::timeout::TimeoutConfig;
+use aws_sdk_s3::config::{Builder, StalledStreamProtectionConfig};
+use aws_sdk_s3::operation::get_object::GetObjectOutput;
+use aws_sdk_s3::primitives::ByteStream;
+use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
+use bytes::Bytes;
+use wire::ModelRef;
+
+use failure::Failure;
+
+/// How long S3 is waited for. What takes longer is tried again, and then handed back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Patience {
+    /// For a connection.
+    pub connect: Duration,
+    /// For the first byte of an answer.
+    pub answer: Duration,
+    /// For the next bytes of a body.
+    pub stall: Duration,
+    /// Tries of a request, and of a body that broke off.
+    pub tries: u32,
+    /// Before the second try; doubled before each further one, with jitter.
+    pub pause: Duration,
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        Self {
+            connect: Duration::from_secs(2),
+            answer: Duration::from_secs(10),
+            stall: Duration::from_secs(3),
+            tries: 4,
+            pause: Duration::from_millis(100),
+        }
+    }
+}
+
+/// Objects of S3. The SDK's futures are deep and large, so each is boxed.
+#[derive(Debug, Clone)]
+pub struct Store {
+    client: Client,
+    patience: Patience,
+}
+
+impl Store {
+    /// S3 as the environment says: region, credentials, `AWS_ENDPOINT_URL_S3`.
+    pub async fn from_env(patience: Patience) -> Self {
+        let set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+        let mut loader = aws_config::defaults(BehaviorVersion::latest()).http_client(http_client());
+        let elsewhere = set("AWS_ENDPOINT_URL_S3") || set("AWS_ENDPOINT_URL");
+        if elsewhere && !set("AWS_REGION") && !set("AWS_DEFAULT_REGION") {
+            // Another S3 rarely cares, and the search for a region ends at addresses that exist in AWS only.
+            loader = loader.region(Region::from_static("us-east-1"));
+        }
+        let config = Box::pin(loader.load()).await;
+        Self::new(Builder::from(&config).force_path_style(elsewhere), patience)
+    }
+
+    /// S3 as configured, but for retries and timeouts.
+    #[must_use]
+    pub fn new(config: Builder, patience: Patience) -> Self {
+        let retries = RetryConfig::standard()
+            .with_max_attempts(patience.tries)
+            .with_initial_backoff(patience.pause)
+            .with_max_backoff(Duration::from_secs(2));
+        let timeouts = TimeoutConfig::builder().connect_timeout(patience.connect).read_timeout(patience.answer).build();
+        let config = config
+            .retry_config(retries)
+            .timeout_config(timeouts)
+            // Photos wait for their turn with their bodies unread; `Patience::stall` watches those that are read.
+            .stalled_stream_protection(StalledStreamProtectionConfig::disabled());
+        Self { client: Client::from_conf(config.build()), patience }
+    }
+
+    pub(crate) fn patience(&self) -> &Patience {
+        &self.patience
+    }
+
+    /// Opens connections before they are needed. Whatever fails here fails again, and is told, at the first photo.
+    pub(crate) async fn warm(&self, bucket: &str) {
+        if let Err(error) = Box::pin(self.client.head_bucket().bucket(bucket).send()).await {
+            tracing::debug!(bucket, error = failure::describe(&error), "S3 could not be reached ahead of time");
+        }
+    }
+
+    /// An object whose body is not read yet.
+    pub(crate) async fn open(
+        &self,
+        bucket: &str,
+        key: &str,
+        version: Option<&str>,
+    ) -> Result<GetObjectOutput, Failure> {
+        let request = self.client.get_object().bucket(bucket).key(key);
+        let request = request.set_version_id(version.map(str::to_owned));
+        Box::pin(request.send()).await.map_err(|error| failure::of_get(&error))
+    }
+
+    /// Stores an object, telling which model made it.
+    ///
+    /// # Errors
+    /// What S3 said after all tries.
+    pub(crate) async fn put(
+        &self,
+        bucket: &str,
+        key: &str,
+        content_type: &str,
+        body: Bytes,
+        model: &ModelRef,
+    ) -> Result<(), String> {
+        let request = self.client.put_object().bucket(bucket).key(key).content_type(content_type);
+        let request = request.metadata("model", ascii(&model.name)).metadata("model-sha256", ascii(&model.sha256));
+        match Box::pin(request.body(ByteStream::from(body)).send()).await {
+            Ok(_) => Ok(()),
+            Err(error) => Err(format!("s3://{bucket}/{key} could not be stored: {}", failure::describe(&error))),
+        }
+    }
+}
+
+/// What header values may hold.
+fn ascii(text: &str) -> String {
+    text.chars().map(|c| if c.is_ascii_graphic() || c == ' ' { c } else { '?' }).collect()
+}
+
+/// ring does the cryptography: the default library takes minutes to build.
+#[must_use]
+pub fn http_client() -> aws_sdk_s3::config::SharedHttpClient {
+    aws_smithy_http_client::Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https()
+}

@@ -1,0 +1,67 @@
+//! One photo on a worker's thread: bytes to a line, and to an annotated photo where one is wanted.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use detector::annotate::{self, Label};
+use detector::{DetectError, Detector, Photo, Thresholds};
+use wire::{Answer, ItemError, Line, LineOutcome, ModelRef, Problem, Source};
+
+use crate::outcome::{Outcome, Seen, Verdict};
+
+/// What worker threads share.
+#[derive(Debug)]
+pub(crate) struct Looker {
+    pub(crate) detector: Detector,
+    pub(crate) thresholds: Thresholds,
+    pub(crate) model: ModelRef,
+    pub(crate) annotate: bool,
+}
+
+impl Looker {
+    /// Looks at a photo. A panic or a failing model is this photo's trouble only, and not known to be final.
+    pub(crate) fn look(&self, source: Source, bytes: &[u8]) -> Outcome {
+        match catch_unwind(AssertUnwindSafe(|| self.detect(&source, bytes))) {
+            Ok(Ok(outcome)) => outcome,
+            Ok(Err(DetectError::Photo(error))) => self.never(source, ItemError::from(&Problem::from(&error))),
+            Ok(Err(DetectError::Model(error))) => Outcome::later(format!("the model failed on this photo: {error}")),
+            Err(_) => Outcome::later("this photo made the function panic".to_owned()),
+        }
+    }
+
+    /// The outcome of a photo that nobody can look at.
+    pub(crate) fn never(&self, source: Source, error: ItemError) -> Outcome {
+        let outcome = LineOutcome::Error { error: error.clone(), model: self.model.clone() };
+        Outcome::with_line(&Line { source, outcome }, Verdict::Never(error), Seen::default())
+    }
+
+    fn detect(&self, source: &Source, bytes: &[u8]) -> Result<Outcome, DetectError> {
+        let findings = self.detector.detect(bytes, &self.thresholds)?;
+        // `cold_start` and `init_ms` stay at their defaults: they are facts of a process, and the same photo is to
+        // have the same line in every one. The log has them.
+        let answer = Answer::new(&findings, self.detector.labels(), self.model.clone(), &self.thresholds);
+        let seen = Seen {
+            pixels: u64::from(answer.image.width) * u64::from(answer.image.height),
+            detections: answer.detections.len(),
+            timings: answer.timings_ms,
+        };
+        let picture = if self.annotate { self.draw(bytes, &answer)? } else { None };
+        let line = Line { source: source.clone(), outcome: LineOutcome::Answer(Box::new(answer)) };
+        let mut outcome = Outcome::with_line(&line, Verdict::Found(seen.detections), seen);
+        outcome.picture = picture;
+        Ok(outcome)
+    }
+
+    /// The photo in its original size with boxes, as a JPEG; `None` for one that JPEG has no room for.
+    fn draw(&self, bytes: &[u8], answer: &Answer) -> Result<Option<Vec<u8>>, DetectError> {
+        let mut image = Photo::decode(bytes, self.detector.limits())?.into_image();
+        let labels: Vec<Label> = answer.detections.iter().map(wire::FoundObject::to_label).collect();
+        annotate::draw(&mut image, &labels);
+        match annotate::jpeg(&image, annotate::QUALITY) {
+            Ok(jpeg) => Ok(Some(jpeg)),
+            Err(error) => {
+                tracing::error!(%error, "an annotated photo cannot be encoded");
+                Ok(None)
+            }
+        }
+    }
+}
