@@ -56,7 +56,15 @@ def test_the_environment_is_what_the_functions_read(stack):
     settings = (support.ROOT / "functions/wire/src/settings.rs").read_text()
     for name in http.keys() - {"RUST_LOG"}:
         assert f'"{name}"' in settings, f"nothing reads {name}"
-    assert bulk == http | {"RESULTS_URI": "s3://ResultsBucket/results/", "RESULT_LAYOUT": ""}
+    own = {
+        "INPUT_URI": "s3://spotter-input-123456789012-eu-central-1/photos/",
+        "RESULTS_URI": "s3://ResultsBucket/results/",
+        "RESULT_LAYOUT": "",
+    }
+    assert bulk == http | own
+    settings = (support.ROOT / "functions/bulk/src/settings.rs").read_text()
+    for name in own:
+        assert f'"{name}"' in settings, f"nothing reads {name}"
 
 
 def test_a_url_is_public_only_when_asked_for(stacks):
