@@ -106,7 +106,7 @@ fn log(method: &Method, path: &str, bytes: usize, status: StatusCode, done: &Don
         method = method.as_str(),
         path,
         status = status.as_u16(),
-        code = done.code.map(tracing::field::debug),
+        code = done.code.map(tracing::field::display),
         bytes,
         photos = done.photos,
         failed = done.failed,

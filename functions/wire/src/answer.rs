@@ -6,7 +6,7 @@ use detector::annotate::Label;
 use detector::{BBox, Findings, Thresholds, Timings};
 use serde::{Deserialize, Serialize};
 
-use crate::{Code, Problem};
+use crate::Problem;
 
 /// Size of the upright photo, in pixels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -188,12 +188,8 @@ pub struct ItemError {
 
 impl From<&Problem> for ItemError {
     fn from(problem: &Problem) -> Self {
-        Self { code: code_name(problem.code), message: problem.detail.clone() }
+        Self { code: problem.code.to_string(), message: problem.detail.clone() }
     }
-}
-
-fn code_name(code: Code) -> String {
-    serde_json::to_value(code).ok().and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
 }
 
 /// One entry of `{"results": […]}`: an answer or an error.

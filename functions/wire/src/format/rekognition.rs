@@ -68,7 +68,7 @@ pub fn detect_labels(answer: &Answer) -> DetectLabels {
                 left: x1 / width,
                 top: y1 / height,
             },
-            confidence: object.score * 100.0,
+            confidence: (object.score * 1e4).round() / 1e2,
         });
     }
     let mut labels: Vec<Label> = by_label
