@@ -127,6 +127,6 @@ fn draw(app: &App, bytes: &[u8], answer: &Answer, budget: usize) -> Result<Vec<u
         if jpeg.len() <= budget || width == 0 || height == 0 {
             return Ok(jpeg);
         }
-        image = detector::annotate::halved(&image);
+        image = annotate::halved(&image);
     }
 }
