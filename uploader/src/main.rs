@@ -7,6 +7,7 @@ mod link;
 mod model;
 mod output;
 mod photo;
+mod prices;
 mod report;
 mod target;
 mod verb;

@@ -66,16 +66,16 @@ class Crops:
             self.refill()
         shard, index = self.queue.pop()
         picture, answer = self.shards[shard][0][index], self.shards[shard][1][index]
-        side = SIZE
-        if self.random.random() < 0.8:
-            side = int(self.random.uniform(max(0.8 * SIZE if size == SIZE else 0, 0.85 * size), SIZE))
+        side, whole = SIZE, size == SIZE      # at full size a window is enlarged and loses sharpness: fewer of them
+        if self.random.random() < (0.4 if whole else 0.8):
+            side = int(self.random.uniform(max(0.8 * SIZE if whole else 0, 0.85 * size), SIZE))
         x0, y0 = self.random.integers(SIZE - side + 1, size=2)
         flip = self.random.random() < 0.5
         zoom = size / side
         picture = picture[y0:y0 + side, x0:x0 + side]
         if side != size:
             picture = cv2.resize(picture, (size, size), interpolation=cv2.INTER_AREA if side > size else cv2.INTER_LINEAR)
-        if self.random.random() < 0.2:
+        if self.random.random() < 0.1:
             picture = blur(picture, self.random)
         if flip:
             picture = cv2.flip(picture, 1)

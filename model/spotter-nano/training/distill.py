@@ -136,7 +136,7 @@ class Run:
         with torch.autocast(self.device.type, torch.bfloat16, enabled=o.bf16):
             answer = self.net(batch[0])
         seen, giou, distance, classed, iou = losses(answer.float(), batch, cells, strides)
-        total = seen + 2.5 * giou + 0.5 * distance + o.class_gain * classed
+        total = seen + o.box_gain * (giou + 0.2 * distance) + o.class_gain * classed
         for optimizer in self.optimizers:
             optimizer.zero_grad(set_to_none=False)
         total.backward()
@@ -201,6 +201,7 @@ def parse():
     parser.add_argument("--rate", type=float, default=4e-3, help="highest learning rate")
     parser.add_argument("--warmup", type=int, default=200, help="steps until the rate is reached")
     parser.add_argument("--decay", type=float, default=0.02, help="weight decay")
+    parser.add_argument("--box-gain", type=float, default=2.5, help="weight of the box loss")
     parser.add_argument("--class-gain", type=float, default=1.0, help="weight of the class loss")
     parser.add_argument("--optimizer", choices=["muon", "adamw"], default="muon")
     parser.add_argument("--processes", type=int, default=1)

@@ -1,14 +1,17 @@
 """Runs the whole recipe on a handful of generated pictures: prepare, distill (twice, and resumed), export, evaluate.
 
-    python smoke.py [--teacher yolox_nano.onnx] [--keep DIR]
+    python smoke.py [--uploader ../../../target/release/uploader] [--teacher yolox_nano.onnx] [--keep DIR]
 
 Without --teacher a stand-in is made that sees coloured patches. Takes about a minute; fails when the loss does not fall,
-when the same seed gives other weights, or when the exported graph does not answer in the detector's layout.
+when the same seed gives other weights, when the exported graph does not answer in YOLOX's layout, or, with --uploader,
+when Spotter's detector finds something else with it than evaluate.
 """
 import argparse
 import hashlib
 import json
+import os
 import pathlib
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -21,9 +24,11 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from evaluate import Model
 from nano import COCO_IDS, SIZE, STRIDES, TEACHER_SIZE, session
 
-HERE = pathlib.Path(__file__).parent
+HERE = pathlib.Path(__file__).resolve().parent
+TOOLS = HERE.parents[2] / ".tools"      # where `make setup` puts the runtime and the emulator
 
 
 class Patches(nn.Module):
@@ -91,7 +96,21 @@ def logged(folder):
     return [float(line.split(" loss ")[1].split()[0]) for line in (folder / "log.txt").read_text().splitlines()]
 
 
-def check(work, teacher):
+def try_detector(uploader, model, photo):
+    """Spotter's own detector loads the export by its card and finds what evaluate finds."""
+    environment = dict(os.environ, PATH=f"{TOOLS / 'venv' / 'bin'}{os.pathsep}{os.environ['PATH']}")
+    environment.setdefault("ORT_DYLIB_PATH", str(TOOLS / "lib" / "libonnxruntime.so"))
+    command = [uploader, "detect", photo, "--model", model, "--confidence", "0.01", "--format", "jsonl", "--quiet"]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, env=environment, check=True)
+    found = json.loads(done.stdout)["detections"]
+    assert found, "the detector finds nothing"
+    best, expected = found[0], list(zip(*Model(model).find(cv2.imread(str(photo)), 0.01, 0.45)))
+    assert any(label == best["class_id"] and abs(score - best["score"]) < 0.01 and np.abs(box.clip(0) - best["box"]).max() < 3
+               for label, score, box in expected), f"the detector finds {best}, evaluate {expected[:3]}"
+    print(f"detector: {len(found)} boxes, the best as evaluate has it")
+
+
+def check(work, teacher, uploader):
     draw(work / "photos", 12, 1)
     draw(work / "held-out", 6, 2)
     if not teacher:
@@ -112,13 +131,15 @@ def check(work, teacher):
     assert torch.load(work / "again" / "last.pt")["samples"] == 520, "the run did not go on"
 
     card = work / "model.toml"
-    card.write_text('sha256 = ""\nbytes = 0\n')
+    shutil.copy(HERE.parent / "model.toml", card)
     model = work / "model.onnx"
     run("export", work / "run" / "last.pt", model, "--card", card)
     answer = session(model).run(None, {"images": np.zeros((2, 3, SIZE, SIZE), np.float32)})[0]
     assert answer.shape == (2, 2100, 85) and answer.dtype == np.float32, answer.shape
     assert 0 <= answer[..., 4:].min() and answer[..., 4:].max() <= 1, "scores are no probabilities"
     assert hashlib.sha256(model.read_bytes()).hexdigest() in card.read_text(), "the card was not brought up to date"
+    if uploader:
+        try_detector(uploader, model, work / "held-out" / "0.png")
     printed = run("evaluate", model, "--photos", work / "held-out", "--teacher", teacher, "--rounds", 5)
     assert "ratio: " in printed and "AP50" in printed, printed
     print(f"loss {first:.2f} -> {last:.2f}")
@@ -126,6 +147,7 @@ def check(work, teacher):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--uploader", type=pathlib.Path, help="Spotter's program, to try the export in its detector")
     parser.add_argument("--teacher", type=pathlib.Path)
     parser.add_argument("--keep", type=pathlib.Path, help="work there and leave everything (a new folder)")
     options = parser.parse_args()
@@ -133,7 +155,7 @@ def main():
     with tempfile.TemporaryDirectory() as scratch:
         work = options.keep or pathlib.Path(scratch)
         work.mkdir(parents=True, exist_ok=True)
-        check(work, options.teacher)
+        check(work, options.teacher, options.uploader)
     print(f"smoke test passed in {time.time() - started:.0f} s")
 
 
