@@ -15,9 +15,8 @@ use anyhow::{Context, Result, bail};
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 
-pub(crate) use child::become_command;
+pub(crate) use child::{Child, become_command};
 
-use self::child::Child;
 use self::stage::Stage;
 use self::worker::Crew;
 use crate::args::FunctionArgs;

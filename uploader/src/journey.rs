@@ -82,11 +82,11 @@ impl Journey {
         let queue: Queue = Arc::new(Mutex::new(ready));
 
         let mut tasks = JoinSet::new();
-        for _ in 0..slots {
+        for number in 0..slots {
             let (target, tls, queue) = (Arc::clone(target), tls.clone(), Arc::clone(&queue));
             let (schedule, to_caller) = (Arc::clone(&schedule), to_caller.clone());
             tasks.spawn(async move {
-                let mut slot = Slot::new(target.as_ref(), tls.as_ref(), plan.patience);
+                let mut slot = Slot::new(target.as_ref(), number, tls.as_ref(), plan.patience);
                 while let Some(ready) = next(&queue).await {
                     let index = ready.index;
                     let record = carry(&mut slot, ready, &schedule).await;
@@ -165,6 +165,8 @@ async fn carry(slot: &mut Slot<'_>, ready: Ready, schedule: &Schedule) -> Record
         }
         Err(error) => Outcome::Error { error },
     };
-    let phases = Phases { encode: prepared.encode, total: prepared.encode + round_trip, ..sent.phases };
+    // What is made anew for each try (a signature, an event) is encoding, too.
+    let phases =
+        Phases { encode: prepared.encode + sent.phases.encode, total: prepared.encode + round_trip, ..sent.phases };
     Record { photo, outcome, phases, round_trip, tries: sent.tries, photo_bytes: prepared.photo_bytes }
 }

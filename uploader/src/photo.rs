@@ -7,7 +7,7 @@ mod shrink;
 
 pub(crate) use annotation::Annotations;
 pub(crate) use list::expand;
-pub(crate) use payload::{Payload, Prepared, Recipe};
+pub(crate) use payload::{EVENT_LIMIT, Payload, Prepared, Recipe, too_many_bytes};
 
 /// An error of the client's own about one photo, in the shape in which the function's errors arrive.
 pub(crate) fn item_error(code: &str, message: impl Into<String>) -> wire::ItemError {

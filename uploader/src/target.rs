@@ -1,5 +1,6 @@
 //! Where photos can be sent. One file per kind of target.
 
+mod docker;
 mod local;
 mod reply;
 mod signer;
@@ -19,6 +20,7 @@ use crate::args::TargetArgs;
 use crate::link::{Endpoint, Reply};
 use crate::photo::Payload;
 
+pub(crate) use docker::DockerTarget;
 pub(crate) use local::{LocalTarget, cores};
 pub(crate) use reply::Failure;
 pub(crate) use url::UrlTarget;
@@ -33,6 +35,11 @@ pub(crate) trait Target: Send + Sync {
 
     /// Where its connections go.
     fn endpoint(&self) -> &Endpoint;
+
+    /// Where one slot's connections go, for targets whose slots go different ways.
+    fn place(&self, _slot: usize) -> &Endpoint {
+        self.endpoint()
+    }
 
     /// The request that carries a photo. Made anew for each try: signatures age.
     fn request<'a>(&'a self, payload: &'a Payload) -> BoxFuture<'a, Result<Request<Full<Bytes>>, ItemError>>;
@@ -60,8 +67,9 @@ pub(crate) trait Target: Send + Sync {
 
 /// Makes the chosen target ready. `concurrency` is how many photos will be under way at once.
 pub(crate) async fn open(args: &TargetArgs, concurrency: u16, quiet: bool) -> Result<Box<dyn Target>> {
-    match &args.url {
-        Some(url) => Ok(Box::new(UrlTarget::open(url, args, quiet).await?)),
-        None => Ok(Box::new(LocalTarget::start(args, concurrency).await?)),
+    match (&args.url, &args.docker) {
+        (Some(url), _) => Ok(Box::new(UrlTarget::open(url, args, quiet).await?)),
+        (None, Some(image)) => Ok(Box::new(DockerTarget::start(image, args, concurrency).await?)),
+        (None, None) => Ok(Box::new(LocalTarget::start(args, concurrency).await?)),
     }
 }

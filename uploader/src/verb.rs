@@ -10,7 +10,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 
 use crate::args::{Cli, Verb};
-use crate::emulator;
+use crate::{container, emulator};
 
 /// How a run ended, as an exit code tells it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,6 +56,7 @@ pub(crate) fn run(cli: Cli) -> Result<Ending> {
     });
     // Ends what still runs, children first of all; a thread that reads standard input would wait for ever.
     runtime.shutdown_timeout(Duration::from_secs(2));
+    container::wait_for_removals();
     ending
 }
 

@@ -8,7 +8,8 @@ use clap::Args;
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Local function")]
 pub(crate) struct FunctionArgs {
-    /// The model: a known name or a path to an .onnx file [default: the function's own choice].
+    /// The model: a known name or a path (with --docker: inside the image) to an .onnx file [default: the function's
+    /// own choice].
     #[arg(long, value_name = "NAME|PATH")]
     pub(crate) model: Option<String>,
 

@@ -7,7 +7,7 @@ use serde::{Serialize, Serializer};
 /// The phases on the client's side, in the order in which they happen.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize)]
 pub(crate) struct Phases {
-    /// Reading the photo, shrinking it, base64.
+    /// Reading the photo, shrinking it, base64; making the request of it.
     #[serde(serialize_with = "millis")]
     pub(crate) encode: Duration,
     /// Name to address; 0 on a reused connection, as the next two.

@@ -1,5 +1,7 @@
 //! One of the places in which photos are under way: a connection, and the patience to try again.
 
+use std::time::Instant;
+
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::Request;
@@ -7,6 +9,7 @@ use tokio::time::{sleep, timeout};
 use wire::{Answer, ItemError};
 
 use super::connection::{Connection, LinkError, Reply};
+use super::endpoint::Endpoint;
 use super::patience::Patience;
 use super::phases::Phases;
 use super::tls::Tls;
@@ -16,6 +19,7 @@ use crate::target::{Failure, Target};
 /// A slot of a run.
 pub(crate) struct Slot<'a> {
     target: &'a dyn Target,
+    place: &'a Endpoint,
     tls: Option<&'a Tls>,
     patience: Patience,
     connection: Option<Connection>,
@@ -33,8 +37,9 @@ pub(crate) struct Sent {
 }
 
 impl<'a> Slot<'a> {
-    pub(crate) fn new(target: &'a dyn Target, tls: Option<&'a Tls>, patience: Patience) -> Self {
-        Self { target, tls, patience, connection: None }
+    /// `number` tells it from the other slots of a run.
+    pub(crate) fn new(target: &'a dyn Target, number: usize, tls: Option<&'a Tls>, patience: Patience) -> Self {
+        Self { target, place: target.place(number), tls, patience, connection: None }
     }
 
     /// Sends one photo, as often as patience allows.
@@ -61,7 +66,9 @@ impl<'a> Slot<'a> {
 
     async fn attempt(&mut self, payload: &Payload, phases: &mut Phases) -> Result<Answer, Failure> {
         let target = self.target;
+        let start = Instant::now();
         let request = target.request(payload).await.map_err(Failure::lasting)?;
+        phases.encode = start.elapsed();
         let disturbed = target.disturbed();
         let patience = self.patience.answer;
         let reply = tokio::select! {
@@ -85,9 +92,9 @@ impl<'a> Slot<'a> {
                 self.connection = Some(connection);
                 return Ok(reply);
             }
-            *phases = Phases::default();
+            *phases = Phases { encode: phases.encode, ..Phases::default() };
         }
-        let mut connection = Connection::open(self.target.endpoint(), self.tls, self.patience.connect, phases).await?;
+        let mut connection = Connection::open(self.place, self.tls, self.patience.connect, phases).await?;
         let reply = connection.exchange(request, phases).await?;
         self.connection = Some(connection);
         Ok(reply)

@@ -15,7 +15,7 @@ use super::shrink::{Shrunk, shrink};
 use crate::args::BodyKind;
 
 /// A Lambda function receives its request as one JSON event of at most 6 MiB, in which binary bodies are base64.
-const EVENT_LIMIT: u64 = 6 * 1024 * 1024;
+pub(crate) const EVENT_LIMIT: u64 = 6 * 1024 * 1024;
 /// What the event holds beside the body: headers, request context.
 const ENVELOPE: u64 = 4 * 1024;
 
@@ -115,9 +115,11 @@ impl Recipe {
 
 /// Whether a photo of so many bytes fits through a Function URL.
 fn check_size(bytes: u64) -> Result<(), ItemError> {
-    if bytes.div_ceil(3) * 4 + ENVELOPE <= EVENT_LIMIT {
-        return Ok(());
-    }
+    if bytes.div_ceil(3) * 4 + ENVELOPE <= EVENT_LIMIT { Ok(()) } else { Err(too_many_bytes(bytes)) }
+}
+
+/// Why a photo of so many bytes is not sent.
+pub(crate) fn too_many_bytes(bytes: u64) -> ItemError {
     let code = Problem::new(Code::TooManyBytes, String::new());
     let message = format!(
         "The photo has {:.1} MB, and a Function URL takes about {:.1} MB (6 MiB as base64). Shrink it with --resize, \
@@ -125,7 +127,7 @@ fn check_size(bytes: u64) -> Result<(), ItemError> {
         bytes as f64 / 1e6,
         largest_photo() as f64 / 1e6,
     );
-    Err(ItemError { message, ..(&code).into() })
+    ItemError { message, ..(&code).into() }
 }
 
 fn largest_photo() -> u64 {

@@ -24,7 +24,8 @@ pub(crate) async fn run(args: DetectArgs) -> Result<Ending> {
     let mut annotations = report.annotate.as_deref().map(Annotations::in_folder).transpose()?;
     let mut results = output::open(report.format, report.output.as_deref())?;
 
-    let target: Arc<dyn Target> = target::open(&target, sending.concurrency, report.quiet).await?.into();
+    let at_once = sending.concurrency.min(u16::try_from(photos.len()).unwrap_or(u16::MAX));
+    let target: Arc<dyn Target> = target::open(&target, at_once, report.quiet).await?.into();
     let tls = if target.endpoint().tls { Some(Tls::new()?) } else { None };
     let plan = Plan {
         recipe: Recipe { body: sending.body, resize: sending.resize.map(u32::from), options },

@@ -1,0 +1,136 @@
+//! Containers that play Lambda: limited as Lambda limits, watched, and always removed.
+
+mod engine;
+mod keeper;
+
+use std::env;
+
+use anyhow::{Context, Result, bail};
+use tokio::process::Command;
+
+pub(crate) use self::engine::{Image, cpus};
+use self::keeper::Keeper;
+pub(crate) use self::keeper::wait_for_removals;
+use crate::emulator::Child;
+
+/// Where Lambda's emulator listens inside the image.
+const PORT: u16 = 8080;
+
+/// Seconds after which the image's emulator ends a call, as `infra/template.yaml` has it: less than `--timeout` is by
+/// default, because it cannot bear a second call beside one that we gave up.
+const CALL_WITHIN: u16 = 30;
+
+/// What a container is made from.
+#[derive(Debug, Clone)]
+pub(crate) struct Spec {
+    /// The image.
+    pub(crate) image: String,
+    /// The one argument of the image's entrypoint, where the image has none of its own.
+    pub(crate) handler: Option<&'static str>,
+    /// Memory in MB.
+    pub(crate) memory: u32,
+    /// CPUs.
+    pub(crate) cpus: f64,
+    /// Which model the function is to load.
+    pub(crate) model: Option<String>,
+}
+
+impl Spec {
+    /// The arguments of `docker create`, after the name.
+    fn arguments(&self) -> Vec<String> {
+        let mut arguments = vec![
+            format!("--publish=127.0.0.1::{PORT}"),
+            format!("--memory={}m", self.memory),
+            format!("--cpus={}", self.cpus),
+            // As in Lambda: nothing can be written but /tmp.
+            "--read-only".to_owned(),
+            "--tmpfs=/tmp".to_owned(),
+            format!("--env=AWS_LAMBDA_FUNCTION_MEMORY_SIZE={}", self.memory),
+            format!("--env=AWS_LAMBDA_FUNCTION_TIMEOUT={CALL_WITHIN}"),
+        ];
+        if let Some(model) = &self.model {
+            arguments.push(format!("--env=MODEL={model}"));
+        }
+        if let Ok(level) = env::var("RUST_LOG") {
+            arguments.push(format!("--env=RUST_LOG={level}"));
+        }
+        arguments.push(self.image.clone());
+        arguments.extend(self.handler.map(str::to_owned));
+        arguments
+    }
+}
+
+/// A running container. Dropped, it is removed.
+#[derive(Debug)]
+pub(crate) struct Container {
+    name: String,
+    port: u16,
+    /// Follows what the container says, and ends with it.
+    process: Child,
+    _keeper: Keeper,
+}
+
+impl Container {
+    /// Makes and starts one. Its function may not answer yet.
+    pub(crate) async fn start(spec: &Spec) -> Result<Self> {
+        let name = format!("spotter-{:08x}", fastrand::u32(..));
+        let mut keeper = Keeper::engage(&name, &spec.arguments())?;
+        keeper.ready().await.with_context(|| format!("docker cannot make a container of {}", spec.image))?;
+        let mut process = Child::spawn(Command::new("docker").args(["start", "--attach", &name]), None)
+            .context("cannot start docker")?;
+        let port = tokio::select! {
+            port = engine::published(&name, PORT) => port?,
+            status = process.wait() => bail!(farewell(&name, &status, &process)),
+        };
+        Ok(Self { name, port, process, _keeper: keeper })
+    }
+
+    /// Its port on 127.0.0.1.
+    pub(crate) fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Comes to an end with the container; tells how it ended, and the last it said.
+    pub(crate) async fn ended(&mut self) -> String {
+        let status = self.process.wait().await;
+        farewell(&self.name, &status, &self.process)
+    }
+
+    /// Why it is of no use, with the last it said.
+    pub(crate) fn complaint(&self, why: &str) -> String {
+        format!("{why}; the container {} said last:\n{}", self.name, self.process.log_tail())
+    }
+}
+
+fn farewell(name: &str, status: &str, process: &Child) -> String {
+    format!("the container {name} ended ({status}):\n{}", process.log_tail())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn containers_are_limited_as_lambda_limits() {
+        let spec = Spec {
+            image: "spotter:latest".to_owned(),
+            handler: Some("detect-http"),
+            memory: 512,
+            cpus: 0.29,
+            model: Some("yolox-s".to_owned()),
+        };
+        let arguments = spec.arguments();
+        for expected in [
+            "--publish=127.0.0.1::8080",
+            "--memory=512m",
+            "--cpus=0.29",
+            "--read-only",
+            "--tmpfs=/tmp",
+            "--env=AWS_LAMBDA_FUNCTION_MEMORY_SIZE=512",
+            "--env=MODEL=yolox-s",
+        ] {
+            assert!(arguments.iter().any(|argument| argument == expected), "{expected} in {arguments:?}");
+        }
+        assert_eq!(arguments[arguments.len() - 2..], ["spotter:latest", "detect-http"]);
+    }
+}
