@@ -1,0 +1,326 @@
+//! `--docker`: containers are limited, spoken to as the Runtime Interface Emulator wants it, and always removed. A
+//! stand-in plays `docker`, so that these tests need no engine.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+#![cfg(target_os = "linux")]
+
+mod common;
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use common::{err, out, photos, text, uploader};
+use serde_json::Value;
+
+/// Plays `docker`, and the emulator of the containers that it starts. It notes what was created, called and removed.
+const DOCKER: &str = r#"#!/usr/bin/env python3
+import http.server, json, os, pathlib, signal, sys, threading, time
+notes = pathlib.Path(os.environ["PLAY_NOTES"])
+play = os.environ.get("PLAY", "")
+verb, *rest = sys.argv[1:]
+
+def note(name, text):
+    (notes / (name + ".new")).write_text(text)
+    (notes / (name + ".new")).rename(notes / name)
+
+def refuse(text):
+    sys.exit(print(text, file=sys.stderr) or 1)
+
+class Emulator(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    busy, calls = threading.Lock(), 0
+
+    def do_POST(self):
+        event = self.rfile.read(int(self.headers["content-length"]))
+        # As the real one: it crashes on a second call beside the first.
+        if not self.busy.acquire(blocking=False):
+            print("two calls at once", flush=True)
+            os._exit(2)
+        Emulator.calls += 1
+        note(f"{name}.call{Emulator.calls:02}", json.dumps({"path": self.path, "event": json.loads(event)}))
+        status, body = self.answer(json.loads(event)["rawPath"] == "/health")
+        self.busy.release()
+        self.send_response(status)
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def answer(self, health):
+        if health:
+            return 200, json.dumps({"statusCode": 503 if play == "ill" else 200, "body": "well or not"}).encode()
+        if play == "error":
+            return 200, b'{"errorType": "Runtime.ExitError", "errorMessage": "RequestId: 1 Error: exit status 101"}'
+        if play == "late":
+            return 200, b"Task timed out after 30.00 seconds"
+        if play == "cut":
+            return 200, b'{"statusCode": 200, "body": "' + b"x" * (6 << 20)
+        if play == "problem":
+            problem = {"type": "x", "title": "x", "status": 422, "code": "undecodable_image", "detail": "It ends early."}
+            return 200, json.dumps({"statusCode": 422, "headers": {}, "body": json.dumps(problem)}).encode()
+        if play == "die":
+            print("the photo was too much", flush=True)
+            os._exit(137)
+        if play == "hang":
+            time.sleep(600)
+        body = (notes / "answer").read_text()
+        return 200, json.dumps({"statusCode": 200, "headers": {"content-type": "application/json"}, "body": body}).encode()
+
+    def log_message(self, *args): pass
+
+if play == "down":
+    refuse("Cannot connect to the Docker daemon at unix:///x. Is the docker daemon running?")
+elif verb == "info":
+    print(8)
+elif verb == "image":
+    if rest[-1] == "nowhere": refuse("Error: No such image: nowhere")
+    print(json.dumps({"Cmd": None if rest[-1] == "bare" else ["detect-http"]}))
+elif verb == "create":
+    if play == "full": refuse("Error response from daemon: no space left on device")
+    name = rest[rest.index("--name") + 1]
+    note(f"{name}.created", json.dumps(rest))
+    print("0123456789ab")
+elif verb == "start":
+    name = rest[-1]
+    assert rest[0] == "--attach" and (notes / f"{name}.created").exists()
+    if play == "broken": sys.exit(print("the model is broken", flush=True) or 7)
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Emulator)
+    note(f"{name}.port", str(server.server_address[1]))
+    server.serve_forever()
+elif verb == "port":
+    try: print("127.0.0.1:" + (notes / f"{rest[0]}.port").read_text())
+    except FileNotFoundError: refuse("Error: No public port")
+elif verb == "rm":
+    assert rest[0] == "--force"
+    (notes / f"{rest[-1]}.created").rename(notes / f"{rest[-1]}.removed")
+else:
+    refuse(f"unknown: {sys.argv}")
+"#;
+
+struct Stage(tempfile::TempDir);
+
+impl Stage {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let docker = folder.path().join("docker");
+        std::fs::write(&docker, DOCKER).unwrap();
+        std::fs::set_permissions(&docker, std::fs::Permissions::from_mode(0o755)).unwrap();
+        std::fs::write(folder.path().join("answer"), common::cat().to_string()).unwrap();
+        Self(folder)
+    }
+
+    fn command(&self, play: &str, args: &[&str]) -> Command {
+        let mut command = uploader(&["detect", "--docker", "spotter:test"]);
+        command.args(args);
+        let path = format!("{}:{}", self.0.path().display(), std::env::var("PATH").unwrap());
+        command.env("PATH", path).env("PLAY_NOTES", self.0.path()).env("PLAY", play).env_remove("RUST_LOG");
+        command
+    }
+
+    fn run(&self, play: &str, args: &[&str]) -> Output {
+        self.command(play, args).output().unwrap()
+    }
+
+    /// Notes whose name ends so, in order.
+    fn notes(&self, end: &str) -> Vec<PathBuf> {
+        let entries = std::fs::read_dir(self.0.path()).unwrap().map(|entry| entry.unwrap().path());
+        let mut found: Vec<PathBuf> = entries.filter(|path| text(path).ends_with(end)).collect();
+        found.sort();
+        found
+    }
+
+    /// The calls that containers got, each container's in order.
+    fn calls(&self) -> Vec<Value> {
+        let mut found: Vec<PathBuf> = (1..20).flat_map(|number| self.notes(&format!(".call{number:02}"))).collect();
+        found.sort();
+        found.iter().map(|path| json(path)).collect()
+    }
+
+    /// How many containers there were; all of them must be gone.
+    fn removed(&self) -> usize {
+        assert_eq!(self.notes(".created"), Vec::<PathBuf>::new(), "containers are left");
+        self.notes(".removed").len()
+    }
+}
+
+fn json(path: &Path) -> Value {
+    serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap()
+}
+
+fn within<T>(mut look: impl FnMut() -> Option<T>) -> T {
+    let start = Instant::now();
+    loop {
+        if let Some(found) = look() {
+            return found;
+        }
+        assert!(start.elapsed() < Duration::from_secs(60), "it did not happen");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+#[test]
+fn photos_are_wrapped_and_answers_unwrapped() {
+    let (stage, folder) = (Stage::new(), photos(6, 32, 32));
+    let output = stage.run("", &[text(folder.path()), "-c", "2", "--confidence", "0.5"]);
+    assert_eq!(output.status.code(), Some(0), "{}{}", out(&output), err(&output));
+    let said = out(&output);
+    assert!(said.contains("6 answered with 6 detections"), "{said}");
+    assert!(said.contains("spotter:test in Docker, 2 containers of 1769 MB and 1 CPU"), "{said}");
+    assert_eq!(stage.removed(), 2);
+
+    let calls = stage.calls();
+    assert_eq!(calls.len(), 2 + 6);
+    assert!(calls.iter().all(|call| call["path"] == "/2015-03-31/functions/function/invocations"));
+    let (health, photos): (Vec<_>, Vec<_>) =
+        calls.iter().map(|call| &call["event"]).partition(|event| event["rawPath"] == "/health");
+    assert_eq!(health.len(), 2);
+    let mut sent: Vec<Vec<u8>> = photos
+        .iter()
+        .map(|event| {
+            assert_eq!((&event["version"], &event["rawPath"]), (&"2.0".into(), &"/detect".into()));
+            assert_eq!(event["requestContext"]["http"]["method"], "POST");
+            assert_eq!(event["headers"]["content-type"], "image/jpeg");
+            assert_eq!(event["rawQueryString"], "confidence=0.5");
+            assert_eq!(event["isBase64Encoded"], true);
+            STANDARD.decode(event["body"].as_str().unwrap()).unwrap()
+        })
+        .collect();
+    let mut files: Vec<Vec<u8>> =
+        (1..=6).map(|number| std::fs::read(folder.path().join(format!("{number}.jpg"))).unwrap()).collect();
+    sent.sort();
+    files.sort();
+    assert_eq!(sent, files);
+}
+
+#[test]
+fn no_more_containers_than_photos() {
+    let (stage, folder) = (Stage::new(), photos(1, 32, 32));
+    let output = stage.run("", &[text(folder.path()), "-c", "4", "--body", "base64"]);
+    assert_eq!(output.status.code(), Some(0), "{}{}", out(&output), err(&output));
+    assert_eq!(stage.removed(), 1);
+    let event = stage.calls().pop().unwrap()["event"].clone();
+    assert_eq!(event["isBase64Encoded"], false);
+    let body: Value = serde_json::from_str(event["body"].as_str().unwrap()).unwrap();
+    let photo = STANDARD.decode(body["image"].as_str().unwrap()).unwrap();
+    assert_eq!(photo, std::fs::read(folder.path().join("1.jpg")).unwrap());
+}
+
+#[test]
+fn containers_are_what_the_command_line_asks_for() {
+    let (stage, folder) = (Stage::new(), photos(1, 32, 32));
+    let output = stage.run("", &[text(folder.path()), "--memory", "512", "--model", "yolox-s"]);
+    assert_eq!(output.status.code(), Some(0), "{}{}", out(&output), err(&output));
+    let mut command = uploader(&["detect", "--docker", "bare", text(folder.path()), "--cpus", "1.5"]);
+    let path = format!("{}:{}", stage.0.path().display(), std::env::var("PATH").unwrap());
+    let output = command.env("PATH", path).env("PLAY_NOTES", stage.0.path()).output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}{}", out(&output), err(&output));
+    assert_eq!(stage.removed(), 2);
+
+    let created: Vec<Vec<String>> =
+        stage.notes(".removed").iter().map(|path| serde_json::from_value(json(path)).unwrap()).collect();
+    let with = |argument: &str| created.iter().find(|arguments| arguments.iter().any(|a| a == argument)).unwrap();
+    let small = with("--memory=512m");
+    for argument in ["--cpus=0.29", "--env=AWS_LAMBDA_FUNCTION_MEMORY_SIZE=512", "--env=MODEL=yolox-s", "--read-only"] {
+        assert!(small.iter().any(|a| a == argument), "{argument} is missing in {small:?}");
+    }
+    assert_eq!(small.last().unwrap(), "spotter:test", "the image's own command decides");
+    let large = with("--cpus=1.5");
+    assert_eq!(large[large.len() - 2..], ["bare", "detect-http"], "an image without command needs one");
+}
+
+#[test]
+fn errors_that_come_with_200_are_failures() {
+    for (play, code, words) in [
+        ("error", "function_error", "Runtime.ExitError"),
+        ("late", "timeout", "30.00 seconds"),
+        ("cut", "answer_too_large", "6 MiB"),
+        ("problem", "undecodable_image", "It ends early."),
+    ] {
+        let (stage, folder) = (Stage::new(), photos(1, 32, 32));
+        let output = stage.run(play, &[text(folder.path()), "--format", "jsonl", "--retries", "1"]);
+        assert_eq!(output.status.code(), Some(1), "{play}: {}{}", out(&output), err(&output));
+        let line: Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!(line["error"]["code"], code, "{play}: {line}");
+        assert!(line["error"]["message"].as_str().unwrap().contains(words), "{play}: {line}");
+        // One call for readiness. What behind a URL would be a 502 is tried again, and nothing else.
+        assert_eq!(stage.calls().len(), if play == "error" { 3 } else { 2 }, "{play}");
+        assert_eq!(stage.removed(), 1);
+    }
+}
+
+#[test]
+fn a_container_that_fails_is_quoted_and_removed() {
+    for (play, words) in [
+        ("broken", ["the model is broken", "exit status: 7"]),
+        ("die", ["the photo was too much", "exit status: 137"]),
+        ("ill", ["503", "well or not"]),
+    ] {
+        let (stage, folder) = (Stage::new(), photos(2, 32, 32));
+        let output = stage.run(play, &[text(folder.path()), "-c", "1"]);
+        assert_eq!(output.status.code(), Some(2), "{play}: {}", out(&output));
+        for word in words {
+            assert!(err(&output).contains(word), "{play}: {}", err(&output));
+        }
+        assert_eq!(stage.removed(), 1, "{play}");
+    }
+}
+
+/// The uploader, once a photo is under way that will not be answered.
+fn hanging(stage: &Stage, folder: &Path) -> Child {
+    let args = [text(folder), "-c", "2"];
+    let mut child = stage.command("hang", &args).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    within(|| {
+        assert_eq!(child.try_wait().unwrap(), None, "it ended before it was told to");
+        (stage.notes(".call02").len() == 2).then_some(())
+    });
+    child
+}
+
+#[test]
+fn ctrl_c_and_a_request_to_end_remove_the_containers_first() {
+    for name in ["INT", "TERM"] {
+        let (stage, folder) = (Stage::new(), photos(2, 32, 32));
+        let mut child = hanging(&stage, folder.path());
+        let kill = format!("kill -{name} {}", child.id());
+        assert!(Command::new("sh").args(["-c", &kill]).status().unwrap().success());
+        assert_eq!(child.wait().unwrap().code(), Some(130));
+        assert_eq!(stage.removed(), 2, "{name}");
+    }
+}
+
+#[test]
+fn containers_go_even_where_we_are_killed() {
+    let (stage, folder) = (Stage::new(), photos(2, 32, 32));
+    let mut child = hanging(&stage, folder.path());
+    child.kill().unwrap();
+    child.wait().unwrap();
+    within(|| (stage.notes(".removed").len() == 2).then_some(()));
+}
+
+#[test]
+fn what_is_missing_is_named() {
+    let (stage, folder) = (Stage::new(), photos(1, 32, 32));
+    let fails = |command: &mut Command, words: &[&str]| {
+        let output = command.output().unwrap();
+        assert_eq!(output.status.code(), Some(2), "{}", out(&output));
+        for word in words {
+            assert!(err(&output).contains(word), "{word} is missing in {}", err(&output));
+        }
+    };
+    let photo = text(folder.path());
+    fails(stage.command("", &[photo]).env("PATH", "/nonexistent"), &["install Docker", "--local"]);
+    fails(&mut stage.command("down", &[photo]), &["engine does not answer", "start it"]);
+    fails(&mut stage.command("full", &[photo]), &["spotter:test", "no space left on device"]);
+    fails(&mut stage.command("", &[photo, "--cpus", "9"]), &["--cpus 9", "8"]);
+    fails(&mut stage.command("", &[photo, "--local"]), &["--local", "cannot be used with"]);
+    let path = format!("{}:{}", stage.0.path().display(), std::env::var("PATH").unwrap());
+    let mut missing = uploader(&["detect", "--docker", "nowhere", photo]);
+    fails(
+        missing.env("PATH", path).env("PLAY_NOTES", stage.0.path()),
+        &["--docker nowhere", "make image", "docker pull"],
+    );
+    assert_eq!(stage.removed(), 0);
+}
