@@ -5,7 +5,8 @@
 #   make test                                  everything that a change must pass
 #   make lint                                  formatting and clippy
 #   make lint-infra                            infra/template.yaml: cfn-lint, SAM, and what would be built
-#   make deploy IMAGE=… [PARAMETERS=…]         to AWS, with the account of your AWS CLI: infra/README.md
+#   make image [ARCH=arm64] [BASE=…] [TAG=…]   the container image of both functions, spotter:latest
+#   make deploy [IMAGE=…] [PARAMETERS=…]       to AWS, with the account of your AWS CLI: infra/README.md
 #   make undeploy [PURGE=yes]                  and away from there
 #   make test-training                         spotter-nano's recipe on generated pictures (fetches PyTorch)
 #   make bench                                 the figures of the README, as `name value` lines
@@ -26,7 +27,7 @@ export SPOTTER_ASSETS ?= $(abspath ../shared/assets)
 export MODEL_DIR
 
 .PHONY: help demo local model build setup setup-tests test test-rust test-e2e test-accuracy lint bench
-.PHONY: setup-infra lint-infra deploy undeploy test-training
+.PHONY: setup-infra lint-infra image test-image deploy undeploy test-training
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -56,14 +57,14 @@ demo: model
 local: model
 	$(UPLOADER) local $(if $(MODEL),--model $(MODEL))
 
-test: test-rust test-e2e test-accuracy
+test: test-rust test-e2e test-accuracy test-image
 
 test-rust: export MODEL_DIR = $(SPOTTER_ASSETS)/models
 test-rust: setup-tests build
 	cargo test --release --workspace --locked
 
 test-e2e: setup-tests build
-	$(PYTHON) -m pytest tests
+	$(PYTHON) -m pytest tests --ignore tests/test_image.py
 
 test-accuracy: setup-tests build
 	$(PYTHON) -m pytest tests/accuracy.py
@@ -82,6 +83,14 @@ lint-infra: setup-tests setup-infra
 	.tools/cfn-lint/bin/cfn-lint infra/template.yaml
 	.tools/sam/bin/sam validate --lint --region us-east-1 --template infra/template.yaml
 	$(PYTHON) -m pytest tests/test_infra.py
+
+image: export MODEL := $(MODEL)
+image: setup
+	@infra/image
+
+# The image that `make image` made; says so where there is none.
+test-image: setup-tests build
+	$(PYTHON) -m pytest tests/test_image.py
 
 deploy:
 	@infra/deploy

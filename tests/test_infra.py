@@ -335,10 +335,10 @@ def test_deploy_says_what_is_missing(script):
     assert "aws" in said and "sam" in said and "- docker" not in said
 
 
-def test_deploy_asks_for_an_image(script):
-    code, said, calls = script("deploy", ["aws", "docker", "sam", "make"])
-    assert code == 2 and calls == []
-    assert "make deploy IMAGE=" in said
+def test_deploy_says_how_to_get_an_image(script):
+    code, said, calls = script("deploy", ["aws", "docker", "sam", "make"], '"docker image inspect"*) exit 1 ;;')
+    assert code == 2 and calls == ["docker image inspect --format {{.Id}} spotter:latest"]
+    assert "make image" in said and "IMAGE=" in said
 
 
 def test_deploy_refuses_names_that_buckets_cannot_have(script):

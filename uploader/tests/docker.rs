@@ -16,88 +16,91 @@ use base64::engine::general_purpose::STANDARD;
 use common::{err, out, photos, text, uploader};
 use serde_json::Value;
 
-/// Plays `docker`, and the emulator of the containers that it starts. It notes what was created, called and removed.
-const DOCKER: &str = r#"#!/usr/bin/env python3
-import http.server, json, os, pathlib, signal, sys, threading, time
-notes = pathlib.Path(os.environ["PLAY_NOTES"])
-play = os.environ.get("PLAY", "")
-verb, *rest = sys.argv[1:]
+/// Plays `docker`: notes what was created and removed.
+const DOCKER: &str = r#"#!/bin/sh
+refuse() { echo "$1" >&2; exit 1; }
+[ "$PLAY" != down ] || refuse 'Cannot connect to the Docker daemon at unix:///x. Is the docker daemon running?'
+cd "$PLAY_NOTES" || exit
+for last; do :; done
+case $1 in
+    info) echo 8 ;;
+    image)
+        [ "$last" != nowhere ] || refuse 'Error: No such image: nowhere'
+        [ "$last" != bare ] && echo '{"Cmd": ["detect-http"]}' || echo '{"Cmd": null}' ;;
+    create)
+        [ "$PLAY" != full ] || refuse 'Error response from daemon: no space left on device'
+        [ "$2" = --name ] || refuse "no name: $*"
+        name=$3
+        printf '%s\n' "$@" >"$name.new"
+        mv "$name.new" "$name.created"
+        echo 0123456789ab ;;
+    start)
+        [ "$2" = --attach ] && [ -e "$3.created" ] || refuse "cannot: $*"
+        [ "$PLAY" != broken ] || { echo 'the model is broken'; exit 7; }
+        exec "$PLAY_NOTES/emulator" "$3" ;;
+    port)
+        [ -e "$2.port" ] || refuse 'Error: No public port'
+        echo "127.0.0.1:$(cat "$2.port")" ;;
+    rm)
+        [ "$2" = --force ] || refuse "gently: $*"
+        mv "$last.created" "$last.removed" ;;
+    *) refuse "unknown: $*" ;;
+esac
+"#;
+
+/// Plays the emulator of a container: notes its calls.
+const EMULATOR: &str = r#"#!/usr/bin/env python3
+import http.server, json, os, pathlib, sys, threading, time
+notes, play, name = pathlib.Path(os.environ["PLAY_NOTES"]), os.environ["PLAY"], sys.argv[1]
 
 def note(name, text):
     (notes / (name + ".new")).write_text(text)
     (notes / (name + ".new")).rename(notes / name)
-
-def refuse(text):
-    sys.exit(print(text, file=sys.stderr) or 1)
 
 class Emulator(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     busy, calls = threading.Lock(), 0
 
     def do_POST(self):
-        event = self.rfile.read(int(self.headers["content-length"]))
+        event = json.loads(self.rfile.read(int(self.headers["content-length"])))
         # As the real one: it crashes on a second call beside the first.
         if not self.busy.acquire(blocking=False):
             print("two calls at once", flush=True)
             os._exit(2)
         Emulator.calls += 1
-        note(f"{name}.call{Emulator.calls:02}", json.dumps({"path": self.path, "event": json.loads(event)}))
-        status, body = self.answer(json.loads(event)["rawPath"] == "/health")
+        note(f"{name}.call{Emulator.calls:02}", json.dumps({"path": self.path, "event": event}))
+        body = self.answer(event["rawPath"] == "/health")
         self.busy.release()
-        self.send_response(status)
+        self.send_response(200)
         self.send_header("content-length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
 
     def answer(self, health):
         if health:
-            return 200, json.dumps({"statusCode": 503 if play == "ill" else 200, "body": "well or not"}).encode()
+            return json.dumps({"statusCode": 503 if play == "ill" else 200, "body": "well or not"}).encode()
         if play == "error":
-            return 200, b'{"errorType": "Runtime.ExitError", "errorMessage": "RequestId: 1 Error: exit status 101"}'
+            return b'{"errorType": "Runtime.ExitError", "errorMessage": "RequestId: 1 Error: exit status 101"}'
         if play == "late":
-            return 200, b"Task timed out after 30.00 seconds"
+            return b"Task timed out after 30.00 seconds"
         if play == "cut":
-            return 200, b'{"statusCode": 200, "body": "' + b"x" * (6 << 20)
+            return b'{"statusCode": 200, "body": "' + b"x" * (6 << 20)
         if play == "problem":
             problem = {"type": "x", "title": "x", "status": 422, "code": "undecodable_image", "detail": "It ends early."}
-            return 200, json.dumps({"statusCode": 422, "headers": {}, "body": json.dumps(problem)}).encode()
+            return json.dumps({"statusCode": 422, "headers": {}, "body": json.dumps(problem)}).encode()
         if play == "die":
             print("the photo was too much", flush=True)
             os._exit(137)
         if play == "hang":
             time.sleep(600)
-        body = (notes / "answer").read_text()
-        return 200, json.dumps({"statusCode": 200, "headers": {"content-type": "application/json"}, "body": body}).encode()
+        answer = {"statusCode": 200, "headers": {"content-type": "application/json"}}
+        return json.dumps(answer | {"body": (notes / "answer").read_text()}).encode()
 
     def log_message(self, *args): pass
 
-if play == "down":
-    refuse("Cannot connect to the Docker daemon at unix:///x. Is the docker daemon running?")
-elif verb == "info":
-    print(8)
-elif verb == "image":
-    if rest[-1] == "nowhere": refuse("Error: No such image: nowhere")
-    print(json.dumps({"Cmd": None if rest[-1] == "bare" else ["detect-http"]}))
-elif verb == "create":
-    if play == "full": refuse("Error response from daemon: no space left on device")
-    name = rest[rest.index("--name") + 1]
-    note(f"{name}.created", json.dumps(rest))
-    print("0123456789ab")
-elif verb == "start":
-    name = rest[-1]
-    assert rest[0] == "--attach" and (notes / f"{name}.created").exists()
-    if play == "broken": sys.exit(print("the model is broken", flush=True) or 7)
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Emulator)
-    note(f"{name}.port", str(server.server_address[1]))
-    server.serve_forever()
-elif verb == "port":
-    try: print("127.0.0.1:" + (notes / f"{rest[0]}.port").read_text())
-    except FileNotFoundError: refuse("Error: No public port")
-elif verb == "rm":
-    assert rest[0] == "--force"
-    (notes / f"{rest[-1]}.created").rename(notes / f"{rest[-1]}.removed")
-else:
-    refuse(f"unknown: {sys.argv}")
+server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Emulator)
+note(f"{name}.port", str(server.server_address[1]))
+server.serve_forever()
 "#;
 
 struct Stage(tempfile::TempDir);
@@ -105,15 +108,17 @@ struct Stage(tempfile::TempDir);
 impl Stage {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let docker = folder.path().join("docker");
-        std::fs::write(&docker, DOCKER).unwrap();
-        std::fs::set_permissions(&docker, std::fs::Permissions::from_mode(0o755)).unwrap();
+        for (name, script) in [("docker", DOCKER), ("emulator", EMULATOR)] {
+            let path = folder.path().join(name);
+            std::fs::write(&path, script).unwrap();
+            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+        }
         std::fs::write(folder.path().join("answer"), common::cat().to_string()).unwrap();
         Self(folder)
     }
 
-    fn command(&self, play: &str, args: &[&str]) -> Command {
-        let mut command = uploader(&["detect", "--docker", "spotter:test"]);
+    fn command(&self, play: &str, image: &str, args: &[&str]) -> Command {
+        let mut command = uploader(&["detect", "--docker", image]);
         command.args(args);
         let path = format!("{}:{}", self.0.path().display(), std::env::var("PATH").unwrap());
         command.env("PATH", path).env("PLAY_NOTES", self.0.path()).env("PLAY", play).env_remove("RUST_LOG");
@@ -121,7 +126,7 @@ impl Stage {
     }
 
     fn run(&self, play: &str, args: &[&str]) -> Output {
-        self.command(play, args).output().unwrap()
+        self.command(play, "spotter:test", args).output().unwrap()
     }
 
     /// Notes whose name ends so, in order.
@@ -213,14 +218,12 @@ fn containers_are_what_the_command_line_asks_for() {
     let (stage, folder) = (Stage::new(), photos(1, 32, 32));
     let output = stage.run("", &[text(folder.path()), "--memory", "512", "--model", "yolox-s"]);
     assert_eq!(output.status.code(), Some(0), "{}{}", out(&output), err(&output));
-    let mut command = uploader(&["detect", "--docker", "bare", text(folder.path()), "--cpus", "1.5"]);
-    let path = format!("{}:{}", stage.0.path().display(), std::env::var("PATH").unwrap());
-    let output = command.env("PATH", path).env("PLAY_NOTES", stage.0.path()).output().unwrap();
+    let output = stage.command("", "bare", &[text(folder.path()), "--cpus", "1.5"]).output().unwrap();
     assert_eq!(output.status.code(), Some(0), "{}{}", out(&output), err(&output));
     assert_eq!(stage.removed(), 2);
 
-    let created: Vec<Vec<String>> =
-        stage.notes(".removed").iter().map(|path| serde_json::from_value(json(path)).unwrap()).collect();
+    let read = |path: &PathBuf| std::fs::read_to_string(path).unwrap().lines().map(str::to_owned).collect();
+    let created: Vec<Vec<String>> = stage.notes(".removed").iter().map(read).collect();
     let with = |argument: &str| created.iter().find(|arguments| arguments.iter().any(|a| a == argument)).unwrap();
     let small = with("--memory=512m");
     for argument in ["--cpus=0.29", "--env=AWS_LAMBDA_FUNCTION_MEMORY_SIZE=512", "--env=MODEL=yolox-s", "--read-only"] {
@@ -271,7 +274,8 @@ fn a_container_that_fails_is_quoted_and_removed() {
 /// The uploader, once a photo is under way that will not be answered.
 fn hanging(stage: &Stage, folder: &Path) -> Child {
     let args = [text(folder), "-c", "2"];
-    let mut child = stage.command("hang", &args).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let mut child =
+        stage.command("hang", "spotter:test", &args).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     within(|| {
         assert_eq!(child.try_wait().unwrap(), None, "it ended before it was told to");
         (stage.notes(".call02").len() == 2).then_some(())
@@ -311,16 +315,12 @@ fn what_is_missing_is_named() {
         }
     };
     let photo = text(folder.path());
-    fails(stage.command("", &[photo]).env("PATH", "/nonexistent"), &["install Docker", "--local"]);
-    fails(&mut stage.command("down", &[photo]), &["engine does not answer", "start it"]);
-    fails(&mut stage.command("full", &[photo]), &["spotter:test", "no space left on device"]);
-    fails(&mut stage.command("", &[photo, "--cpus", "9"]), &["--cpus 9", "8"]);
-    fails(&mut stage.command("", &[photo, "--local"]), &["--local", "cannot be used with"]);
-    let path = format!("{}:{}", stage.0.path().display(), std::env::var("PATH").unwrap());
-    let mut missing = uploader(&["detect", "--docker", "nowhere", photo]);
-    fails(
-        missing.env("PATH", path).env("PLAY_NOTES", stage.0.path()),
-        &["--docker nowhere", "make image", "docker pull"],
-    );
+    let plays = |play: &str, more: &[&str]| stage.command(play, "spotter:test", &[&[photo], more].concat());
+    fails(plays("", &[]).env("PATH", "/nonexistent"), &["install Docker", "--local"]);
+    fails(&mut plays("down", &[]), &["engine does not answer", "start it"]);
+    fails(&mut plays("full", &[]), &["spotter:test", "no space left on device"]);
+    fails(&mut plays("", &["--cpus", "9"]), &["--cpus 9", "8"]);
+    fails(&mut plays("", &["--local"]), &["--local", "cannot be used with"]);
+    fails(&mut stage.command("", "nowhere", &[photo]), &["--docker nowhere", "make image", "docker pull"]);
     assert_eq!(stage.removed(), 0);
 }

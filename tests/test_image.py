@@ -1,0 +1,209 @@
+"""The container image as `make image` made it, limited as Lambda limits: both functions, any user, a read-only root."""
+
+import contextlib
+import http.client
+import json
+import os
+import re
+import signal
+import subprocess
+import time
+
+import pytest
+import support
+
+IMAGE = os.environ.get("IMAGE") or "spotter:latest"
+INVOKE = "/2015-03-31/functions/function/invocations"
+LIMITS = ["--memory", "1769m", "--cpus", "1", "--read-only", "--tmpfs", "/tmp"]
+SAMPLES = support.ROOT / ".tools" / "samples"
+
+
+def docker(*arguments, check=True):
+    """What a docker command prints."""
+    done = subprocess.run(["docker", *arguments], capture_output=True, text=True, timeout=120)
+    assert not check or done.returncode == 0, f"docker {' '.join(arguments)}: {done.stderr}"
+    return done.stdout.strip()
+
+
+def why_not():
+    """Why there is no image to test; None where there is one."""
+    try:
+        done = subprocess.run(["docker", "image", "inspect", IMAGE], capture_output=True, text=True, timeout=60)
+    except FileNotFoundError:
+        return "docker is not on the PATH"
+    if done.returncode:
+        return f"no image {IMAGE} ({done.stderr.strip().splitlines()[-1]}): `make image` first, or set IMAGE"
+    return None
+
+
+@pytest.fixture(scope="module", autouse=True)
+def image():
+    """Skips where the image is missing; in CI it must be there."""
+    if reason := why_not():
+        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(reason)
+
+
+def containers():
+    """Ids of the containers of this machine whose names the uploader gives, running or not."""
+    return set(docker("ps", "--all", "--quiet", "--filter", "name=^/spotter-[0-9a-f]{8}$").split())
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_left():
+    before = containers()
+    yield
+    assert containers() <= before
+
+
+def detect(*arguments, expect=0):
+    """The answers of `uploader detect` by file name."""
+    command = [str(support.binary("uploader")), "detect", *map(str, arguments), "--format", "jsonl"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, env=support.environment())
+    assert done.returncode == expect, f"exit {done.returncode}, expected {expect}\n{done.stdout}\n{done.stderr}"
+    print(done.stderr)
+    answers = [json.loads(line) for line in done.stdout.splitlines()]
+    return {answer["photo"].rsplit("/", 1)[-1]: answer for answer in answers}
+
+
+@contextlib.contextmanager
+def running(*options, command=()):
+    """A container of the image without the uploader; gives its name and a function that sends it an event."""
+    name = docker("run", "--detach", "--publish", "127.0.0.1::8080", *LIMITS, *options, IMAGE, *command)
+    try:
+        port = int(docker("port", name, "8080/tcp").rsplit(":", 1)[1])
+
+        def invoke(event):
+            deadline = time.monotonic() + 90
+            while True:
+                connection = http.client.HTTPConnection("127.0.0.1", port, timeout=90)
+                try:
+                    connection.request("POST", INVOKE, json.dumps(event), {"content-type": "application/json"})
+                    return json.loads(connection.getresponse().read())
+                except (OSError, http.client.HTTPException):
+                    # Nobody listens in there yet.
+                    assert time.monotonic() < deadline, docker("logs", name)
+                    assert docker("inspect", "--format", "{{.State.Running}}", name) == "true", docker("logs", name)
+                    time.sleep(0.05)
+                finally:
+                    connection.close()
+
+        yield name, invoke
+    finally:
+        docker("rm", "--force", name)
+
+
+def get(path):
+    """A Function URL's event."""
+    return {
+        "version": "2.0",
+        "rawPath": path,
+        "rawQueryString": "",
+        "headers": {},
+        "requestContext": {"http": {"method": "GET", "path": path}, "stage": "$default"},
+        "isBase64Encoded": False,
+    }
+
+
+def test_the_same_boxes_as_without_a_container():
+    contained = detect(SAMPLES, "--docker", IMAGE, "--concurrency", 2)
+    assert len(contained) == 4
+    model = contained["chelsea.png"]["model"]
+    local = detect(SAMPLES, "--local", "--concurrency", 2, "--model", model["name"])
+    for name, answer in contained.items():
+        assert answer["model"] == local[name]["model"] == model
+        assert answer["detections"], f"nothing in {name}"
+        support.same_boxes(answer["detections"], local[name]["detections"])
+
+
+def test_options_and_both_bodies():
+    photo = SAMPLES / "astronaut.png"
+    for body in ("binary", "base64"):
+        [answer] = detect(photo, "--docker", IMAGE, "--body", body, "--confidence", 0.31, "--classes", "person").values()
+        assert answer["thresholds"]["confidence"] == pytest.approx(0.31)
+        assert {found["label"] for found in answer["detections"]} == {"person"}
+
+
+def test_a_hostile_file_spoils_nothing(tmp_path):
+    bomb = tmp_path / "bomb.png"
+    bomb.write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(300))
+    answers = detect(bomb, SAMPLES / "chelsea.png", "--docker", IMAGE, "--concurrency", 1, expect=1)
+    assert answers["bomb.png"]["error"]["code"] in ("undecodable_image", "unsupported_image")
+    assert "cat" in [found["label"] for found in answers["chelsea.png"]["detections"]]
+
+
+def test_any_user_and_nothing_to_write_to():
+    with running("--user", "1234:1234", "--cap-drop", "ALL") as (name, invoke):
+        answer = invoke(get("/health"))
+        assert answer["statusCode"] == 200, answer
+        assert json.loads(answer["body"])["model"]["name"] in ("yolox-nano", "spotter-nano")
+        for folder in ("/var/task", "/var/runtime", "/"):
+            done = subprocess.run(["docker", "exec", name, "touch", f"{folder}/x"], capture_output=True)
+            assert done.returncode != 0, f"{folder} can be written to"
+        tools = "command -v python3 cargo rustc cc gcc zig || true"
+        assert docker("exec", name, "sh", "-c", tools) == ""
+
+
+def test_the_other_function_by_its_name():
+    event = json.loads((support.ROOT / "functions/bulk/tests/events/test-event.json").read_text())
+    message = {"messageId": "1", "eventSource": "aws:sqs", "body": json.dumps(event)}
+    variables = {
+        "RESULTS_URI": "s3://results/found/",
+        "AWS_REGION": "eu-central-1",
+        "AWS_ACCESS_KEY_ID": "none",
+        "AWS_SECRET_ACCESS_KEY": "none",
+    }
+    options = [f"--env={name}={value}" for name, value in variables.items()]
+    with running(*options, command=["detect-bulk"]) as (_, invoke):
+        assert invoke({"Records": [message]}) == {"batchItemFailures": []}
+
+
+def test_a_function_that_is_not_there():
+    done = subprocess.run(["docker", "run", "--rm", *LIMITS, IMAGE, "no-such-function"], capture_output=True, text=True, timeout=120)
+    assert done.returncode != 0
+    assert "no-such-function" in done.stdout + done.stderr
+
+
+def test_what_the_template_starts_is_in_the_image():
+    template = (support.ROOT / "infra/template.yaml").read_text()
+    commands = re.findall(r"ImageConfig:\s+Command: \[(.+)\]", template)
+    assert sorted(commands) == ["detect-bulk", "detect-http"]
+    listed = docker("run", "--rm", "--entrypoint", "ls", IMAGE, "/var/task/bin").split()
+    assert sorted(listed) == sorted(commands)
+    assert json.loads(docker("image", "inspect", "--format", "{{json .Config.Cmd}}", IMAGE)) == ["detect-http"]
+    licences = docker("run", "--rm", "--entrypoint", "ls", IMAGE, "/var/task/licences", "/var/task/licences/onnxruntime").split()
+    assert licences.count("LICENSE") == 2 and "ThirdPartyNotices.txt" in licences
+
+
+def under_way():
+    """The uploader, once it has printed its first answer of many."""
+    command = [str(support.binary("uploader")), "detect", *[str(SAMPLES)] * 500, "--docker", IMAGE, "--concurrency", "2"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=support.environment(), start_new_session=True)
+    assert process.stdout.readline()
+    return process
+
+
+def test_ctrl_c_removes_the_containers():
+    before, process = containers(), under_way()
+    assert len(containers() - before) == 2
+    process.send_signal(signal.SIGINT)
+    process.stdout.close()
+    assert process.wait(60) == 130
+    assert containers() <= before
+
+
+def test_a_killed_uploader_leaves_no_containers():
+    before, process = containers(), under_way()
+    process.kill()
+    process.wait(60)
+    process.stdout.close()
+    deadline = time.monotonic() + 60
+    while not containers() <= before:
+        assert time.monotonic() < deadline, "containers are left"
+        time.sleep(0.1)
+
+
+def test_a_missing_image_is_named():
+    command = [str(support.binary("uploader")), "detect", str(SAMPLES), "--docker", "spotter:no-such-tag"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 2
+    assert "spotter:no-such-tag" in done.stderr and "make image" in done.stderr
