@@ -36,7 +36,7 @@ pub(crate) struct LocalArgs {
     pub(crate) workers: Option<u16>,
 
     #[command(flatten)]
-    pub(crate) bulk: BulkArgs,
+    pub(crate) onebox: OneBoxArgs,
 
     /// Only the addresses on standard output; no log on standard error.
     #[arg(long, short)]
@@ -46,7 +46,7 @@ pub(crate) struct LocalArgs {
 /// The bulk path on this machine.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Bucket, queue and detect-bulk")]
-pub(crate) struct BulkArgs {
+pub(crate) struct OneBoxArgs {
     /// Run the bulk path, too: a bucket and a queue (played by moto), and detect-bulk behind them. Without this,
     /// detect-bulk runs where RESULTS_URI is set, and works with whatever S3 the environment names.
     #[arg(long)]
@@ -70,7 +70,7 @@ pub(crate) struct BulkArgs {
     pub(crate) bulk_function: Option<PathBuf>,
 }
 
-impl BulkArgs {
+impl OneBoxArgs {
     /// How long a received message stays hidden.
     pub(crate) fn visibility(&self) -> Duration {
         Duration::from_secs(self.visibility.map_or_else(|| 30 + 3 * u64::from(self.batch_size), u64::from))

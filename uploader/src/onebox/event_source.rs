@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
 use aws_sdk_sqs::types::Message;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
@@ -98,16 +98,16 @@ impl EventSource {
         let answer = timeout(self.visibility, invocation::invoke(&self.function, &event));
         let disturbed = self.emulator.disturbed(DETECT_BULK);
         tokio::pin!(answer, disturbed);
-        let answer = tokio::select! {
-            answer = &mut answer => answer,
+        let seconds = self.visibility.as_secs();
+        tokio::select! {
+            answer = &mut answer => answer.unwrap_or_else(|_| Err(anyhow!("no answer within {seconds} s"))),
             () = &mut disturbed => {
                 // Perhaps it was this call's worker, and then no answer will ever come: the emulator does not notice.
                 // Perhaps not: so listen on, but let the new worker have other work meanwhile.
                 drop(place);
-                answer.await
+                answer.await.unwrap_or_else(|_| Err(anyhow!("a worker died, and no answer came within {seconds} s")))
             }
-        };
-        answer.with_context(|| format!("no answer within {} s", self.visibility.as_secs()))?
+        }
     }
 
     fn tell(&self, count: usize, back: &[&Message], took: Duration) {

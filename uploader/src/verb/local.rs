@@ -18,23 +18,23 @@ pub(crate) async fn run(args: LocalArgs) -> Result<Ending> {
     let workers = args.workers.unwrap_or_else(cores);
     let mut functions = vec![Function::detect_http(&args.function, workers)?];
     let mut onebox = None;
-    if args.bulk.bulk {
+    if args.onebox.bulk {
         // The binary before the servers: what is missing is told at once.
-        let mut function = Function::detect_bulk(&args.function, args.bulk.bulk_function.as_deref(), workers)?;
-        let started = OneBox::start(args.bulk.visibility()).await?;
+        let mut function = Function::detect_bulk(&args.function, args.onebox.bulk_function.as_deref(), workers)?;
+        let started = OneBox::start(args.onebox.visibility()).await?;
         function.variables = started.variables();
         functions.push(function);
         onebox = Some(started);
     } else if env::var_os("RESULTS_URI").is_some_and(|uri| !uri.is_empty()) {
-        functions.push(Function::detect_bulk(&args.function, args.bulk.bulk_function.as_deref(), workers)?);
+        functions.push(Function::detect_bulk(&args.function, args.onebox.bulk_function.as_deref(), workers)?);
     }
     let has_bulk = functions.len() > 1;
     let emulator = Arc::new(Emulator::start(args.port, functions, !args.quiet).await?);
     let source = match &onebox {
         Some(onebox) => {
             let mapping = Mapping {
-                batch_size: usize::from(args.bulk.batch_size),
-                batch_window: Duration::from_secs(args.bulk.batch_window.into()),
+                batch_size: usize::from(args.onebox.batch_size),
+                batch_window: Duration::from_secs(args.onebox.batch_window.into()),
                 concurrency: usize::from(workers),
                 quiet: args.quiet,
             };
