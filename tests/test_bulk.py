@@ -8,6 +8,7 @@ import os
 import pathlib
 import random
 import signal
+import sys
 import time
 
 import cloud
@@ -288,6 +289,61 @@ def test_what_nobody_can_read_ends_among_the_dead_letters(objects):
     (message,) = objects.sqs("ReceiveMessage", "dead letters")["Messages"]
     assert message["Body"] == "no JSON at all"
     assert "for the dead-letter queue" in objects.log.read_text()
+
+
+# Plays detect-bulk: notes each event, and answers as the body of its first message wants.
+STAND_IN = """#!{python}
+import json, os, urllib.request
+api = os.environ["AWS_LAMBDA_RUNTIME_API"] + "/2018-06-01/runtime/invocation/"
+notes = open({notes!r}, "a", buffering=1)
+while True:
+    with urllib.request.urlopen(api + "next") as call:
+        event, request = json.load(call), call.headers["lambda-runtime-aws-request-id"]
+    notes.write(json.dumps(event) + "\\n")
+    wish = event["Records"][0]["body"] if "Records" in event else "null"
+    where = "/error" if wish.startswith('{{"errorType"') else "/response"
+    urllib.request.urlopen(urllib.request.Request(api + request + where, wish.encode(), method="POST")).close()
+"""
+GOOD = ["null", "{}", '{"batchItemFailures": []}', '{"batchItemFailures": null}']
+BAD = [
+    "7",
+    '{"batchItemFailures": "all"}',
+    '{"batchItemFailures": [{"itemIdentifier": ""}]}',
+    '{"batchItemFailures": [{"itemIdentifier": "another"}]}',
+    '{"errorType": "Oh", "errorMessage": "no"}',
+]
+
+
+def test_answers_mean_what_lambda_has_them_mean(tmp_path):
+    """Lambda's contract with a function behind a queue: events of its shape, success deleted, the rest tried again, as often
+    as the queue's policy says."""
+    play, notes = tmp_path / "detect-bulk", tmp_path / "notes"
+    play.write_text(STAND_IN.format(python=sys.executable, notes=str(notes)))
+    play.chmod(0o755)
+    arguments = ("--workers", "1", "--batch-size", "1", "--batch-window", "0", "--visibility", "1", "--bulk-function", str(play))
+    with cloud.Bulk(tmp_path / "log", support.fixture("yolox")[0], arguments) as bulk:
+        for wish in GOOD + BAD:
+            bulk.send(wish)
+        bulk.wait(lambda: bulk.count("dead letters") == len(BAD))
+        bulk.drained()
+    events = [json.loads(line) for line in notes.read_text().splitlines()]
+    records = [record for event in events for record in event.get("Records", [])]
+    seen = collections.Counter(record["body"] for record in records)
+    assert [seen[wish] for wish in GOOD] == [1] * len(GOOD)
+    assert [seen[wish] for wish in BAD] == [5] * len(BAD)
+    counts = [record["attributes"].pop("ApproximateReceiveCount") for record in records if record["body"] == BAD[0]]
+    assert counts == ["1", "2", "3", "4", "5"]
+    (record,) = (record for record in records if record["body"] == "{}")
+    assert record.pop("messageId") and record.pop("receiptHandle")
+    assert set(record.pop("attributes")) >= {"ApproximateReceiveCount", "SentTimestamp", "SenderId", "ApproximateFirstReceiveTimestamp"}
+    assert record == {
+        "body": "{}",
+        "messageAttributes": {},
+        "md5OfBody": hashlib.md5(b"{}").hexdigest(),
+        "eventSource": "aws:sqs",
+        "eventSourceARN": "arn:aws:sqs:us-east-1:123456789012:photos",
+        "awsRegion": "us-east-1",
+    }
 
 
 def test_local_runs_detect_bulk_where_results_have_a_place(tmp_path, pictures):
