@@ -1,6 +1,7 @@
 # Spotter's everyday commands. Each sets up what it needs in .tools/ and target/ first.
 #
 #   make demo [PHOTOS=DIR] [MODEL=NAME|PATH]   find objects in photos, from a fresh clone; leaves out/
+#   make demo-bulk [PHOTOS=DIR] [MODEL=…]      the same through a bucket and a queue, played on this machine
 #   make local [MODEL=NAME|PATH]               the function on http://127.0.0.1:9000/
 #   make test                                  everything that a change must pass
 #   make lint                                  formatting and clippy
@@ -26,7 +27,7 @@ export ORT_DYLIB_PATH := $(CURDIR)/.tools/lib/libonnxruntime.so
 export SPOTTER_ASSETS ?= $(abspath ../shared/assets)
 export MODEL_DIR
 
-.PHONY: help demo local model build setup setup-tests test test-rust test-e2e test-accuracy lint bench
+.PHONY: help demo demo-bulk local model build setup setup-bulk setup-tests test test-rust test-e2e test-accuracy lint bench
 .PHONY: setup-infra lint-infra image test-image deploy undeploy test-training
 
 help:
@@ -34,6 +35,9 @@ help:
 
 setup:
 	@tools/setup
+
+setup-bulk:
+	@tools/setup bulk
 
 setup-tests:
 	@tools/setup tests
@@ -53,6 +57,9 @@ demo: model
 	@mkdir -p out
 	$(UPLOADER) detect $(PHOTOS) $(if $(MODEL),--model $(MODEL)) --annotate out | tee out/report.txt
 	echo "Photos with boxes and this report are in out/"
+
+demo-bulk: setup-bulk model
+	@MODEL=$(MODEL) tools/demo-bulk $(PHOTOS)
 
 local: model
 	$(UPLOADER) local $(if $(MODEL),--model $(MODEL))
@@ -100,6 +107,7 @@ undeploy:
 
 bench: setup-tests model
 	cargo bench --locked --quiet --package detector --bench pipeline
+	cargo bench --locked --quiet --workspace --bench dataset
 	$(PYTHON) tests/bench.py
 
 # The recipe of model/spotter-nano on generated pictures. PyTorch is 5 GB with what it needs to load: fetched once, on its own.

@@ -35,7 +35,7 @@ pub(crate) struct Cli {
 pub(crate) enum Verb {
     /// Post photos, print what was found and where the time went.
     Detect(Box<DetectArgs>),
-    /// Run the function on this machine, for curl, a browser or another uploader.
+    /// Run the functions on this machine, for curl, a browser or another uploader.
     Local(LocalArgs),
     /// Known models: list, fetch, show, verify.
     Model(ModelArgs),

@@ -6,8 +6,9 @@ mod search;
 mod stage;
 mod worker;
 
+use std::collections::HashMap;
 use std::net::TcpListener;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,6 +17,8 @@ use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 
 pub(crate) use child::{Child, become_command};
+pub(crate) use readiness::Probe;
+pub(crate) use search::moto_server;
 
 use self::stage::Stage;
 use self::worker::Crew;
@@ -23,6 +26,8 @@ use crate::args::FunctionArgs;
 
 /// The function behind the Function URL.
 pub(crate) const DETECT_HTTP: &str = "detect-http";
+/// The function behind the bucket.
+pub(crate) const DETECT_BULK: &str = "detect-bulk";
 
 /// The emulator answers within a fraction of a second; a busy machine may take longer.
 const EMULATOR_WITHIN: Duration = Duration::from_secs(30);
@@ -40,6 +45,10 @@ pub(crate) struct Function {
     pub(crate) memory: u32,
     /// Which model it is to load.
     pub(crate) model: Option<String>,
+    /// What else of its environment differs from ours; `None` takes a variable away.
+    pub(crate) variables: Vec<(&'static str, Option<String>)>,
+    /// How it is asked whether it is ready.
+    pub(crate) probe: Probe,
 }
 
 impl Function {
@@ -47,10 +56,25 @@ impl Function {
     pub(crate) fn detect_http(args: &FunctionArgs, workers: u16) -> Result<Self> {
         Ok(Self {
             name: DETECT_HTTP,
-            binary: search::function(DETECT_HTTP, args.function.as_deref())?,
+            binary: search::function(DETECT_HTTP, args.function.as_deref(), "--function")?,
             workers,
             memory: args.memory,
             model: args.model.clone(),
+            variables: Vec::new(),
+            probe: Probe::Health,
+        })
+    }
+
+    /// The function behind the bucket. What it needs of its environment is added to `variables`.
+    pub(crate) fn detect_bulk(args: &FunctionArgs, binary: Option<&Path>, workers: u16) -> Result<Self> {
+        Ok(Self {
+            name: DETECT_BULK,
+            binary: search::function(DETECT_BULK, binary, "--bulk-function")?,
+            workers,
+            memory: args.memory,
+            model: args.model.clone(),
+            variables: Vec::new(),
+            probe: Probe::TestEvent,
         })
     }
 }
@@ -59,7 +83,7 @@ impl Function {
 pub(crate) struct Emulator {
     port: u16,
     crews: JoinSet<()>,
-    disturbed: Arc<Notify>,
+    disturbed: HashMap<&'static str, Arc<Notify>>,
     lost: watch::Receiver<Option<String>>,
     // Dropped after the crews, so that no worker outlives what it asks for work.
     _server: Child,
@@ -87,25 +111,19 @@ impl Emulator {
             status = server.wait() => bail!("the emulator ended at once ({status}):\n{}", server.log_tail()),
         }
 
-        let disturbed = Arc::new(Notify::new());
+        let disturbed: HashMap<_, _> = names.iter().map(|name| (*name, Arc::new(Notify::new()))).collect();
         let (tell_lost, lost) = watch::channel(None);
-        let mut emulator = Self {
-            port,
-            crews: JoinSet::new(),
-            disturbed: Arc::clone(&disturbed),
-            lost,
-            _server: server,
-            _stage: stage,
-        };
+        let mut emulator = Self { port, crews: JoinSet::new(), disturbed, lost, _server: server, _stage: stage };
         for function in functions {
-            let name = function.name;
-            let crew = Crew::new(function, port, Arc::clone(&disturbed), tell_lost.clone(), loud);
+            let (name, probe) = (function.name, function.probe);
+            let disturbed = emulator.disturbed.get(name).map(Arc::clone).unwrap_or_default();
+            let crew = Crew::new(function, port, disturbed, tell_lost.clone(), loud);
             for _ in 0..crew.size() {
                 let worker = crew.hire()?;
                 emulator.crews.spawn(Arc::clone(&crew).look_after(worker));
             }
             tokio::select! {
-                ready = readiness::answers(port, name) => ready?,
+                ready = readiness::answers(port, name, probe) => ready?,
                 error = emulator.lost() => return Err(error),
             }
             crew.is_ready();
@@ -118,9 +136,17 @@ impl Emulator {
         format!("http://127.0.0.1:{}/lambda-url/{function}/", self.port)
     }
 
-    /// Comes to an end when a worker dies.
-    pub(crate) fn disturbed(&self) -> impl Future<Output = ()> + Send + '_ {
-        self.disturbed.notified()
+    /// Where a function's raw events are posted, as Lambda's own API has it.
+    pub(crate) fn invoke_url(&self, function: &str) -> String {
+        readiness::invoke_url(self.port, function)
+    }
+
+    /// Comes to an end when a worker of the function dies.
+    pub(crate) async fn disturbed(&self, function: &str) {
+        match self.disturbed.get(function) {
+            Some(disturbed) => disturbed.notified().await,
+            None => std::future::pending().await,
+        }
     }
 
     /// Comes to an end, with the reason, when a function is given up.
@@ -135,7 +161,7 @@ impl Emulator {
 }
 
 /// The port itself where nobody has it, or a free one for 0.
-fn free_port(port: u16) -> Result<u16> {
+pub(crate) fn free_port(port: u16) -> Result<u16> {
     let listener = TcpListener::bind(("127.0.0.1", port)).with_context(|| {
         format!("port {port} on 127.0.0.1 cannot be used; choose another with --port, or 0 for a free one")
     })?;

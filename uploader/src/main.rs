@@ -6,6 +6,7 @@ mod emulator;
 mod journey;
 mod link;
 mod model;
+mod onebox;
 mod output;
 mod photo;
 mod prices;

@@ -22,32 +22,43 @@ impl CargoLambda {
 
 /// `cargo-lambda`: on the PATH, or in the `.tools` that `make` sets up.
 pub(crate) fn cargo_lambda() -> Result<CargoLambda> {
-    let on_path = env::var_os("PATH")
-        .and_then(|path| env::split_paths(&path).map(|folder| folder.join("cargo-lambda")).find(|file| file.is_file()));
-    on_path.or_else(|| in_tools("venv/bin/cargo-lambda")).map(CargoLambda).context(
+    on_path("cargo-lambda").or_else(|| in_tools("venv/bin/cargo-lambda")).map(CargoLambda).context(
         "the local function needs the emulator cargo-lambda, which is neither on the PATH nor in .tools: \
          run `make demo` once, or `pip install cargo-lambda`; or send to a function in the cloud with --url",
     )
 }
 
-/// A function's binary: where the user says, or beside this program.
-pub(crate) fn function(name: &str, given: Option<&Path>) -> Result<PathBuf> {
+/// moto's server, S3 and SQS on this machine: on the PATH, or in the `.tools` that `tools/setup bulk` fills.
+pub(crate) fn moto_server() -> Result<PathBuf> {
+    on_path("moto_server").or_else(|| in_tools("moto/bin/moto_server")).context(
+        "--bulk needs moto_server, which plays S3 and SQS and is neither on the PATH nor in .tools: \
+         run `tools/setup bulk` once, or `pip install 'moto[server,s3,sqs]'`",
+    )
+}
+
+/// A function's binary: where the user says with the option, or beside this program.
+pub(crate) fn function(name: &str, given: Option<&Path>, option: &str) -> Result<PathBuf> {
     if let Some(given) = given {
         // The function starts in a folder of its own.
         return std::path::absolute(given)
             .ok()
             .filter(|path| path.is_file())
-            .with_context(|| format!("--function {}: no such file", given.display()));
+            .with_context(|| format!("{option} {}: no such file", given.display()));
     }
     let beside = env::current_exe().context("cannot tell where this program is")?.with_file_name(name);
     if beside.is_file() {
         return Ok(beside);
     }
     bail!(
-        "the function's binary is missing ({}): run `cargo build --release` first, name it with --function PATH, \
+        "the function's binary is missing ({}): run `cargo build --release` first, name it with {option} PATH, \
          or send to a function in the cloud with --url",
         beside.display()
     )
+}
+
+fn on_path(name: &str) -> Option<PathBuf> {
+    let path = env::var_os("PATH")?;
+    env::split_paths(&path).map(|folder| folder.join(name)).find(|file| file.is_file())
 }
 
 /// A file or folder under `.tools` in a folder above this program or above the current folder.
@@ -67,9 +78,10 @@ mod tests {
 
     #[test]
     fn a_missing_function_says_how_to_get_it() {
-        let error = function("no-such-function", None).unwrap_err().to_string();
+        let error = function("no-such-function", None, "--function").unwrap_err().to_string();
         assert!(error.contains("cargo build --release"), "{error}");
-        let error = function("detect-http", Some(Path::new("no/such/file"))).unwrap_err().to_string();
-        assert!(error.contains("no/such/file"), "{error}");
+        let error =
+            function("detect-bulk", Some(Path::new("no/such/file")), "--bulk-function").unwrap_err().to_string();
+        assert!(error.contains("--bulk-function no/such/file"), "{error}");
     }
 }

@@ -49,7 +49,7 @@ impl Crew {
 
     /// Starts one process.
     pub(crate) fn hire(&self) -> Result<Child> {
-        let Function { name, binary, memory, model, .. } = &self.function;
+        let Function { name, binary, memory, model, variables, .. } = &self.function;
         let mut command = Command::new(binary);
         command
             // The scheme is required: without it the runtime's client refuses the address.
@@ -69,6 +69,12 @@ impl Crew {
         }
         if env::var_os("RUST_LOG").is_none() {
             command.env("RUST_LOG", "info");
+        }
+        for (name, value) in variables {
+            match value {
+                Some(value) => command.env(name, value),
+                None => command.env_remove(name),
+            };
         }
         Child::spawn(&command, self.loud.then_some(name))
             .with_context(|| format!("cannot start the function {}", binary.display()))

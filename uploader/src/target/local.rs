@@ -47,7 +47,7 @@ impl Target for LocalTarget {
     }
 
     fn disturbed(&self) -> BoxFuture<'_, ()> {
-        Box::pin(self.emulator.disturbed())
+        Box::pin(self.emulator.disturbed(DETECT_HTTP))
     }
 
     fn lost(&self) -> BoxFuture<'_, anyhow::Error> {

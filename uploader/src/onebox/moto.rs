@@ -1,0 +1,59 @@
+//! moto's server: S3 and SQS in a child process, in memory.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use tokio::net::TcpStream;
+use tokio::process::Command;
+use tokio::time::sleep;
+
+use crate::emulator::{Child, free_port, moto_server};
+
+/// It loads half a cloud of Python: a second or two, more on a busy machine.
+const WITHIN: Duration = Duration::from_secs(60);
+const PAUSE: Duration = Duration::from_millis(50);
+
+pub(super) struct Moto {
+    port: u16,
+    server: Child,
+}
+
+impl Moto {
+    /// Starts it on a free port.
+    pub(super) fn start() -> Result<Self> {
+        let binary = moto_server()?;
+        let port = free_port(0)?;
+        let mut command = Command::new(&binary);
+        command.args(["-H", "127.0.0.1", "-p", &port.to_string()]);
+        let server = Child::spawn(&command, None).with_context(|| format!("cannot start {}", binary.display()))?;
+        Ok(Self { port, server })
+    }
+
+    pub(super) fn endpoint(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+
+    /// Waits until it listens.
+    pub(super) async fn ready(&mut self) -> Result<()> {
+        let start = Instant::now();
+        while TcpStream::connect(("127.0.0.1", self.port)).await.is_err() {
+            if start.elapsed() > WITHIN {
+                bail!("moto does not listen on port {} after {} s", self.port, WITHIN.as_secs());
+            }
+            tokio::select! {
+                () = sleep(PAUSE) => {}
+                error = lost(&mut self.server) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) async fn lost(&mut self) -> anyhow::Error {
+        lost(&mut self.server).await
+    }
+}
+
+async fn lost(server: &mut Child) -> anyhow::Error {
+    let status = server.wait().await;
+    anyhow::anyhow!("moto, which plays S3 and SQS, ended ({status}):\n{}", server.log_tail())
+}
