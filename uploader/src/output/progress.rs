@@ -14,6 +14,11 @@ impl Progress {
         Self::new(count as u64, quiet, "{bar:30} {pos}/{len} photos {per_sec:.1}, {eta} left {msg}")
     }
 
+    /// A bar over photos whose results are awaited.
+    pub(crate) fn dataset(count: usize, quiet: bool) -> Self {
+        Self::new(count as u64, quiet, "{bar:30} {pos}/{len} photos {msg}, {per_sec:.1}, {eta} left")
+    }
+
     /// A bar over so many bytes.
     pub(crate) fn bytes(count: u64, quiet: bool) -> Self {
         Self::new(count, quiet, "{bar:30} {bytes}/{total_bytes} {bytes_per_sec}, {eta} left {msg}")
@@ -33,6 +38,11 @@ impl Progress {
 
     pub(crate) fn stands_at(&self, position: u64) {
         self.0.set_position(position);
+    }
+
+    /// Tells more than a number.
+    pub(crate) fn says(&self, message: String) {
+        self.0.set_message(message);
     }
 
     /// Makes room for other output.
