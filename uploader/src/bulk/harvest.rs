@@ -192,7 +192,7 @@ impl Harvest {
         let failed = self.outlet.tally.failed();
         let detected = self.outlet.tally.answered();
         let there = self.counts.uploaded + self.counts.held;
-        self.outlet.progress.says(format!("({there} uploaded, {detected} detected, {failed} failed)"));
+        self.outlet.progress.says(&format!("{there} uploaded, {detected} detected, {failed} failed"));
     }
 }
 

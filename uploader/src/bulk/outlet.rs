@@ -68,6 +68,7 @@ impl Outlet {
     /// Writes what comes after the last photo.
     pub(crate) async fn end(&mut self) -> Result<()> {
         self.progress.finish();
+        self.tally.end();
         self.results.end()?;
         if let Some(annotations) = self.annotations.take()
             && let Err(error) = annotations.finish().await

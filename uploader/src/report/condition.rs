@@ -67,7 +67,7 @@ impl Condition {
     /// `Some` with what was measured, where the condition came true.
     pub(crate) fn comes_true(&self, tally: &Tally) -> Option<String> {
         let Some(measured) = self.metric.of(tally) else {
-            return Some(format!("--fail-if '{self}': no photo was answered, so there is nothing to measure"));
+            return Some(format!("--fail-if '{self}': there is nothing to measure"));
         };
         let failed = match self.comparison {
             Comparison::More => measured > self.value,

@@ -13,7 +13,6 @@ impl Tally {
     /// Counts a photo that went through S3. `waited` is the time from the end of its upload to its result, where it is
     /// known.
     pub(crate) fn add_result(&mut self, outcome: &Outcome, waited: Option<Duration>) {
-        self.elapsed = self.start.elapsed();
         self.photos += 1;
         if let Some(waited) = waited {
             self.warm.round_trip.add(waited);
@@ -32,9 +31,13 @@ impl Tally {
         }
     }
 
+    /// Stops the clock.
+    pub(crate) fn end(&mut self) {
+        self.elapsed = self.start.elapsed();
+    }
+
     /// Counts an upload.
     pub(crate) fn add_upload(&mut self, bytes: u64, took: Duration) {
-        self.elapsed = self.start.elapsed();
         self.photo_bytes += bytes;
         self.warm.upload.add(took);
     }
@@ -157,8 +160,14 @@ impl DatasetSummary<'_> {
 
     fn pace(&self) -> String {
         let elapsed = self.tally.elapsed.as_secs_f64();
+        if self.concurrency.is_none() {
+            return format!("{elapsed:.2} s to collect them");
+        }
         if self.cost.is_some() {
-            return format!("{elapsed:.2} s, {:.1} photos/s", self.tally.throughput());
+            return format!(
+                "{elapsed:.2} s, {:.1} photos/s from the first upload to the last result",
+                self.tally.throughput()
+            );
         }
         let per_second = if elapsed > 0.0 { self.uploaded as f64 / elapsed } else { 0.0 };
         format!("{elapsed:.2} s, {per_second:.1} uploads/s")

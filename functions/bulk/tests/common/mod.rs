@@ -12,6 +12,7 @@ use aws_sdk_s3::config::{BehaviorVersion, Builder, Credentials, Region};
 use detect_bulk::{App, Deadline, Layout, Patience, Settings, Store, http_client};
 use serde_json::{Value, json};
 
+#[allow(unused_imports, reason = "each test file uses its own part of this")]
 pub use s3::{Fault, KEY, SECRET, Server};
 
 impl Server {

@@ -195,14 +195,11 @@ async fn answer(
     request: Request<Incoming>,
     fault: Option<Fault>,
 ) -> Result<Response<Body>, s3s::HttpError> {
-    match fault {
-        Some(Fault::Refused(status, code)) => {
-            // As S3 does, take what was sent, so that the connection stays usable.
-            let _ = request.into_body().collect().await;
-            let body = format!("<?xml version=\"1.0\"?><Error><Code>{code}</Code><Message>No.</Message></Error>");
-            return Ok(Response::builder().status(status).body(Body::from(body)).unwrap());
-        }
-        _ => {}
+    if let Some(Fault::Refused(status, code)) = fault {
+        // As S3 does, take what was sent, so that the connection stays usable.
+        let _ = request.into_body().collect().await;
+        let body = format!("<?xml version=\"1.0\"?><Error><Code>{code}</Code><Message>No.</Message></Error>");
+        return Ok(Response::builder().status(status).body(Body::from(body)).unwrap());
     }
     let request = if let Some(Fault::Late(time)) = fault {
         let (head, body) = request.into_parts();
