@@ -106,6 +106,15 @@ fn what_the_bucket_holds_is_not_sent_again() {
     assert_eq!(sent(&[]), 0);
     std::fs::remove_dir_all(scene.state.path().join("spotter")).unwrap();
     assert_eq!(sent(&[]), 0);
+    // A file that has not been touched since the journal was written is not even read.
+    let modified = std::fs::metadata(scene.path("1.jpg")).unwrap().modified().unwrap();
+    let mut content = std::fs::read(scene.path("1.jpg")).unwrap();
+    *content.last_mut().unwrap() ^= 1;
+    std::fs::write(scene.path("1.jpg"), content).unwrap();
+    std::fs::File::options().append(true).open(scene.path("1.jpg")).unwrap().set_modified(modified).unwrap();
+    assert_eq!(sent(&[]), 0);
+    std::fs::remove_dir_all(scene.state.path().join("spotter")).unwrap();
+    assert_eq!(sent(&[]), 1);
     // What the journal says and the bucket does not hold is sent.
     std::fs::remove_file(scene.object("3.jpg")).unwrap();
     assert_eq!(sent(&[]), 1);
@@ -127,22 +136,31 @@ fn a_run_that_is_killed_three_times_uploads_every_photo_once() {
         _ => None,
     });
     let scene = Scene::with_server(server).photos(PHOTOS);
+    let journal = scene.state.path().join("journal.jsonl");
     for kill in 1..=3 {
         let enough = scene.server.stored().len() + 5;
         // Three more are under way at the kill.
         allowed.store(sent.load(Ordering::SeqCst) + 8, Ordering::SeqCst);
-        let mut child =
-            scene.bulk(&["--concurrency", "3"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        let mut child = scene
+            .bulk(&["--concurrency", "3", "--journal", text(&journal)])
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
         wait_until("progress", || scene.server.stored().len() >= enough);
         child.kill().unwrap();
         child.wait().unwrap();
         wait_until("the end of what was under way", || scene.server.under_way() == 0);
         let stored = scene.server.stored().len();
         assert!(stored >= enough && stored < PHOTOS as usize, "{stored} after kill {kill}");
+        // As a kill in the middle of a note leaves it.
+        let notes = std::fs::read(&journal).unwrap();
+        assert!(notes.len() > 1000, "{}", notes.len());
+        std::fs::write(&journal, &notes[..notes.len() - 20]).unwrap();
     }
     allowed.store(usize::MAX, Ordering::SeqCst);
     let _function = Function::of_cats(&scene);
-    let output = scene.run(&["--format", "jsonl"]);
+    let output = scene.run(&["--format", "jsonl", "--journal", text(&journal)]);
     assert_eq!(code(&output), 0, "{}", err(&output));
     let stored = scene.stored();
     assert_eq!((stored.len(), stored.values().max()), (PHOTOS as usize, Some(&1)), "{stored:?}");

@@ -112,6 +112,9 @@ fn results_are_collected_later_here_and_elsewhere() {
     // Whatever is there.
     let output = collect(&[]);
     assert_eq!(lines(&output).len(), 4, "{}", out(&output));
+    let output = scene.command(&["collect", "--results", "s3://results/elsewhere"]).output().unwrap();
+    assert_eq!(code(&output), 2);
+    assert!(err(&output).contains("no results in s3://results/elsewhere"), "{}", err(&output));
     // A photo that was never uploaded is told as such.
     photo(&scene.path("4.jpg"), 99, 9);
     let args = [&["collect", scene.folder()], &PLACES[..], &["-f", "jsonl"]].concat();

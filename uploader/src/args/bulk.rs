@@ -12,6 +12,8 @@ use super::report::ReportArgs;
 use super::sending::seconds;
 use crate::prices::Architecture;
 
+const UPLOADING: &str = "Uploading";
+
 #[derive(Debug, Args)]
 #[command(after_help = EXIT_CODES)]
 pub(crate) struct BulkArgs {
@@ -33,24 +35,31 @@ pub(crate) struct BulkArgs {
     pub(crate) selection: SelectionArgs,
 
     /// Photos being checked and uploaded at once.
-    #[arg(long, short, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    #[arg(
+        long,
+        short,
+        value_name = "N",
+        help_heading = UPLOADING,
+        default_value_t = 16,
+        value_parser = clap::value_parser!(u16).range(1..=1000)
+    )]
     pub(crate) concurrency: u16,
 
     /// Say what would be uploaded and what the bucket already holds; upload nothing.
-    #[arg(long, conflicts_with = "no_wait")]
+    #[arg(long, conflicts_with = "no_wait", help_heading = UPLOADING)]
     pub(crate) dry_run: bool,
 
     /// Where each upload is noted, so that a killed run continues where it stopped [default: a file for these paths and
     /// this bucket in ~/.local/state/spotter/bulk].
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", help_heading = UPLOADING)]
     pub(crate) journal: Option<PathBuf>,
 
     /// Upload what the bucket already holds, too, and wait for new results of it.
-    #[arg(long)]
+    #[arg(long, help_heading = UPLOADING)]
     pub(crate) force: bool,
 
     /// Do not wait for results; `uploader collect` brings them later.
-    #[arg(long)]
+    #[arg(long, help_heading = UPLOADING)]
     pub(crate) no_wait: bool,
 
     #[command(flatten)]

@@ -121,6 +121,8 @@ impl Collector {
                 }
             })
             .await?;
+        // Where photos have results by several models, those by the latest are likely to be wanted.
+        found.sort_by(|a, b| b.stored.unwrap_or(0.0).total_cmp(&a.stored.unwrap_or(0.0)));
         Ok(found)
     }
 

@@ -184,7 +184,7 @@ impl Harvest {
             missing.len(),
             names.join(", ")
         );
-        self.outlet.progress.aside(|| eprintln!("uploader: {text}"));
+        self.outlet.notice(&text);
         Ok(())
     }
 

@@ -11,7 +11,7 @@ use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_s3::Client;
 use aws_sdk_s3::config::retry::{RetryConfig, RetryPartition, TokenBucket};
 use aws_sdk_s3::config::timeout::TimeoutConfig;
-use aws_sdk_s3::config::{Builder, ProvideCredentials};
+use aws_sdk_s3::config::{Builder, ProvideCredentials, StalledStreamProtectionConfig};
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::ChecksumMode;
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
@@ -196,7 +196,9 @@ fn patient(config: Builder) -> Builder {
         .with_max_backoff(Duration::from_secs(20));
     let partition = RetryPartition::custom("dataset").token_bucket(TokenBucket::unlimited()).build();
     let timeouts = TimeoutConfig::builder().connect_timeout(CONNECT_WITHIN).read_timeout(ANSWER).build();
-    config.retry_config(retries).retry_partition(partition).timeout_config(timeouts)
+    // A photo that S3 does not read on with for a while is not lost; its time-out grows with its size.
+    let stalls = StalledStreamProtectionConfig::enabled().upload_enabled(false).build();
+    config.retry_config(retries).retry_partition(partition).timeout_config(timeouts).stalled_stream_protection(stalls)
 }
 
 /// Without them every request would fail, each after a search of its own.

@@ -116,7 +116,7 @@ fn check_size(bytes: u64) -> Result<(), ItemError> {
     let code = Problem::new(Code::TooManyBytes, String::new());
     let message = format!(
         "The photo has {:.1} MB, and a Function URL takes about {:.1} MB (6 MiB as base64). Shrink it with --resize, \
-         or send it through S3, which has no such limit: uploader bulk.",
+         or send it with uploader bulk: through S3 there is no such limit.",
         bytes as f64 / 1e6,
         largest_photo() as f64 / 1e6,
     );

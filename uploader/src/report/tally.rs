@@ -134,7 +134,7 @@ impl Tally {
 
     /// The times that averages are made of: those of warm answers, unless there were only cold ones.
     pub(crate) fn times(&self) -> &Times {
-        if self.warm.inference().count() > 0 { &self.warm } else { &self.cold }
+        if self.warm.round_trip.count().max(self.warm.inference().count()) > 0 { &self.warm } else { &self.cold }
     }
 
     /// Photos answered per second.

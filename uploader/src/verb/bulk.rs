@@ -91,7 +91,10 @@ pub(crate) async fn run(args: BulkArgs) -> Result<Ending> {
         set_aside: set_aside(&harvest),
     };
     print(&args.report, &summary)?;
-    if args.no_wait && !args.report.quiet {
+    if args.report.quiet {
+        return Ok(ending(&args.report, &harvest));
+    }
+    if args.no_wait {
         writeln!(stderr(), "uploader: the results can be collected later, with\n  {}", collect_command(&args, &path))?;
     } else if counts.missing > 0 {
         let force = if counts.held > 0 {

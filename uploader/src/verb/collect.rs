@@ -54,6 +54,12 @@ pub(crate) async fn run(args: CollectArgs) -> Result<Ending> {
     let mut harvest =
         Harvest { photos, book, outlet, timeout: args.wait.timeout, held_since, counts: Counts::default() };
     harvest.run(uploads, Some(collector.begin())).await?;
+    if harvest.outlet.tally.photos == 0 {
+        bail!(
+            "there are no results in {}; check --results, or give --bucket to wait for those of its photos",
+            args.results
+        );
+    }
 
     let summary = DatasetSummary {
         places,
