@@ -1,5 +1,6 @@
 //! The command line: what may be asked for, in one place per noun.
 
+mod bulk;
 mod local;
 mod model;
 mod report;
@@ -10,6 +11,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+pub(crate) use bulk::{BulkArgs, CollectArgs, SelectionArgs, StoreArgs, WaitArgs};
 pub(crate) use local::{FunctionArgs, LocalArgs};
 pub(crate) use model::{ModelArgs, ModelVerb, PullArgs};
 pub(crate) use report::{ReportArgs, ResultFormat};
@@ -35,6 +37,10 @@ pub(crate) struct Cli {
 pub(crate) enum Verb {
     /// Post photos, print what was found and where the time went.
     Detect(Box<DetectArgs>),
+    /// Upload a dataset to S3, wait, and bring the results home.
+    Bulk(Box<BulkArgs>),
+    /// Bring the results of a dataset home: the waiting half of bulk.
+    Collect(Box<CollectArgs>),
     /// Run the functions on this machine, for curl, a browser or another uploader.
     Local(LocalArgs),
     /// Known models: list, fetch, show, verify.

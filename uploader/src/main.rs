@@ -1,6 +1,7 @@
 //! `uploader` sends photos to the detection function, here or in the cloud, and tells with numbers where the time went.
 
 mod args;
+mod bulk;
 mod container;
 mod emulator;
 mod journey;

@@ -9,18 +9,48 @@ mod text;
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
+use std::time::Duration;
 
 use anyhow::{Context, Result};
+use wire::{Outcome, Source};
 
 use crate::args::ResultFormat;
 use crate::journey::Record;
+use crate::link::Phases;
 
 pub(crate) use progress::Progress;
+
+/// One photo's result, whichever way it came.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Entry<'a> {
+    /// The photo: its path as given, or where in S3 it is.
+    pub(crate) photo: &'a Path,
+    /// The answer, or why there is none.
+    pub(crate) outcome: &'a Outcome,
+    /// Where the time went, where the photo was posted.
+    pub(crate) phases: Option<&'a Phases>,
+    /// How long the answer took, where that is known.
+    pub(crate) round_trip: Option<Duration>,
+    /// The object that the photo is in S3, where it is one.
+    pub(crate) source: Option<&'a Source>,
+}
+
+impl<'a> From<&'a Record> for Entry<'a> {
+    fn from(record: &'a Record) -> Self {
+        Self {
+            photo: &record.photo,
+            outcome: &record.outcome,
+            phases: Some(&record.phases),
+            round_trip: Some(record.round_trip),
+            source: None,
+        }
+    }
+}
 
 /// A format: told of each photo in order, then of the end.
 pub(crate) trait Results {
     /// Writes one photo.
-    fn photo(&mut self, record: &Record) -> Result<()>;
+    fn photo(&mut self, entry: &Entry<'_>) -> Result<()>;
 
     /// Writes what comes after the last photo.
     fn end(&mut self) -> Result<()>;
@@ -45,12 +75,10 @@ pub(crate) fn open(format: ResultFormat, file: Option<&Path>) -> Result<Box<dyn 
 #[cfg(test)]
 mod tests {
     use std::sync::{Arc, Mutex};
-    use std::time::Duration;
 
-    use wire::{Answer, FoundObject, ImageSize, ModelRef, Outcome, ThresholdsUsed, TimingsMs};
+    use wire::{Answer, FoundObject, ImageSize, ModelRef, ThresholdsUsed, TimingsMs};
 
     use super::*;
-    use crate::link::Phases;
 
     /// A writer whose content outlives it.
     #[derive(Clone, Default)]
@@ -70,7 +98,7 @@ mod tests {
         let page = Page::default();
         let mut results = make(Box::new(page.clone()));
         for record in records {
-            results.photo(record).unwrap();
+            results.photo(&Entry::from(record)).unwrap();
         }
         results.end().unwrap();
         String::from_utf8(page.0.lock().unwrap().clone()).unwrap()

@@ -5,9 +5,20 @@ mod list;
 mod payload;
 mod shrink;
 
+use detector::PhotoFormat;
+
 pub(crate) use annotation::Annotations;
-pub(crate) use list::expand;
+pub(crate) use list::{Found, expand, find};
 pub(crate) use payload::{EVENT_LIMIT, Payload, Prepared, Recipe, too_many_bytes};
+
+/// The media type of a kind of photo.
+pub(crate) fn media_type(format: PhotoFormat) -> &'static str {
+    match format {
+        PhotoFormat::Jpeg => "image/jpeg",
+        PhotoFormat::Png => "image/png",
+        PhotoFormat::WebP => "image/webp",
+    }
+}
 
 /// An error of the client's own about one photo, in the shape in which the function's errors arrive.
 pub(crate) fn item_error(code: &str, message: impl Into<String>) -> wire::ItemError {

@@ -23,6 +23,7 @@ use crate::photo::Payload;
 pub(crate) use docker::DockerTarget;
 pub(crate) use local::{LocalTarget, cores};
 pub(crate) use reply::Failure;
+pub(crate) use signer::{CREDENTIALS_HELP, LONGEST_SEARCH};
 pub(crate) use url::UrlTarget;
 
 /// Longest wait for a connection.

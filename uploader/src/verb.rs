@@ -1,5 +1,7 @@
 //! What the program does. One file per verb.
 
+mod bulk;
+mod collect;
 mod detect;
 mod local;
 mod model;
@@ -63,6 +65,8 @@ pub(crate) fn run(cli: Cli) -> Result<Ending> {
 async fn perform(cli: Cli) -> Result<Ending> {
     match cli.verb {
         Verb::Detect(args) => detect::run(*args).await,
+        Verb::Bulk(args) => bulk::run(*args).await,
+        Verb::Collect(args) => collect::run(*args).await,
         Verb::Local(args) => local::run(args).await,
         Verb::Model(args) => model::run(args).await,
         Verb::Child(_) => Ok(Ending::Misuse),

@@ -185,7 +185,10 @@ fn photos_too_large_for_the_url_are_not_sent() {
         let output = run(&["detect", text(folder.path()), "--url", &server.url(), "--body", body]);
         assert_eq!(output.status.code(), Some(1));
         let text = out(&output);
-        assert!(text.contains("too_many_bytes") && text.contains("--resize") && text.contains("S3"), "{text}");
+        assert!(
+            text.contains("too_many_bytes") && text.contains("--resize") && text.contains("uploader bulk"),
+            "{text}"
+        );
     }
     assert_eq!(server.seen().len(), 2, "only the small photo, once each");
 }

@@ -18,7 +18,6 @@ mod results;
 mod settings;
 mod store;
 mod tally;
-mod uri;
 mod work;
 
 pub use app::App;
@@ -26,4 +25,4 @@ pub use deadline::Deadline;
 pub use reply::HandedBack;
 pub use settings::{Layout, Settings, SettingsError};
 pub use store::{Patience, Store, http_client};
-pub use uri::S3Uri;
+pub use wire::S3Uri;

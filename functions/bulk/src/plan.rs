@@ -6,7 +6,7 @@ use std::collections::hash_map::Entry as Slot;
 use wire::{ItemError, Source};
 
 use crate::event::{Delivery, Entry, PhotoRef};
-use crate::uri::S3Uri;
+use wire::S3Uri;
 
 /// One photo's work.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -5,7 +5,7 @@ use wire::ModelRef;
 
 use crate::settings::Layout;
 use crate::store::Store;
-use crate::uri::S3Uri;
+use wire::S3Uri;
 
 /// The media type of a part (JSON Lines).
 const PART_TYPE: &str = "application/x-ndjson";

@@ -10,7 +10,7 @@
 
 use std::str::FromStr;
 
-use crate::uri::S3Uri;
+use wire::S3Uri;
 
 /// How results are stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -8,6 +8,7 @@ mod options;
 mod problem;
 mod request;
 mod settings;
+mod uri;
 
 pub use answer::{Answer, FoundObject, ImageSize, ItemError, ModelRef, Outcome, ThresholdsUsed, TimingsMs};
 pub use format::{Format, coco, rekognition, seed};
@@ -16,3 +17,4 @@ pub use options::{MAX_DETECTIONS_LIMIT, Options};
 pub use problem::{Code, Problem};
 pub use request::{MAX_IMAGES, RequestBody, decode_base64};
 pub use settings::{Settings, SettingsError};
+pub use uri::S3Uri;

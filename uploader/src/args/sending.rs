@@ -94,7 +94,7 @@ fn rate(text: &str) -> Result<f64, String> {
         .ok_or_else(|| "give photos per second, more than 0".to_owned())
 }
 
-fn seconds(text: &str) -> Result<Duration, String> {
+pub(super) fn seconds(text: &str) -> Result<Duration, String> {
     text.parse()
         .ok()
         .filter(|seconds: &f64| *seconds > 0.0)

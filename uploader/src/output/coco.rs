@@ -6,8 +6,7 @@ use anyhow::Result;
 use wire::Outcome;
 use wire::coco::{ImageId, results};
 
-use super::Results;
-use crate::journey::Record;
+use super::{Entry, Results};
 
 pub(crate) struct Coco {
     to: Box<dyn Write>,
@@ -21,15 +20,15 @@ impl Coco {
 }
 
 impl Results for Coco {
-    fn photo(&mut self, record: &Record) -> Result<()> {
-        let Outcome::Answer(answer) = &record.outcome else {
+    fn photo(&mut self, entry: &Entry<'_>) -> Result<()> {
+        let Outcome::Answer(answer) = entry.outcome else {
             return Ok(());
         };
-        let stem = record.photo.file_stem().unwrap_or_default().to_string_lossy();
-        for entry in results(answer, &ImageId::from_stem(&stem)) {
+        let stem = entry.photo.file_stem().unwrap_or_default().to_string_lossy();
+        for object in results(answer, &ImageId::from_stem(&stem)) {
             let before = if self.any { ",\n" } else { "[\n" };
             self.any = true;
-            write!(self.to, "{before}{}", serde_json::to_string(&entry)?)?;
+            write!(self.to, "{before}{}", serde_json::to_string(&object)?)?;
         }
         Ok(())
     }

@@ -5,8 +5,7 @@ use std::io::Write;
 use anyhow::Result;
 use wire::Outcome;
 
-use super::Results;
-use crate::journey::Record;
+use super::{Entry, Results};
 use crate::link::as_millis;
 
 const HEADER: [&str; 14] = [
@@ -46,15 +45,15 @@ impl Csv {
 }
 
 impl Results for Csv {
-    fn photo(&mut self, record: &Record) -> Result<()> {
+    fn photo(&mut self, entry: &Entry<'_>) -> Result<()> {
         self.start()?;
-        let photo = record.photo.to_string_lossy().into_owned();
-        let round_trip = as_millis(record.round_trip).to_string();
+        let photo = entry.photo.to_string_lossy().into_owned();
+        let round_trip = entry.round_trip.map_or_else(String::new, |time| as_millis(time).to_string());
         let mut row = |size: [String; 2], object: [String; 7], model: &str, inference: String, error: String| {
             let fields = [photo.clone()].into_iter().chain(size).chain(object);
             self.rows.write_record(fields.chain([model.to_owned(), inference, round_trip.clone(), error]))
         };
-        match &record.outcome {
+        match entry.outcome {
             Outcome::Error { error } => {
                 row(
                     Default::default(),

@@ -1,22 +1,27 @@
-//! One JSON object per photo: its path, the answer or the error, the client's phases.
+//! One JSON object per photo: its path, the answer or the error, and the client's phases or the object in S3.
 
 use std::borrow::Cow;
 use std::io::Write;
 
 use anyhow::Result;
 use serde::Serialize;
-use wire::Outcome;
+use wire::{Outcome, Source};
 
-use super::Results;
-use crate::journey::Record;
-use crate::link::Phases;
+use super::{Entry, Results};
+use crate::link::{Phases, as_millis};
 
 #[derive(Serialize)]
 struct Line<'a> {
     photo: Cow<'a, str>,
     #[serde(flatten)]
     outcome: &'a Outcome,
-    client_ms: &'a Phases,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    client_ms: Option<&'a Phases>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    source: Option<&'a Source>,
+    /// From the end of the upload; a posted photo's phases say more.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    upload_to_result_ms: Option<f64>,
 }
 
 pub(crate) struct JsonLines {
@@ -30,8 +35,14 @@ impl JsonLines {
 }
 
 impl Results for JsonLines {
-    fn photo(&mut self, record: &Record) -> Result<()> {
-        let line = Line { photo: record.photo.to_string_lossy(), outcome: &record.outcome, client_ms: &record.phases };
+    fn photo(&mut self, entry: &Entry<'_>) -> Result<()> {
+        let line = Line {
+            photo: entry.photo.to_string_lossy(),
+            outcome: entry.outcome,
+            client_ms: entry.phases,
+            source: entry.source,
+            upload_to_result_ms: entry.round_trip.filter(|_| entry.phases.is_none()).map(as_millis),
+        };
         let mut text = serde_json::to_vec(&line)?;
         text.push(b'\n');
         self.to.write_all(&text)?;

@@ -1,8 +1,9 @@
 //! A bar for people who wait: on a terminal, and nowhere else.
 
 use std::io::{self, IsTerminal};
+use std::time::Duration;
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{HumanDuration, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 /// The bar, or nothing.
 #[derive(Debug, Clone)]
@@ -12,6 +13,11 @@ impl Progress {
     /// A bar over so many photos.
     pub(crate) fn photos(count: usize, quiet: bool) -> Self {
         Self::new(count as u64, quiet, "{bar:30} {pos}/{len} photos {per_sec:.1}, {eta} left {msg}")
+    }
+
+    /// A bar over photos whose results come in bursts: its message tells the rate.
+    pub(crate) fn dataset(count: usize, quiet: bool) -> Self {
+        Self::new(count as u64, quiet, "{bar:30} {pos}/{len} photos: {msg}")
     }
 
     /// A bar over so many bytes.
@@ -33,6 +39,20 @@ impl Progress {
 
     pub(crate) fn stands_at(&self, position: u64) {
         self.0.set_position(position);
+    }
+
+    /// Tells more than a number, and the rate and the time left by the average since the bar began.
+    pub(crate) fn says(&self, counts: &str) {
+        if self.0.is_hidden() {
+            return;
+        }
+        let (done, all) = (self.0.position(), self.0.length().unwrap_or(0));
+        let rate = done as f64 / self.0.elapsed().as_secs_f64().max(1e-3);
+        let left = match Duration::try_from_secs_f64(all.saturating_sub(done) as f64 / rate) {
+            Ok(left) => format!("{:#}", HumanDuration(left)),
+            Err(_) => "?".to_owned(),
+        };
+        self.0.set_message(format!("{counts}; {rate:.1}/s, {left} left"));
     }
 
     /// Makes room for other output.

@@ -5,8 +5,7 @@ use std::io::Write;
 use anyhow::Result;
 use wire::Outcome;
 
-use super::Results;
-use crate::journey::Record;
+use super::{Entry, Results};
 
 pub(crate) struct Text {
     to: Box<dyn Write>,
@@ -19,8 +18,8 @@ impl Text {
 }
 
 impl Results for Text {
-    fn photo(&mut self, record: &Record) -> Result<()> {
-        writeln!(self.to, "{}: {}", record.photo.display(), described(&record.outcome))?;
+    fn photo(&mut self, entry: &Entry<'_>) -> Result<()> {
+        writeln!(self.to, "{}: {}", entry.photo.display(), described(entry.outcome))?;
         Ok(())
     }
 

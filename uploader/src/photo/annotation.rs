@@ -37,6 +37,17 @@ impl Annotations {
 
     /// Draws in the background; waits only while more photos are being drawn than there are cores.
     pub(crate) async fn draw(&mut self, photo: &Path, answer: &Answer) -> Result<()> {
+        let path = photo.to_owned();
+        self.draw_fetched(photo, answer, async move { Ok(tokio::fs::read(path).await?) }).await
+    }
+
+    /// The same for a photo that has to be fetched first.
+    pub(crate) async fn draw_fetched(
+        &mut self,
+        photo: &Path,
+        answer: &Answer,
+        fetch: impl Future<Output = Result<Vec<u8>>> + Send + 'static,
+    ) -> Result<()> {
         while let Some(done) = self.drawing.try_join_next() {
             done??;
         }
@@ -44,9 +55,12 @@ impl Annotations {
         let to = self.folder.join(name);
         let (photo, answer) = (photo.to_owned(), answer.clone());
         let permit = Arc::clone(&self.at_once).acquire_owned().await?;
-        self.drawing.spawn_blocking(move || {
+        self.drawing.spawn(async move {
             let _permit = permit;
-            save(&photo, &answer, &to).with_context(|| format!("cannot draw {} into {}", photo.display(), to.display()))
+            let what = || format!("cannot draw {} into {}", photo.display(), to.display());
+            let bytes = fetch.await.with_context(what)?;
+            let to = to.clone();
+            tokio::task::spawn_blocking(move || save(&bytes, &answer, &to)).await?.with_context(what)
         });
         Ok(())
     }
@@ -73,10 +87,9 @@ impl Annotations {
     }
 }
 
-fn save(photo: &Path, answer: &Answer, to: &Path) -> Result<()> {
-    let bytes = std::fs::read(photo)?;
+fn save(bytes: &[u8], answer: &Answer, to: &Path) -> Result<()> {
     let limits = Limits { max_bytes: usize::MAX, max_pixels: 500_000_000, max_side: 65_535 };
-    let mut image = Photo::decode(&bytes, &limits)?.into_image();
+    let mut image = Photo::decode(bytes, &limits)?.into_image();
     let labels: Vec<Label> = answer
         .detections
         .iter()

@@ -19,22 +19,43 @@ pub(crate) enum ListError {
     Empty(String),
 }
 
+/// A photo, and what it is called where it was found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Found {
+    /// Its path.
+    pub(crate) path: PathBuf,
+    /// Its path inside the folder that was given; for a file that was given itself, or by a glob, its name.
+    pub(crate) name: PathBuf,
+}
+
+impl Found {
+    fn file(path: PathBuf) -> Self {
+        let name = path.file_name().map_or_else(|| path.clone(), PathBuf::from);
+        Self { path, name }
+    }
+}
+
+/// The paths of the photos that `paths` mean.
+pub(crate) fn expand(paths: &[PathBuf], stdin: &mut dyn Read) -> Result<Vec<PathBuf>, ListError> {
+    Ok(find(paths, stdin)?.into_iter().map(|found| found.path).collect())
+}
+
 /// The photos that `paths` mean, in the order given; what a folder or glob holds is sorted.
 ///
 /// A file that is named outright is always one of them, so that its error is seen; of folders and globs only what is
 /// a photo by its content.
-pub(crate) fn expand(paths: &[PathBuf], stdin: &mut dyn Read) -> Result<Vec<PathBuf>, ListError> {
+pub(crate) fn find(paths: &[PathBuf], stdin: &mut dyn Read) -> Result<Vec<Found>, ListError> {
     let mut photos = Vec::new();
     for path in paths {
         if path.as_os_str() == "-" {
             for listed in read_list(stdin)? {
                 // A list may be long and old: a file that is gone becomes that photo's error, not the end of the run.
-                if listed.is_dir() { photos.extend(folder(&listed)?) } else { photos.push(listed) }
+                if listed.is_dir() { photos.extend(folder(&listed)?) } else { photos.push(Found::file(listed)) }
             }
         } else if path.is_dir() {
             photos.extend(folder(path)?);
         } else if path.exists() {
-            photos.push(path.clone());
+            photos.push(Found::file(path.clone()));
         } else {
             photos.extend(globbed(path)?);
         }
@@ -47,7 +68,7 @@ pub(crate) fn expand(paths: &[PathBuf], stdin: &mut dyn Read) -> Result<Vec<Path
 }
 
 /// The photos of a folder and its folders, sorted.
-fn folder(path: &Path) -> Result<Vec<PathBuf>, ListError> {
+fn folder(path: &Path) -> Result<Vec<Found>, ListError> {
     let mut photos = Vec::new();
     for entry in walkdir::WalkDir::new(path).follow_links(true).sort_by_file_name() {
         let entry = entry.map_err(|error| ListError::Unreadable {
@@ -55,13 +76,15 @@ fn folder(path: &Path) -> Result<Vec<PathBuf>, ListError> {
             source: error.into(),
         })?;
         if entry.file_type().is_file() && is_photo(entry.path()) {
-            photos.push(entry.into_path());
+            let file = entry.into_path();
+            let name = file.strip_prefix(path).unwrap_or(&file).to_owned();
+            photos.push(Found { path: file, name });
         }
     }
     Ok(photos)
 }
 
-fn globbed(pattern: &Path) -> Result<Vec<PathBuf>, ListError> {
+fn globbed(pattern: &Path) -> Result<Vec<Found>, ListError> {
     let text = pattern.to_string_lossy().into_owned();
     let matches = glob::glob(&text).map_err(|reason| ListError::Glob { path: text.clone(), reason })?;
     let mut photos = Vec::new();
@@ -75,7 +98,7 @@ fn globbed(pattern: &Path) -> Result<Vec<PathBuf>, ListError> {
         if path.is_dir() {
             photos.extend(folder(&path)?);
         } else if is_photo(&path) {
-            photos.push(path);
+            photos.push(Found::file(path));
         }
     }
     if any { Ok(photos) } else { Err(ListError::Missing(text)) }
@@ -148,6 +171,14 @@ mod tests {
         assert_eq!(names(tree.path(), &found), ["b/10.jpg", "b/2.jpg"]);
         let found = expand(&[tree.path().join("b/notes.jpg")], &mut io::empty()).unwrap();
         assert_eq!(names(tree.path(), &found), ["b/notes.jpg"]);
+    }
+
+    #[test]
+    fn names_are_those_inside_the_folder_given() {
+        let tree = tree();
+        let found = find(&[tree.path().join("b"), tree.path().join("*.jpg")], &mut io::empty()).unwrap();
+        let names: Vec<_> = found.iter().map(|found| found.name.display().to_string()).collect();
+        assert_eq!(names, ["10.jpg", "2.jpg", "c/disguised.txt", "a.jpg"]);
     }
 
     #[test]

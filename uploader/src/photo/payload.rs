@@ -10,8 +10,8 @@ use detector::{Limits, PhotoFormat};
 use sha2::{Digest, Sha256};
 use wire::{Code, ItemError, Problem};
 
-use super::item_error;
 use super::shrink::{Shrunk, shrink};
+use super::{item_error, media_type};
 use crate::args::BodyKind;
 
 /// A Lambda function receives its request as one JSON event of at most 6 MiB, in which binary bodies are base64.
@@ -87,12 +87,7 @@ impl Recipe {
     fn encode(&self, photo: Vec<u8>) -> (Bytes, &'static str, String) {
         match self.body {
             BodyKind::Binary => {
-                let content_type = match PhotoFormat::sniff(&photo) {
-                    Some(PhotoFormat::Jpeg) => "image/jpeg",
-                    Some(PhotoFormat::Png) => "image/png",
-                    Some(PhotoFormat::WebP) => "image/webp",
-                    None => "application/octet-stream",
-                };
+                let content_type = PhotoFormat::sniff(&photo).map_or("application/octet-stream", media_type);
                 (photo.into(), content_type, self.options.to_query())
             }
             BodyKind::Base64 => {
@@ -123,7 +118,7 @@ pub(crate) fn too_many_bytes(bytes: u64) -> ItemError {
     let code = Problem::new(Code::TooManyBytes, String::new());
     let message = format!(
         "The photo has {:.1} MB, and a Function URL takes about {:.1} MB (6 MiB as base64). Shrink it with --resize, \
-         or go through an S3 bucket, which has no such limit.",
+         or send it with uploader bulk: through S3 there is no such limit.",
         bytes as f64 / 1e6,
         largest_photo() as f64 / 1e6,
     );
@@ -170,7 +165,7 @@ mod tests {
         assert!(check_size(largest_photo()).is_ok());
         let error = check_size(largest_photo() + 3).unwrap_err();
         assert_eq!(error.code, "too_many_bytes");
-        assert!(error.message.contains("--resize") && error.message.contains("S3"), "{}", error.message);
+        assert!(error.message.contains("--resize") && error.message.contains("uploader bulk"), "{}", error.message);
     }
 
     #[test]

@@ -67,7 +67,7 @@ impl Condition {
     /// `Some` with what was measured, where the condition came true.
     pub(crate) fn comes_true(&self, tally: &Tally) -> Option<String> {
         let Some(measured) = self.metric.of(tally) else {
-            return Some(format!("--fail-if '{self}': no photo was answered, so there is nothing to measure"));
+            return Some(format!("--fail-if '{self}': there is nothing to measure"));
         };
         let failed = match self.comparison {
             Comparison::More => measured > self.value,
@@ -98,15 +98,16 @@ impl Metric {
             _ => {}
         }
         let times = tally.times();
-        let round_trip = &times.round_trip;
-        (round_trip.count() > 0).then(|| match self {
-            Self::Percentile(percentile) => round_trip.percentile(*percentile),
-            Self::Mean => round_trip.mean(),
-            Self::Min => round_trip.min(),
-            Self::Max => round_trip.max(),
-            Self::Upload => times.upload.mean(),
-            Self::Phase(name) => times.phase(name).map_or(0.0, super::spread::Spread::mean),
-            Self::Failures | Self::FailureShare | Self::Cold | Self::Throughput => 0.0,
+        let spread = match self {
+            Self::Upload => &times.upload,
+            Self::Phase(name) => times.phase(name)?,
+            _ => &times.round_trip,
+        };
+        (spread.count() > 0).then(|| match self {
+            Self::Percentile(percentile) => spread.percentile(*percentile),
+            Self::Min => spread.min(),
+            Self::Max => spread.max(),
+            _ => spread.mean(),
         })
     }
 

@@ -69,7 +69,7 @@ impl Times {
 /// A run's numbers.
 #[derive(Debug)]
 pub(crate) struct Tally {
-    start: Instant,
+    pub(super) start: Instant,
     pub(crate) elapsed: Duration,
     pub(crate) photos: u64,
     pub(crate) detections: u64,
@@ -134,7 +134,7 @@ impl Tally {
 
     /// The times that averages are made of: those of warm answers, unless there were only cold ones.
     pub(crate) fn times(&self) -> &Times {
-        if self.warm.round_trip.count() > 0 { &self.warm } else { &self.cold }
+        if self.warm.round_trip.count().max(self.warm.inference().count()) > 0 { &self.warm } else { &self.cold }
     }
 
     /// Photos answered per second.

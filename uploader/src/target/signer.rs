@@ -16,7 +16,11 @@ use tokio::time::timeout;
 /// Credentials are renewed this long before they expire.
 const MARGIN: Duration = Duration::from_secs(120);
 /// Off AWS, the last places of the chain are addresses that never answer.
-const LONGEST_SEARCH: Duration = Duration::from_secs(15);
+pub(crate) const LONGEST_SEARCH: Duration = Duration::from_secs(15);
+
+/// What to do where there are no credentials.
+pub(crate) const CREDENTIALS_HELP: &str =
+    "no AWS credentials were found; set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY";
 
 /// Signs requests for Lambda in one region.
 pub(crate) struct Signer {
@@ -69,10 +73,5 @@ impl Signer {
 }
 
 async fn provide(provider: &SharedCredentialsProvider) -> Result<Credentials> {
-    timeout(LONGEST_SEARCH, provider.provide_credentials())
-        .await
-        .context(
-            "no AWS credentials were found in time; set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
-        )?
-        .context("no AWS credentials were found; set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY")
+    timeout(LONGEST_SEARCH, provider.provide_credentials()).await.context(CREDENTIALS_HELP)?.context(CREDENTIALS_HELP)
 }

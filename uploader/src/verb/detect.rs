@@ -84,5 +84,5 @@ fn hand_over(record: &Record, results: &mut dyn Results, format: ResultFormat, q
     if let (Outcome::Error { error }, false, true) = (&record.outcome, quiet, format != ResultFormat::Text) {
         eprintln!("uploader: {}: {}: {}", record.photo.display(), error.code, error.message);
     }
-    results.photo(record)
+    results.photo(&record.into())
 }

@@ -3,138 +3,20 @@
 #![allow(dead_code, unreachable_pub, reason = "each test file uses its own part of this")]
 
 pub mod lambda;
+mod s3;
 
-use std::collections::HashMap;
 use std::io::Cursor;
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use aws_sdk_s3::config::{BehaviorVersion, Builder, Credentials, Region};
-use bytes::Bytes;
 use detect_bulk::{App, Deadline, Layout, Patience, Settings, Store, http_client};
-use futures_util::stream;
-use http_body_util::{BodyExt, StreamBody};
-use hyper::body::{Frame, Incoming};
-use hyper::service::service_fn;
-use hyper::{Request, Response};
-use hyper_util::rt::TokioIo;
-use s3s::Body;
-use s3s::auth::SimpleAuth;
-use s3s::service::{S3Service, S3ServiceBuilder};
-use s3s_fs::FileSystem;
 use serde_json::{Value, json};
-use tempfile::TempDir;
-use tokio::net::TcpListener;
 
-pub const KEY: &str = "test";
-pub const SECRET: &str = "test-secret";
-
-/// What goes wrong with a request.
-#[derive(Debug, Clone, Copy)]
-pub enum Fault {
-    /// S3 refuses it, with a status and a code.
-    Refused(u16, &'static str),
-    /// Half of the body comes, then the connection breaks.
-    BrokenOff,
-    /// Half of the body comes, then nothing for a while.
-    Stalled(Duration),
-    /// The answer comes late.
-    Late(Duration),
-}
-
-type Faults = Arc<dyn Fn(&str, &str, usize) -> Option<Fault> + Send + Sync>;
-
-/// The server. Objects are files: `put` and `read` go around it.
-pub struct Server {
-    pub address: SocketAddr,
-    folder: TempDir,
-    seen: Arc<Mutex<HashMap<String, usize>>>,
-    _stop: tokio::sync::oneshot::Sender<()>,
-}
+#[allow(unused_imports, reason = "each test file uses its own part of this")]
+pub use s3::{Fault, KEY, SECRET, Server};
 
 impl Server {
-    pub fn start() -> Self {
-        Self::with_faults(|_, _, _| None)
-    }
-
-    /// `faults` gets a request's method, its path (`/bucket/key`, percent-encoded), and how many there were of the same
-    /// before it.
-    pub fn with_faults(faults: impl Fn(&str, &str, usize) -> Option<Fault> + Send + Sync + 'static) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        for bucket in ["photos-in", "results"] {
-            std::fs::create_dir(folder.path().join(bucket)).unwrap();
-        }
-        let mut builder = S3ServiceBuilder::new(FileSystem::new(folder.path()).unwrap());
-        builder.set_auth(SimpleAuth::from_single(KEY, SECRET));
-        let service = builder.build();
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        listener.set_nonblocking(true).unwrap();
-        let address = listener.local_addr().unwrap();
-        let (faults, seen): (Faults, _) = (Arc::new(faults), Arc::new(Mutex::new(HashMap::new())));
-        let counts = Arc::clone(&seen);
-        let accept = async move {
-            let listener = TcpListener::from_std(listener).unwrap();
-            while let Ok((stream, _)) = listener.accept().await {
-                stream.set_nodelay(true).unwrap();
-                let (service, faults, counts) = (service.clone(), Arc::clone(&faults), Arc::clone(&counts));
-                let service = service_fn(move |request: Request<Incoming>| {
-                    let name = format!("{} {}", request.method(), request.uri().path());
-                    let mut counts = counts.lock().unwrap();
-                    let count = counts.entry(name).or_insert(0);
-                    *count += 1;
-                    let fault = faults(request.method().as_str(), request.uri().path(), *count - 1);
-                    answer(service.clone(), request, fault)
-                });
-                tokio::spawn(
-                    hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service),
-                );
-            }
-        };
-        // A thread and a runtime of its own, as a server in another process would have; it ends with its owner.
-        let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
-        std::thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-            runtime.block_on(async move {
-                tokio::select! { () = accept => {}, _ = stopped => {} }
-            });
-        });
-        Self { address, folder, seen, _stop: stop }
-    }
-
-    pub fn endpoint(&self) -> String {
-        format!("http://{}", self.address)
-    }
-
-    /// How many requests there were, by method and path.
-    pub fn count(&self, method: &str, path: &str) -> usize {
-        self.seen.lock().unwrap().get(&format!("{method} {path}")).copied().unwrap_or(0)
-    }
-
-    pub fn put(&self, key: &str, bytes: &[u8]) {
-        let path = self.folder.path().join("photos-in").join(key);
-        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-        std::fs::write(path, bytes).unwrap();
-    }
-
-    /// An object of the results.
-    pub fn read(&self, key: &str) -> Option<Vec<u8>> {
-        std::fs::read(self.folder.path().join("results").join(key)).ok()
-    }
-
-    /// All files below a folder of the results.
-    pub fn results(&self, folder: &str) -> Vec<PathBuf> {
-        let Ok(files) = std::fs::read_dir(self.folder.path().join("results").join(folder)) else { return Vec::new() };
-        files.map(|file| file.unwrap().path()).collect()
-    }
-
-    /// The lines of an invocation's part; none where it was not stored.
-    pub fn lines(&self, request_id: &str) -> Vec<Value> {
-        let part = self.read(&format!("run/part-{request_id}.jsonl")).unwrap_or_default();
-        String::from_utf8(part).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect()
-    }
-
     pub fn config(&self) -> Builder {
         Builder::new()
             .behavior_version(BehaviorVersion::latest())
@@ -171,48 +53,6 @@ pub fn settings() -> Settings {
         layout: Layout::Part,
         annotate: false,
     }
-}
-
-async fn answer(
-    service: S3Service,
-    request: Request<Incoming>,
-    fault: Option<Fault>,
-) -> Result<Response<Body>, s3s::HttpError> {
-    match fault {
-        Some(Fault::Refused(status, code)) => {
-            // As S3 does, take what was sent, so that the connection stays usable.
-            let _ = request.into_body().collect().await;
-            let body = format!("<?xml version=\"1.0\"?><Error><Code>{code}</Code><Message>No.</Message></Error>");
-            return Ok(Response::builder().status(status).body(Body::from(body)).unwrap());
-        }
-        Some(Fault::Late(time)) => tokio::time::sleep(time).await,
-        _ => {}
-    }
-    let (head, body) = service.call(request.map(Body::from)).await?.into_parts();
-    let pause = match fault {
-        Some(Fault::BrokenOff) => None,
-        Some(Fault::Stalled(time)) => Some(time),
-        _ => return Ok(Response::from_parts(head, body)),
-    };
-    let whole = body.collect().await.unwrap().to_bytes();
-    let (first, second) = (whole.slice(..whole.len() / 2), whole.slice(whole.len() / 2..));
-    let frames = stream::unfold(0, move |step| {
-        let (first, second) = (first.clone(), second.clone());
-        async move {
-            match step {
-                0 => Some((Ok(Frame::data(first)), 1)),
-                1 => {
-                    // Time enough for the first half to leave.
-                    tokio::time::sleep(pause.unwrap_or(Duration::from_millis(50))).await;
-                    let second: std::io::Result<Bytes> =
-                        if pause.is_some() { Ok(second) } else { Err(std::io::Error::other("broken off")) };
-                    Some((second.map(Frame::data), 2))
-                }
-                _ => None,
-            }
-        }
-    });
-    Ok(Response::from_parts(head, Body::http_body_unsync(StreamBody::new(frames))))
 }
 
 /// A photo with a red square on grey.

@@ -1,0 +1,27 @@
+//! Datasets through S3.
+//!
+//! The way of a photo: `selection` gives it a key → `inventory` sees what lies there → `upload` compares and sends, and
+//! the `journal` notes it → detect-bulk looks at it → `collector` finds its line → `book` knows whose it is → `outlet`
+//! writes it. `harvest` is the run that all of this happens in.
+
+mod book;
+mod collector;
+mod content;
+mod harvest;
+pub(crate) mod inventory;
+pub(crate) mod journal;
+mod outlet;
+mod selection;
+mod store;
+mod trouble;
+mod upload;
+
+pub(crate) use book::{Book, Since};
+pub(crate) use collector::Collector;
+pub(crate) use harvest::{Counts, Harvest, place, way};
+pub(crate) use journal::Journal;
+pub(crate) use outlet::Outlet;
+pub(crate) use selection::{Photo, Selection, is_wanted};
+pub(crate) use store::Store;
+pub(crate) use trouble::Trouble;
+pub(crate) use upload::{Arrival, Plan, Uploads};

@@ -1,0 +1,125 @@
+//! Where results go on this machine: to the output, into annotated photos, into the numbers.
+
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use wire::{ItemError, Line, LineOutcome, Outcome, Source};
+
+use super::selection::Photo;
+use super::store::Store;
+use crate::args::{ReportArgs, ResultFormat};
+use crate::output::{self, Entry, Progress, Results};
+use crate::photo::Annotations;
+use crate::report::Tally;
+
+/// The way out.
+pub(crate) struct Outlet {
+    results: Box<dyn Results>,
+    annotations: Option<Annotations>,
+    store: Store,
+    format: ResultFormat,
+    quiet: bool,
+    pub(crate) progress: Progress,
+    pub(crate) tally: Tally,
+    /// Photos that could not be drawn.
+    pub(crate) undrawn: u64,
+}
+
+impl Outlet {
+    /// Opens the output: what is wrong with it is found before anything is done.
+    pub(crate) fn open(report: &ReportArgs, store: Store, photos: usize) -> Result<Self> {
+        Ok(Self {
+            annotations: report.annotate.as_deref().map(Annotations::in_folder).transpose()?,
+            results: output::open(report.format, report.output.as_deref())?,
+            store,
+            format: report.format,
+            quiet: report.quiet,
+            progress: Progress::dataset(photos, report.quiet),
+            tally: Tally::begin(),
+            undrawn: 0,
+        })
+    }
+
+    /// A photo's result.
+    pub(crate) async fn result(&mut self, photo: &Photo, line: Line, waited: Option<Duration>) -> Result<()> {
+        let Line { source, outcome } = line;
+        let outcome = match outcome {
+            LineOutcome::Answer(answer) => Outcome::Answer(answer),
+            LineOutcome::Error { error, .. } => Outcome::Error { error },
+        };
+        self.write(&photo.name, &outcome, waited, Some(&source))?;
+        self.draw(photo, &outcome, &source).await;
+        Ok(())
+    }
+
+    /// A photo that has no result, and why.
+    pub(crate) fn failure(&mut self, photo: &Path, error: ItemError) -> Result<()> {
+        self.write(photo, &Outcome::Error { error }, None, None)
+    }
+
+    /// Something that is not about a photo.
+    pub(crate) fn notice(&self, text: &str) {
+        if !self.quiet {
+            self.progress.aside(|| eprintln!("uploader: {text}"));
+        }
+    }
+
+    /// Writes what comes after the last photo.
+    pub(crate) async fn end(&mut self) -> Result<()> {
+        self.progress.finish();
+        self.tally.end();
+        self.results.end()?;
+        if let Some(annotations) = self.annotations.take()
+            && let Err(error) = annotations.finish().await
+        {
+            self.cannot_draw(&error);
+        }
+        Ok(())
+    }
+
+    fn write(
+        &mut self,
+        photo: &Path,
+        outcome: &Outcome,
+        waited: Option<Duration>,
+        source: Option<&Source>,
+    ) -> Result<()> {
+        self.tally.add_result(outcome, waited);
+        let entry = Entry { photo, outcome, phases: None, round_trip: waited, source };
+        let (results, says) = (&mut self.results, !self.quiet && self.format != ResultFormat::Text);
+        self.progress.aside(|| {
+            if let (Outcome::Error { error }, true) = (outcome, says) {
+                eprintln!("uploader: {}: {}: {}", photo.display(), error.code, error.message);
+            }
+            results.photo(&entry)
+        })?;
+        self.progress.advance(1);
+        Ok(())
+    }
+
+    /// A photo that cannot be drawn is told of, and ends no run.
+    async fn draw(&mut self, photo: &Photo, outcome: &Outcome, source: &Source) {
+        let (Some(annotations), Outcome::Answer(answer)) = (&mut self.annotations, outcome) else { return };
+        let drawn = if photo.local {
+            annotations.draw(&photo.name, answer).await
+        } else {
+            let (store, bucket, key) = (self.store.clone(), source.bucket.clone(), source.key.clone());
+            annotations.draw_fetched(&photo.name, answer, async move { fetch(&store, &bucket, &key).await }).await
+        };
+        if let Err(error) = drawn {
+            self.cannot_draw(&error);
+        }
+    }
+
+    fn cannot_draw(&mut self, error: &anyhow::Error) {
+        self.undrawn += 1;
+        self.notice(&format!("{error:#}"));
+    }
+}
+
+async fn fetch(store: &Store, bucket: &str, key: &str) -> Result<Vec<u8>> {
+    let body = store.get(bucket, key).await.map_err(super::trouble::Trouble::into_error)?;
+    let body = body.with_context(|| format!("s3://{bucket}/{key} is not there (any more)"))?;
+    Ok(body.collect().await?.to_vec())
+}

@@ -1,0 +1,215 @@
+//! S3, as the uploader uses it: objects listed, looked up, sent and fetched.
+
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use aws_config::environment::EnvironmentVariableRegionProvider;
+use aws_config::meta::region::RegionProviderChain;
+use aws_config::profile::ProfileFileRegionProvider;
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_sdk_s3::Client;
+use aws_sdk_s3::config::retry::{RetryConfig, RetryPartition, TokenBucket};
+use aws_sdk_s3::config::timeout::TimeoutConfig;
+use aws_sdk_s3::config::{Builder, ProvideCredentials, StalledStreamProtectionConfig};
+use aws_sdk_s3::primitives::ByteStream;
+use aws_sdk_s3::types::ChecksumMode;
+use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use tokio::time::timeout;
+
+use super::content::Content;
+use super::trouble::Trouble;
+use crate::args::StoreArgs;
+use crate::photo::{item_error, media_type};
+use crate::target::{CONNECT_WITHIN, CREDENTIALS_HELP, LONGEST_SEARCH};
+
+/// Tries of a request, the first one included: a little more than a minute.
+const TRIES: u32 = 8;
+/// Longest wait for the head of an answer.
+const ANSWER: Duration = Duration::from_secs(60);
+/// A link on which a photo's upload may take longer than [`ANSWER`]: in bytes per second.
+const SLOW_LINK: u64 = 16 << 10;
+
+/// An object as S3 knows it.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Object {
+    /// Its key.
+    pub(crate) key: String,
+    /// Its size in bytes.
+    pub(crate) size: u64,
+    /// Its entity tag, without quotes, where the listing tells it.
+    pub(crate) etag: Option<String>,
+    /// When it was stored, in seconds since 1970 by S3's clock.
+    pub(crate) stored: Option<f64>,
+}
+
+/// What S3 says of one object.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Head {
+    pub(crate) size: u64,
+    pub(crate) etag: String,
+    /// SHA-256 of its content in base64, where it was sent with one.
+    pub(crate) sha256: Option<String>,
+}
+
+/// Objects of S3. The SDK's futures are deep and large, so each is boxed.
+#[derive(Debug, Clone)]
+pub(crate) struct Store {
+    client: Client,
+}
+
+impl Store {
+    /// S3 with the credentials that all AWS tools find.
+    pub(crate) async fn open(args: &StoreArgs) -> Result<Self> {
+        let set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+        let http =
+            aws_smithy_http_client::Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https();
+        let mut loader = aws_config::defaults(BehaviorVersion::latest()).http_client(http);
+        if let Some(profile) = &args.profile {
+            loader = loader.profile_name(profile);
+        }
+        if let Some(url) = &args.endpoint_url {
+            if !url.starts_with("http://") && !url.starts_with("https://") {
+                bail!("--endpoint-url {url}: give a URL, such as http://127.0.0.1:9000");
+            }
+            loader = loader.endpoint_url(url);
+        }
+        let elsewhere = args.endpoint_url.is_some() || set("AWS_ENDPOINT_URL_S3") || set("AWS_ENDPOINT_URL");
+        let profile = args.profile.as_deref();
+        let mut region = RegionProviderChain::first_try(args.region.clone().map(Region::new))
+            .or_else(EnvironmentVariableRegionProvider::new())
+            .or_else(profile_region(profile));
+        if elsewhere {
+            region = region.or_else(Region::from_static("us-east-1"));
+        } else {
+            region = region.or_default_provider();
+        }
+        let config = Box::pin(loader.region(region).load()).await;
+        if config.region().is_none() {
+            bail!("no region is configured: give --region, or set AWS_REGION");
+        }
+        find_credentials(&config).await?;
+        let elsewhere = elsewhere || config.endpoint_url().is_some();
+        Ok(Self { client: Client::from_conf(patient(Builder::from(&config)).force_path_style(elsewhere).build()) })
+    }
+
+    /// Hands every object whose key begins with `prefix` to `each`.
+    pub(crate) async fn list(&self, bucket: &str, prefix: &str, mut each: impl FnMut(Object)) -> Result<(), Trouble> {
+        let request = self.client.list_objects_v2().bucket(bucket);
+        let request = if prefix.is_empty() { request } else { request.prefix(prefix) };
+        let mut pages = request.into_paginator().send();
+        while let Some(page) = pages.next().await {
+            let page = page.map_err(|error| Trouble::of(&error, "s3:ListBucket", bucket, prefix))?;
+            for object in page.contents.unwrap_or_default() {
+                let Some(key) = object.key else { continue };
+                each(Object {
+                    key,
+                    size: object.size.and_then(|size| u64::try_from(size).ok()).unwrap_or(0),
+                    etag: object.e_tag.map(|etag| bare(&etag)),
+                    stored: object.last_modified.map(|time| time.as_secs_f64()),
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// What S3 knows of an object; `None` where there is none.
+    pub(crate) async fn head(&self, bucket: &str, key: &str) -> Result<Option<Head>, Trouble> {
+        let request = self.client.head_object().bucket(bucket).key(key).checksum_mode(ChecksumMode::Enabled);
+        match Box::pin(request.send()).await {
+            Ok(head) => Ok(Some(Head {
+                size: head.content_length().and_then(|size| u64::try_from(size).ok()).unwrap_or(0),
+                etag: bare(head.e_tag().unwrap_or_default()),
+                sha256: head.checksum_sha256().map(str::to_owned),
+            })),
+            Err(error) => match Trouble::of(&error, "s3:GetObject", bucket, key) {
+                Trouble::NotThere => Ok(None),
+                trouble => Err(trouble),
+            },
+        }
+    }
+
+    /// Sends a photo's file, and tells the entity tag it got. With `only_new`, S3 refuses where the key is taken.
+    pub(crate) async fn put(
+        &self,
+        bucket: &str,
+        key: &str,
+        photo: &Path,
+        content: &Content,
+        only_new: bool,
+    ) -> Result<String, Trouble> {
+        let body = ByteStream::from_path(photo).await;
+        let body = body
+            .map_err(|error| Trouble::Photo(item_error("unreadable", format!("The file cannot be read: {error}."))))?;
+        let request = self
+            .client
+            .put_object()
+            .bucket(bucket)
+            .key(key)
+            .content_type(media_type(content.format))
+            .checksum_sha256(STANDARD.encode(content.sha256))
+            .set_if_none_match(only_new.then(|| "*".to_owned()))
+            .body(body);
+        // The time until the head of the answer includes that of sending the photo.
+        let timeouts = TimeoutConfig::builder()
+            .connect_timeout(CONNECT_WITHIN)
+            .read_timeout(ANSWER + Duration::from_secs(content.size / SLOW_LINK))
+            .build();
+        let request = request.customize().config_override(aws_sdk_s3::Config::builder().timeout_config(timeouts));
+        let stored =
+            Box::pin(request.send()).await.map_err(|error| Trouble::of(&error, "s3:PutObject", bucket, key))?;
+        match stored.e_tag() {
+            Some(etag) => Ok(bare(etag)),
+            // Not AWS's S3, then.
+            None => self.head(bucket, key).await?.map(|head| head.etag).ok_or(Trouble::NotThere),
+        }
+    }
+
+    /// An object's body, not read yet; `None` where there is no such object.
+    pub(crate) async fn get(&self, bucket: &str, key: &str) -> Result<Option<ByteStream>, Trouble> {
+        match Box::pin(self.client.get_object().bucket(bucket).key(key).send()).await {
+            Ok(object) => Ok(Some(object.body)),
+            Err(error) => match Trouble::of(&error, "s3:GetObject", bucket, key) {
+                Trouble::NotThere => Ok(None),
+                trouble => Err(trouble),
+            },
+        }
+    }
+}
+
+fn profile_region(name: Option<&str>) -> ProfileFileRegionProvider {
+    let mut builder = ProfileFileRegionProvider::builder();
+    if let Some(name) = name {
+        builder = builder.profile_name(name);
+    }
+    builder.build()
+}
+
+/// Throttled and broken requests are tried again for about a minute. The SDK would allow a client only a few retries in
+/// total; a dataset's uploads may all be told to slow down, and the back-off does just that.
+fn patient(config: Builder) -> Builder {
+    let retries = RetryConfig::standard()
+        .with_max_attempts(TRIES)
+        .with_initial_backoff(Duration::from_millis(300))
+        .with_max_backoff(Duration::from_secs(20));
+    let partition = RetryPartition::custom("dataset").token_bucket(TokenBucket::unlimited()).build();
+    let timeouts = TimeoutConfig::builder().connect_timeout(CONNECT_WITHIN).read_timeout(ANSWER).build();
+    // A photo that S3 does not read on with for a while is not lost; its time-out grows with its size.
+    let stalls = StalledStreamProtectionConfig::enabled().upload_enabled(false).build();
+    config.retry_config(retries).retry_partition(partition).timeout_config(timeouts).stalled_stream_protection(stalls)
+}
+
+/// Without them every request would fail, each after a search of its own.
+async fn find_credentials(config: &SdkConfig) -> Result<()> {
+    let provider = config.credentials_provider().context("no AWS credentials are configured")?;
+    let found = timeout(LONGEST_SEARCH, provider.provide_credentials()).await;
+    found.context(CREDENTIALS_HELP)?.context(CREDENTIALS_HELP)?;
+    Ok(())
+}
+
+/// An entity tag without its quotes.
+fn bare(etag: &str) -> String {
+    etag.trim_matches('"').to_owned()
+}

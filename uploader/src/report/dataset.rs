@@ -1,0 +1,183 @@
+//! The numbers of a dataset that went through S3.
+
+use std::fmt::{self, Display, Formatter};
+use std::time::Duration;
+
+use clap::ValueEnum;
+use wire::Outcome;
+
+use super::tally::{SERVER, Tally};
+use crate::prices::{self, Architecture};
+
+impl Tally {
+    /// Counts a photo that went through S3. `waited` is the time from the end of its upload to its result, where it is
+    /// known.
+    pub(crate) fn add_result(&mut self, outcome: &Outcome, waited: Option<Duration>) {
+        self.photos += 1;
+        if let Some(waited) = waited {
+            self.warm.round_trip.add(waited);
+        }
+        match outcome {
+            Outcome::Error { error } => *self.failures.entry(error.code.clone()).or_default() += 1,
+            Outcome::Answer(answer) => {
+                self.detections += answer.detections.len() as u64;
+                if !self.models.contains(&answer.model) {
+                    self.models.push(answer.model.clone());
+                }
+                for (spread, (_, stage)) in self.warm.server.iter_mut().zip(SERVER) {
+                    spread.add_ms(stage(answer));
+                }
+            }
+        }
+    }
+
+    /// Stops the clock.
+    pub(crate) fn end(&mut self) {
+        self.elapsed = self.start.elapsed();
+    }
+
+    /// Counts an upload.
+    pub(crate) fn add_upload(&mut self, bytes: u64, took: Duration) {
+        self.photo_bytes += bytes;
+        self.warm.upload.add(took);
+    }
+}
+
+/// The function that photos are thought to be paid for.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Cost {
+    pub(crate) architecture: Architecture,
+    pub(crate) memory_mb: u32,
+    /// Photos in an invocation, on average.
+    pub(crate) batch: f64,
+}
+
+impl Cost {
+    fn estimate(&self, tally: &Tally) -> String {
+        let stages = &tally.times().server;
+        let billed: f64 = stages.iter().map(super::spread::Spread::mean).sum();
+        let dollars = prices::bulk_per_thousand(self.architecture, self.memory_mb, billed, self.batch);
+        format!(
+            "${dollars:.4}, an estimate: {billed:.1} ms a photo with {} MB ({}), {:.0} photos a batch; list prices of {} \
+             on {}",
+            self.memory_mb,
+            architecture_name(self.architecture),
+            self.batch,
+            prices::REGION,
+            prices::AS_OF,
+        )
+    }
+}
+
+/// Prints a dataset's numbers.
+#[derive(Debug)]
+pub(crate) struct DatasetSummary<'a> {
+    /// Where photos are and where their results.
+    pub(crate) places: String,
+    pub(crate) tally: &'a Tally,
+    /// Photos sent by this run.
+    pub(crate) uploaded: u64,
+    /// Photos that the bucket held already, with the same content.
+    pub(crate) held: u64,
+    /// How many were uploaded at once, where any could be.
+    pub(crate) concurrency: Option<usize>,
+    /// Between which moments the time from upload to result was taken.
+    pub(crate) clock: &'static str,
+    /// `None` where no result was awaited.
+    pub(crate) cost: Option<Cost>,
+    /// Lines that were nobody's result: how many, and why.
+    pub(crate) set_aside: Vec<(u64, &'static str)>,
+}
+
+impl Display for DatasetSummary<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let tally = self.tally;
+        for model in &tally.models {
+            line(f, "model", &model.name)?;
+            if let Some(note) = &model.note {
+                line(f, "", note)?;
+            }
+        }
+        line(f, "dataset", &self.places)?;
+        if let Some(concurrency) = self.concurrency {
+            line(f, "uploaded", &self.uploads(concurrency))?;
+        }
+        if self.cost.is_some() || tally.photos > 0 {
+            line(f, "photos", &self.counts())?;
+        }
+        line(f, "time", &self.pace())?;
+        let times = tally.times();
+        if times.inference().count() > 0 {
+            line(f, "average inference", &format!("{:.4} s", times.inference().mean() / 1e3))?;
+        }
+        if times.upload.count() > 0 {
+            line(f, "average upload", &format!("{:.4} s", times.upload.mean() / 1e3))?;
+        }
+        if times.round_trip.count() > 0 {
+            let [p50, p90, p99] = [50.0, 90.0, 99.0].map(|p| times.round_trip.percentile(p) / 1e3);
+            let max = times.round_trip.max() / 1e3;
+            let text = format!("p50 {p50:.2} s, p90 {p90:.2} s, p99 {p99:.2} s, max {max:.2} s ({})", self.clock);
+            line(f, "upload to result", &text)?;
+        }
+        if let Some(cost) = self.cost.filter(|_| times.inference().count() > 0) {
+            line(f, "cost per 1000", &cost.estimate(tally))?;
+        }
+        let aside: Vec<String> = self
+            .set_aside
+            .iter()
+            .filter(|(count, _)| *count > 0)
+            .map(|(count, why)| format!("{count} {why}"))
+            .collect();
+        if !aside.is_empty() {
+            line(f, "set aside", &aside.join(", "))?;
+        }
+        Ok(())
+    }
+}
+
+impl DatasetSummary<'_> {
+    fn counts(&self) -> String {
+        let tally = self.tally;
+        let mut text = format!("{}: {} answered with {} detections", tally.photos, tally.answered(), tally.detections);
+        if self.cost.is_none() {
+            text = "results were not awaited".to_owned();
+        }
+        if tally.failed() > 0 {
+            let codes: Vec<String> = tally.failures.iter().map(|(code, count)| format!("{code} {count}")).collect();
+            text += &format!(", {} failed ({})", tally.failed(), codes.join(", "));
+        }
+        text
+    }
+
+    fn uploads(&self, concurrency: usize) -> String {
+        let megabytes = self.tally.photo_bytes as f64 / 1e6;
+        let mut text = format!("{} photos, {megabytes:.1} MB, {concurrency} at once", self.uploaded);
+        if self.held > 0 {
+            text += &format!("; {} skipped: the bucket holds them already", self.held);
+        }
+        text
+    }
+
+    fn pace(&self) -> String {
+        let elapsed = self.tally.elapsed.as_secs_f64();
+        if self.concurrency.is_none() {
+            return format!("{elapsed:.2} s to collect them");
+        }
+        if self.cost.is_some() {
+            return format!(
+                "{elapsed:.2} s, {:.1} photos/s from the first upload to the last result",
+                self.tally.throughput()
+            );
+        }
+        let per_second = if elapsed > 0.0 { self.uploaded as f64 / elapsed } else { 0.0 };
+        format!("{elapsed:.2} s, {per_second:.1} uploads/s")
+    }
+}
+
+fn architecture_name(architecture: Architecture) -> String {
+    architecture.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned())
+}
+
+fn line(f: &mut Formatter<'_>, name: &str, value: &str) -> fmt::Result {
+    writeln!(f, "{name:<19} {value}")
+}

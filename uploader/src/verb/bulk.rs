@@ -1,0 +1,281 @@
+//! `uploader bulk`: upload a dataset, wait, bring the results home.
+
+use std::ffi::OsStr;
+use std::io::{Write, stderr, stdin, stdout};
+use std::sync::Arc;
+
+use anyhow::{Result, bail};
+
+use super::Ending;
+use crate::args::{BulkArgs, ReportArgs, ResultFormat, StoreArgs, WaitArgs};
+use crate::bulk::{
+    Arrival, Book, Collector, Counts, Harvest, Journal, Outlet, Plan, Selection, Store, Trouble, Uploads, inventory,
+    journal, way,
+};
+use crate::photo::find;
+use crate::report::{Cost, DatasetSummary};
+
+/// What the time from upload to result is taken between.
+const CLOCK: &str = "from the end of a photo's upload until its result was read here";
+/// Photos of an invocation where no part tells: the template's default.
+const BATCH: f64 = 100.0;
+
+pub(crate) async fn run(args: BulkArgs) -> Result<Ending> {
+    refuse_loop(&args)?;
+    // Searching folders and reading a list may take a while: Ctrl-C has to work meanwhile.
+    let (paths, selected, bucket) = (args.paths.clone(), args.selection.clone(), args.bucket.clone());
+    let selection =
+        tokio::task::spawn_blocking(move || Selection::of(find(&paths, &mut stdin().lock())?, &selected, &bucket))
+            .await??;
+    let Selection { photos, refused } = selection;
+    let photos = Arc::new(photos);
+    let path = match &args.journal {
+        Some(path) => path.clone(),
+        None => journal::default_path(&args.paths, &args.bucket, args.store.endpoint_url.as_deref())?,
+    };
+    let store = Store::open(&args.store).await?;
+    let held = if args.force {
+        Vec::new()
+    } else {
+        inventory::of(&store, &args.bucket, &photos).await.map_err(Trouble::into_error)?
+    };
+    let mut book = Book::of(&args.bucket.bucket, &photos);
+    let collector = if args.dry_run || args.no_wait {
+        None
+    } else {
+        let mut collector = Collector::new(store.clone(), args.results.clone(), book.index());
+        collector.mark_old().await.map_err(Trouble::into_error)?;
+        Some(collector)
+    };
+    let journal = if args.dry_run {
+        Journal::look(&path, &args.bucket)?
+    } else {
+        Journal::open(&path, &args.bucket, &args.results)?
+    };
+
+    let plan = Plan {
+        store: store.clone(),
+        bucket: args.bucket.clone(),
+        photos: Arc::clone(&photos),
+        held,
+        journal,
+        concurrency: usize::from(args.concurrency),
+        force: args.force,
+        only_look: args.dry_run,
+    };
+    if args.dry_run {
+        return rehearse(&args, plan, &refused).await;
+    }
+
+    let mut outlet = Outlet::open(&args.report, store, photos.len() + refused.len())?;
+    for (photo, error) in refused {
+        outlet.failure(&photo, error)?;
+    }
+    if photos.is_empty() {
+        book = Book::of(&args.bucket.bucket, &[]);
+    }
+    let mut harvest =
+        Harvest { photos, book, outlet, timeout: args.wait.timeout, held_since: Vec::new(), counts: Counts::default() };
+    let uploads = Uploads::begin(plan);
+    harvest.run(Some(uploads), collector.map(Collector::begin)).await?;
+
+    let counts = harvest.counts;
+    let summary = DatasetSummary {
+        places: way(&args.bucket, &args.results),
+        tally: &harvest.outlet.tally,
+        uploaded: counts.uploaded,
+        held: counts.held,
+        concurrency: Some(usize::from(args.concurrency)),
+        clock: CLOCK,
+        cost: (!args.no_wait).then(|| cost(&args.wait, &counts)),
+        set_aside: set_aside(&harvest),
+    };
+    print(&args.report, &summary)?;
+    if args.report.quiet {
+        return Ok(ending(&args.report, &harvest));
+    }
+    if args.no_wait {
+        writeln!(stderr(), "uploader: the results can be collected later, with\n  {}", collect_command(&args, &path))?;
+    } else if counts.missing > 0 {
+        let force = if counts.held > 0 {
+            " Photos that were skipped may have been uploaded before anybody listened: --force uploads them again."
+        } else {
+            ""
+        };
+        writeln!(
+            stderr(),
+            "uploader: detect-bulk's log and the dead-letter queue tell more.{force} To go on waiting:\n  {}",
+            collect_command(&args, &path)
+        )?;
+    }
+    Ok(ending(&args.report, &harvest))
+}
+
+/// Results that land among the photos would be looked at as photos.
+fn refuse_loop(args: &BulkArgs) -> Result<()> {
+    if args.results.meets(&args.bucket) {
+        bail!(
+            "--results {} would land where --bucket {} listens, and results would be taken for photos; give results \
+             another bucket or prefix",
+            args.results,
+            args.bucket
+        );
+    }
+    Ok(())
+}
+
+/// Says what a run would do.
+async fn rehearse(args: &BulkArgs, plan: Plan, refused: &[(std::path::PathBuf, wire::ItemError)]) -> Result<Ending> {
+    let (photos, bucket) = (Arc::clone(&plan.photos), args.bucket.bucket.clone());
+    let (mut there, mut missing, mut bytes, mut failed) = (0_u64, 0_u64, 0, refused.len());
+    let mut out = stdout();
+    let quiet = args.report.quiet;
+    for (photo, error) in refused {
+        writeln!(out, "{}: {}: {}", photo.display(), error.code, error.message)?;
+    }
+    let mut uploads = Uploads::begin(plan);
+    while let Some(event) = uploads.next().await {
+        let (index, arrival) = event?;
+        let (name, key) = (photos[index].name.display(), &photos[index].key);
+        match arrival {
+            Arrival::Missing { size } => {
+                missing += 1;
+                bytes += size;
+                if !quiet {
+                    writeln!(out, "would upload   {name} -> s3://{bucket}/{key}")?;
+                }
+            }
+            Arrival::Failed(error) => {
+                failed += 1;
+                writeln!(out, "{name}: {}: {}", error.code, error.message)?;
+            }
+            Arrival::Held { .. } | Arrival::Uploaded { .. } => {
+                there += 1;
+                if !quiet {
+                    writeln!(out, "already there  {name} -> s3://{bucket}/{key}")?;
+                }
+            }
+        }
+    }
+    let megabytes = bytes as f64 / 1e6;
+    writeln!(
+        out,
+        "\n{missing} photos ({megabytes:.1} MB) would be uploaded, {there} are there already, {failed} cannot be"
+    )?;
+    Ok(if failed == 0 { Ending::Good } else { Ending::Failures })
+}
+
+/// What each photo is thought to cost, with the batches that were seen.
+pub(super) fn cost(wait: &WaitArgs, counts: &Counts) -> Cost {
+    let batch = if counts.parts > 0 { counts.lines as f64 / counts.parts as f64 } else { BATCH };
+    Cost { architecture: wait.architecture, memory_mb: wait.memory, batch }
+}
+
+/// Lines that were nobody's result.
+pub(super) fn set_aside(harvest: &Harvest) -> Vec<(u64, &'static str)> {
+    let aside = harvest.book.aside;
+    vec![
+        (aside.repeats, "repeats"),
+        (aside.foreign, "results of other photos"),
+        (aside.stale, "results of other contents of these photos"),
+        (aside.other_model, "results by another model for photos that have one"),
+        (harvest.counts.broken_lines, "lines that are no results"),
+    ]
+}
+
+/// The summary: on standard output where that is for people.
+pub(super) fn print(report: &ReportArgs, summary: &DatasetSummary<'_>) -> Result<()> {
+    if !report.quiet {
+        match report.format {
+            ResultFormat::Text => writeln!(stdout(), "\n{summary}")?,
+            _ => writeln!(stderr(), "{summary}")?,
+        }
+    }
+    Ok(())
+}
+
+/// How the run ends: some photos failed, or were not good enough.
+pub(super) fn ending(report: &ReportArgs, harvest: &Harvest) -> Ending {
+    let tally = &harvest.outlet.tally;
+    let good = tally.failed() == 0 && harvest.outlet.undrawn == 0;
+    let mut ending = if good { Ending::Good } else { Ending::Failures };
+    for condition in &report.fail_if {
+        if let Some(measured) = condition.comes_true(tally) {
+            eprintln!("uploader: {measured}");
+            ending = Ending::NotGoodEnough;
+        }
+    }
+    ending
+}
+
+/// The command that collects this run's results, ready for a shell.
+fn collect_command(args: &BulkArgs, journal: &std::path::Path) -> String {
+    let mut words: Vec<String> = ["uploader", "collect"].map(str::to_owned).to_vec();
+    let option = |words: &mut Vec<String>, name: &str, value: &OsStr| {
+        words.push(name.to_owned());
+        words.push(quoted(value));
+    };
+    // A list that was read from standard input cannot be read again; the journal has its photos.
+    let listed = args.paths.iter().any(|path| path.as_os_str() == "-");
+    if listed {
+        option(&mut words, "--journal", journal.as_os_str());
+    } else {
+        words.extend(args.paths.iter().map(|path| quoted(path.as_os_str())));
+        option(&mut words, "--bucket", args.bucket.to_string().as_ref());
+    }
+    option(&mut words, "--results", args.results.to_string().as_ref());
+    if !listed {
+        for pattern in &args.selection.include {
+            option(&mut words, "--include", pattern.as_str().as_ref());
+        }
+        for pattern in &args.selection.exclude {
+            option(&mut words, "--exclude", pattern.as_str().as_ref());
+        }
+        if let Some(journal) = &args.journal {
+            option(&mut words, "--journal", journal.as_os_str());
+        }
+    }
+    let StoreArgs { endpoint_url, profile, region } = &args.store;
+    for (name, value) in [("--endpoint-url", endpoint_url), ("--profile", profile), ("--region", region)] {
+        if let Some(value) = value {
+            option(&mut words, name, value.as_ref());
+        }
+    }
+    words.join(" ")
+}
+
+/// A word as a shell reads it back.
+fn quoted(word: &OsStr) -> String {
+    let text = word.to_string_lossy();
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=@%+,".contains(c);
+    if !text.is_empty() && text.chars().all(plain) {
+        text.into_owned()
+    } else {
+        format!("'{}'", text.replace('\'', r"'\''"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+    use crate::args::{Cli, Verb};
+
+    fn command(words: &[&str]) -> String {
+        let places = ["--bucket", "s3://in/p", "--results", "s3://out/r"];
+        let words = ["uploader", "bulk"].into_iter().chain(words.iter().copied()).chain(places);
+        let Verb::Bulk(args) = Cli::try_parse_from(words).unwrap().verb else { panic!("not bulk") };
+        collect_command(&args, "/state/j.jsonl".as_ref())
+    }
+
+    #[test]
+    fn the_command_that_collects_reads_back() {
+        assert_eq!(
+            command(&["my photos", "it's/*.jpg", "--include", "*.jpg", "--endpoint-url", "http://h:1"]),
+            "uploader collect 'my photos' 'it'\\''s/*.jpg' --bucket s3://in/p --results s3://out/r --include '*.jpg' \
+             --endpoint-url http://h:1"
+        );
+        assert_eq!(command(&["-"]), "uploader collect --journal /state/j.jsonl --results s3://out/r");
+    }
+}

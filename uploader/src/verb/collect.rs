@@ -1,0 +1,210 @@
+//! `uploader collect`: the waiting half of `bulk`, also on another machine.
+
+use std::io::stdin;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::{Result, bail};
+use futures_util::{StreamExt, TryStreamExt, stream};
+use wire::S3Uri;
+
+use super::Ending;
+use super::bulk::{cost, ending, print, set_aside};
+use crate::args::{CollectArgs, SelectionArgs};
+use crate::bulk::{
+    Book, Collector, Counts, Harvest, Journal, Outlet, Photo, Plan, Selection, Since, Store, Trouble, Uploads,
+    inventory, is_wanted, journal, place, way,
+};
+use crate::photo::find;
+use crate::report::DatasetSummary;
+
+/// Photos compared with the bucket, or looked up there, at once.
+const AT_ONCE: usize = 16;
+
+/// What is waited for.
+struct Expected {
+    photos: Arc<Vec<Photo>>,
+    book: Book,
+    held_since: Vec<Since>,
+    /// Photos that are still to be compared with the bucket.
+    uploads: Option<Uploads>,
+    refused: Vec<(PathBuf, wire::ItemError)>,
+    places: String,
+    /// Between which moments the time from upload to result is taken.
+    clock: &'static str,
+}
+
+const CLOCK_OF_S3: &str = "by S3's times of photo and result, in whole seconds";
+const CLOCK_OF_JOURNAL: &str = "from the end of the upload by the journal's clock to S3's time of the result";
+
+pub(crate) async fn run(args: CollectArgs) -> Result<Ending> {
+    let store = Store::open(&args.store).await?;
+    let expected = match (&args.bucket, &args.journal) {
+        (Some(bucket), _) if !args.paths.is_empty() => of_paths(&args, &store, bucket).await?,
+        (_, Some(journal)) => of_journal(&args, journal)?,
+        (Some(bucket), None) => of_bucket(&args, &store, bucket).await?,
+        (None, None) => of_everything(&args),
+    };
+    let Expected { photos, book, held_since, uploads, refused, places, clock } = expected;
+    let mut outlet = Outlet::open(&args.report, store.clone(), book.open() + refused.len())?;
+    for (photo, error) in refused {
+        outlet.failure(&photo, error)?;
+    }
+    let collector = Collector::new(store, args.results.clone(), book.index());
+    let mut harvest =
+        Harvest { photos, book, outlet, timeout: args.wait.timeout, held_since, counts: Counts::default() };
+    harvest.run(uploads, Some(collector.begin())).await?;
+    if harvest.outlet.tally.photos == 0 {
+        bail!(
+            "there are no results in {}; check --results, or give --bucket to wait for those of its photos",
+            args.results
+        );
+    }
+
+    let summary = DatasetSummary {
+        places,
+        tally: &harvest.outlet.tally,
+        uploaded: 0,
+        held: 0,
+        concurrency: None,
+        clock,
+        cost: Some(cost(&args.wait, &harvest.counts)),
+        set_aside: set_aside(&harvest),
+    };
+    print(&args.report, &summary)?;
+    Ok(ending(&args.report, &harvest))
+}
+
+/// The photos of this machine, as the bucket holds them.
+async fn of_paths(args: &CollectArgs, store: &Store, bucket: &S3Uri) -> Result<Expected> {
+    let (paths, selected, to) = (args.paths.clone(), args.selection.clone(), bucket.clone());
+    let selection =
+        tokio::task::spawn_blocking(move || Selection::of(find(&paths, &mut stdin().lock())?, &selected, &to))
+            .await??;
+    let photos = Arc::new(selection.photos);
+    let held = inventory::of(store, bucket, &photos).await.map_err(Trouble::into_error)?;
+    let held_since = held.iter().map(|held| since(held.as_ref().and_then(|held| held.stored))).collect();
+    let path = match &args.journal {
+        Some(path) => path.clone(),
+        None => journal::default_path(&args.paths, bucket, args.store.endpoint_url.as_deref())?,
+    };
+    let plan = Plan {
+        store: store.clone(),
+        bucket: bucket.clone(),
+        photos: Arc::clone(&photos),
+        held,
+        journal: Journal::look(&path, bucket)?,
+        concurrency: AT_ONCE,
+        force: false,
+        only_look: true,
+    };
+    Ok(Expected {
+        book: Book::of(&bucket.bucket, &photos),
+        photos,
+        held_since,
+        uploads: Some(Uploads::begin(plan)),
+        refused: selection.refused,
+        places: way(bucket, &args.results),
+        clock: CLOCK_OF_S3,
+    })
+}
+
+/// The photos that a run has noted.
+fn of_journal(args: &CollectArgs, path: &Path) -> Result<Expected> {
+    let (bucket, notes) = journal::photos(path)?;
+    if let Some(given) = args.bucket.as_ref().filter(|given| **given != bucket) {
+        bail!("the journal {} belongs to uploads to {bucket}, not to {given}", path.display());
+    }
+    let mut awaited = Awaited::default();
+    for note in notes {
+        let photo = match note.photo.filter(|photo| photo.exists()) {
+            Some(photo) => Photo { name: photo, local: true, key: note.key.into() },
+            None => Photo { name: place(&bucket.bucket, &note.key), local: false, key: note.key.into() },
+        };
+        awaited.add(&args.selection, &bucket, photo, note.etag, since(note.uploaded.map(|ms| ms as f64 / 1e3)));
+    }
+    awaited.into_expected(&bucket, &args.results, CLOCK_OF_JOURNAL)
+}
+
+/// Everything that the bucket holds.
+async fn of_bucket(args: &CollectArgs, store: &Store, bucket: &S3Uri) -> Result<Expected> {
+    let mut objects = Vec::new();
+    store
+        .list(&bucket.bucket, &bucket.folder(), |object| {
+            // What consoles make of a folder is no photo, nor are results.
+            if !object.key.ends_with('/') && !args.results.holds(&bucket.bucket, &object.key) {
+                objects.push(object);
+            }
+        })
+        .await
+        .map_err(Trouble::into_error)?;
+    let looked_up = stream::iter(objects).map(|object| async move {
+        match &object.etag {
+            Some(etag) => Ok((Some(etag.clone()), object)),
+            None => Ok((store.head(&bucket.bucket, &object.key).await?.map(|head| head.etag), object)),
+        }
+    });
+    let objects: Vec<_> = looked_up.buffered(AT_ONCE).try_collect().await.map_err(Trouble::into_error)?;
+    let mut awaited = Awaited::default();
+    for (etag, object) in objects {
+        let photo = Photo { name: place(&bucket.bucket, &object.key), local: false, key: object.key.into() };
+        // One that is gone by now has nothing to wait for.
+        if let Some(etag) = etag {
+            awaited.add(&args.selection, bucket, photo, etag, since(object.stored));
+        }
+    }
+    awaited.into_expected(bucket, &args.results, CLOCK_OF_S3)
+}
+
+/// Whatever is there.
+fn of_everything(args: &CollectArgs) -> Expected {
+    Expected {
+        photos: Arc::default(),
+        book: Book::of_everything(),
+        held_since: Vec::new(),
+        uploads: None,
+        refused: Vec::new(),
+        places: args.results.to_string(),
+        clock: CLOCK_OF_S3,
+    }
+}
+
+/// Photos whose entity tags are known already.
+#[derive(Default)]
+struct Awaited {
+    photos: Vec<Photo>,
+    known: Vec<(String, Since)>,
+}
+
+impl Awaited {
+    fn add(&mut self, args: &SelectionArgs, bucket: &S3Uri, photo: Photo, etag: String, since: Since) {
+        let name = photo.key.strip_prefix(&bucket.folder()).unwrap_or(&photo.key);
+        if is_wanted(args, Path::new(name)) {
+            self.photos.push(photo);
+            self.known.push((etag, since));
+        }
+    }
+
+    fn into_expected(self, bucket: &S3Uri, results: &S3Uri, clock: &'static str) -> Result<Expected> {
+        if self.photos.is_empty() {
+            bail!("{bucket} holds no photo to wait for; check --bucket, --include and --exclude");
+        }
+        let mut book = Book::of(&bucket.bucket, &self.photos);
+        for (index, (etag, since)) in self.known.iter().enumerate() {
+            book.is_there(index, etag, *since);
+        }
+        Ok(Expected {
+            photos: Arc::new(self.photos),
+            book,
+            held_since: Vec::new(),
+            uploads: None,
+            refused: Vec::new(),
+            places: way(bucket, results),
+            clock,
+        })
+    }
+}
+
+fn since(stored: Option<f64>) -> Since {
+    stored.map_or(Since::Unknown, Since::Stored)
+}
