@@ -1,5 +1,6 @@
 //! The command line: what may be asked for, in one place per noun.
 
+mod compare;
 mod local;
 mod model;
 mod report;
@@ -10,13 +11,14 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+pub(crate) use compare::{CompareArgs, Contender, Kind};
 pub(crate) use local::{FunctionArgs, LocalArgs};
 pub(crate) use model::{ModelArgs, ModelVerb, PullArgs};
 pub(crate) use report::{ReportArgs, ResultFormat};
 pub(crate) use sending::{BodyKind, SendArgs};
 pub(crate) use target::TargetArgs;
 
-const EXIT_CODES: &str = "Exit codes:
+pub(crate) const EXIT_CODES: &str = "Exit codes:
   0  all good
   1  some photos failed (model: the file could not be fetched, or has wrong bytes)
   2  wrong use or configuration
@@ -35,6 +37,8 @@ pub(crate) struct Cli {
 pub(crate) enum Verb {
     /// Post photos, print what was found and where the time went.
     Detect(Box<DetectArgs>),
+    /// The same photos through two or more targets, side by side: which is faster, why, and what it costs.
+    Compare(Box<CompareArgs>),
     /// Run the function on this machine, for curl, a browser or another uploader.
     Local(LocalArgs),
     /// Known models: list, fetch, show, verify.
@@ -56,6 +60,10 @@ pub(crate) struct DetectArgs {
     pub(crate) sending: SendArgs,
     #[command(flatten)]
     pub(crate) report: ReportArgs,
+
+    /// Send as the student project's client did: base64 in JSON, one after the other, each on a new connection.
+    #[arg(long, help_heading = "Sending", conflicts_with_all = ["body", "concurrency", "resize"])]
+    pub(crate) like_2023: bool,
 }
 
 #[derive(Debug, Args)]

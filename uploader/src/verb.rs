@@ -1,5 +1,6 @@
 //! What the program does. One file per verb.
 
+mod compare;
 mod detect;
 mod local;
 mod model;
@@ -62,6 +63,7 @@ pub(crate) fn run(cli: Cli) -> Result<Ending> {
 async fn perform(cli: Cli) -> Result<Ending> {
     match cli.verb {
         Verb::Detect(args) => detect::run(*args).await,
+        Verb::Compare(args) => compare::run(*args).await,
         Verb::Local(args) => local::run(args).await,
         Verb::Model(args) => model::run(args).await,
         Verb::Child(_) => Ok(Ending::Misuse),
