@@ -5,7 +5,7 @@ mod html;
 mod json;
 mod markdown;
 
-use std::fs::File;
+use std::fs::{File, OpenOptions};
 use std::io::{BufWriter, Write};
 use std::path::Path;
 
@@ -39,14 +39,20 @@ impl Export {
             _ => bail!("--report {}: name a file that ends in .json, .csv, .md or .html", path.display()),
         };
         let path = path.display().to_string();
-        let file = File::create(&path).with_context(|| format!("--report {path}"))?;
+        // Not emptied yet: what an earlier run has left stays until there is something better.
+        let file = OpenOptions::new().create(true).truncate(false).write(true).open(&path);
+        let file = file.with_context(|| format!("--report {path}"))?;
         Ok(Self { path, exporter, file })
     }
 
     /// Writes the report.
     pub(crate) fn write(self, comparison: &Comparison) -> Result<()> {
+        self.file.set_len(0).with_context(|| format!("--report {}", self.path))?;
         let mut to = BufWriter::new(self.file);
-        self.exporter.export(comparison, &mut to).and_then(|()| Ok(to.flush()?)).with_context(|| format!("--report {}", self.path))
+        self.exporter
+            .export(comparison, &mut to)
+            .and_then(|()| Ok(to.flush()?))
+            .with_context(|| format!("--report {}", self.path))
     }
 }
 

@@ -65,7 +65,11 @@ fn check_names(args: &CompareArgs, contenders: &[Contender]) -> Result<()> {
     let names: Vec<&str> = contenders.iter().map(|contender| contender.name.as_str()).collect();
     for condition in &args.fail_if {
         if let Some(name) = condition.name.as_deref().filter(|name| !names.contains(name)) {
-            bail!("--fail-if {name}:{}: no target is called {name}; there are {}", condition.condition, names.join(", "));
+            bail!(
+                "--fail-if {name}:{}: no target is called {name}; there are {}",
+                condition.condition,
+                names.join(", ")
+            );
         }
     }
     Ok(())
@@ -145,7 +149,8 @@ async fn measure(
 fn ending(args: &CompareArgs, runners: &[Runner], tallies: &[Tally]) -> Ending {
     let mut ending = if tallies.iter().all(|tally| tally.failed() == 0) { Ending::Good } else { Ending::Failures };
     for (runner, tally) in runners.iter().zip(tallies) {
-        for wanted in args.fail_if.iter().filter(|wanted| wanted.name.as_ref().is_none_or(|name| *name == runner.name)) {
+        for wanted in args.fail_if.iter().filter(|wanted| wanted.name.as_ref().is_none_or(|name| *name == runner.name))
+        {
             if let Some(measured) = wanted.condition.comes_true(tally) {
                 eprintln!("uploader: {}: {measured}", runner.name);
                 ending = Ending::NotGoodEnough;

@@ -28,8 +28,7 @@ impl Environment {
             date: httpdate::fmt_http_date(SystemTime::now()),
             command: std::env::args().map(|word| quoted(&word)).collect::<Vec<_>>().join(" "),
             version: env!("CARGO_PKG_VERSION"),
-            cpu: field(&read("/proc/cpuinfo"), "model name", ':')
-                .unwrap_or_else(|| std::env::consts::ARCH.to_owned()),
+            cpu: field(&read("/proc/cpuinfo"), "model name", ':').unwrap_or_else(|| std::env::consts::ARCH.to_owned()),
             cores: std::thread::available_parallelism().map_or(1, usize::from),
             memory_mb: memory.and_then(|kb| kb.split(' ').next()?.parse::<u64>().ok()).map(|kb| kb / 1024),
             os: format!("{} {}", name.unwrap_or_else(|| std::env::consts::OS.to_owned()), kernel.trim())
@@ -56,7 +55,11 @@ fn field(text: &str, name: &str, separator: char) -> Option<String> {
 /// A word as a shell takes it.
 fn quoted(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_=./:,@%+".contains(c);
-    if !word.is_empty() && word.chars().all(plain) { word.to_owned() } else { format!("'{}'", word.replace('\'', r"'\''")) }
+    if !word.is_empty() && word.chars().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
+    }
 }
 
 #[cfg(test)]

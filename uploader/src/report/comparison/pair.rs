@@ -96,7 +96,8 @@ impl Offload {
         let near_platform = near.phase("platform");
         let way = Way::new(far.server_ms, far.link_ms.round_trip, &rests, near_platform, concurrency);
         let (near_ms, far_ms) = (near.round_trip_ms.mean, far.round_trip_ms.mean);
-        let ((near_best, near_at_once), (far_best, far_at_once)) = (near.best_pace(concurrency), far.best_pace(concurrency));
+        let ((near_best, near_at_once), (far_best, far_at_once)) =
+            (near.best_pace(concurrency), far.best_pace(concurrency));
         let pace = |target: &Measured, best: f64| Pace {
             start: target.cold.map_or(0.0, |cold| (cold.round_trip_ms - target.round_trip_ms.mean).max(0.0)),
             per_photo: 1e3 / best.max(1e-9),

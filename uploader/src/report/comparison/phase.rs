@@ -32,7 +32,11 @@ pub(crate) const PHASES: [Phase; 13] = [
     phase("tls", Family::Network, "TLS handshake"),
     phase("send", Family::Network, "until the photo's last byte has left"),
     phase("link", Family::Network, "the link's round trip, out of the wait for the answer"),
-    phase("platform", Family::Platform, "the rest of the wait: the emulator or Lambda, bytes still on their way, queues"),
+    phase(
+        "platform",
+        Family::Platform,
+        "the rest of the wait: the emulator or Lambda, bytes still on their way, queues",
+    ),
     phase("decode", Family::Function, "bytes to pixels"),
     phase("preprocess", Family::Function, "pixels to tensor"),
     phase("inference", Family::Function, "the model's run"),

@@ -30,7 +30,9 @@ pub(crate) fn verdict(comparison: &Comparison) -> Vec<Finding> {
         tell("boxes", boxes(comparison, pair));
         if let Some(offload) = &pair.offload {
             tell("network", network(offload));
-            tell("break_even", break_even(offload));
+            tell("break_even", link(offload));
+            tell("break_even", distance(offload));
+            tell("break_even", photos(offload));
             tell("concurrency", concurrency(comparison, offload));
         }
     }
@@ -103,7 +105,10 @@ fn boxes(comparison: &Comparison, pair: &Pair) -> String {
             let names: Vec<&str> = boxes.different.iter().take(NAMES).map(|photo| photo.photo.as_str()).collect();
             let more = different.saturating_sub(NAMES);
             let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-            format!("{first} and {second} found different boxes in {different} of {photos} photos: {}{more}.", names.join(", "))
+            format!(
+                "{first} and {second} found different boxes in {different} of {photos} photos: {}{more}.",
+                names.join(", ")
+            )
         }
     };
     if !pair.same_model {
@@ -114,7 +119,8 @@ fn boxes(comparison: &Comparison, pair: &Pair) -> String {
 
 fn network(offload: &Offload) -> String {
     let way = &offload.way_ms;
-    let rate = offload.mbit.map_or_else(String::new, |mbit| format!(" ({} Mbit/s as these photos felt it)", number(mbit)));
+    let rate =
+        offload.mbit.map_or_else(String::new, |mbit| format!(" ({} Mbit/s as these photos felt it)", number(mbit)));
     format!(
         "{:.0} % of the round trip to {} is network: of {} ms, {} are the link's round trip, {} the bytes{rate}; {} are \
          the platform, {} the function.",
@@ -128,29 +134,53 @@ fn network(offload: &Offload) -> String {
     )
 }
 
-fn break_even(offload: &Offload) -> String {
+fn link(offload: &Offload) -> String {
     let (near, far) = (&offload.near, &offload.far);
-    let link = match &offload.link_mbit {
-        Threshold::From { value } => format!("from a link of {} Mbit/s on", number(*value)),
-        Threshold::UpTo { .. } | Threshold::Always => "over any link".to_owned(),
-        Threshold::Never { because } => format!("over no link of this length, since {because}"),
-    };
-    let distance = match &offload.round_trip_ms {
-        Threshold::UpTo { value } => format!("up to a round trip of {} ms on this link", number(*value)),
-        Threshold::From { .. } | Threshold::Always => "at any distance".to_owned(),
-        Threshold::Never { because } => format!("at no distance, since {because}"),
-    };
-    let photos = match &offload.photos {
-        Threshold::From { value } => format!("from {value:.0} photos on"),
-        Threshold::UpTo { value } => format!("up to {value:.0} photos"),
-        Threshold::Always => "for any number of photos".to_owned(),
-        Threshold::Never { because } => format!("for no number of photos, since {because}"),
-    };
-    format!(
-        "A photo is back sooner from {far} than from {near} {link}; {distance}. All photos, start included and each \
-         target at its best ({} at once at {near}, {} at {far}), are done sooner at {far} {photos}.",
-        offload.near_at_once, offload.far_at_once,
-    )
+    let now = offload.mbit.map_or_else(String::new, |mbit| format!(" (it was {})", number(mbit)));
+    match &offload.link_mbit {
+        Threshold::From { value } => {
+            format!("Link: a photo is back sooner from {far} than from {near} from {} Mbit/s on{now}.", number(*value))
+        }
+        Threshold::UpTo { .. } | Threshold::Always => {
+            format!("Link: a photo is back sooner from {far} than from {near} at any rate.")
+        }
+        Threshold::Never { because } => {
+            format!("Link: at this distance a photo is never back sooner from {far} than from {near}: {because}.")
+        }
+    }
+}
+
+fn distance(offload: &Offload) -> String {
+    let (near, far) = (&offload.near, &offload.far);
+    let now = number(offload.way_ms.round_trip);
+    match &offload.round_trip_ms {
+        Threshold::UpTo { value } => format!(
+            "Distance: over this link, a photo is back sooner from {far} than from {near} up to a round trip of {} ms (it was {now}).",
+            number(*value)
+        ),
+        Threshold::From { .. } | Threshold::Always => {
+            format!("Distance: a photo is back sooner from {far} than from {near} at any.")
+        }
+        Threshold::Never { because } => {
+            format!("Distance: over this link, a photo is never back sooner from {far} than from {near}: {because}.")
+        }
+    }
+}
+
+fn photos(offload: &Offload) -> String {
+    let (near, far) = (&offload.near, &offload.far);
+    let each = format!(
+        "start included, each at its best ({} at once at {near}, {} at {far})",
+        offload.near_at_once, offload.far_at_once
+    );
+    match &offload.photos {
+        Threshold::From { value } => format!("Number: {far} is done before {near} from {value:.0} photos on, {each}."),
+        Threshold::UpTo { value } => format!("Number: {far} is done before {near} up to {value:.0} photos, {each}."),
+        Threshold::Always => format!("Number: {far} is done before {near} with any number of photos, {each}."),
+        Threshold::Never { because } => {
+            format!("Number: {far} is not done before {near} with any number of photos, {each}: {because}.")
+        }
+    }
 }
 
 fn concurrency(comparison: &Comparison, offload: &Offload) -> String {
@@ -162,8 +192,12 @@ fn concurrency(comparison: &Comparison, offload: &Offload) -> String {
     let alone = one.map_or_else(String::new, |rung| format!(", {} with one", number(rung.photos_per_second)));
     let how = if offload.at_once.measured { "measured" } else { "reckoned, not measured" };
     let overtakes = match &offload.at_once.threshold {
-        Threshold::From { value } => format!("{far} does more per second than {near} from {value:.0} at once on ({how})"),
-        Threshold::Never { because } => format!("however many at once, {far} does not overtake {near}: {because} ({how})"),
+        Threshold::From { value } => {
+            format!("{far} does more per second than {near} from {value:.0} at once on ({how})")
+        }
+        Threshold::Never { because } => {
+            format!("however many at once, {far} does not overtake {near}: {because} ({how})")
+        }
         Threshold::UpTo { .. } | Threshold::Always => format!("{far} does more per second than {near} ({how})"),
     };
     format!(
@@ -201,11 +235,16 @@ fn cost(comparison: &Comparison) -> String {
 
 fn client(waterfall: &Waterfall) -> Option<String> {
     let (first, last) = (waterfall.steps.first()?, waterfall.steps.last()?);
-    let saved: Vec<String> = waterfall.steps.iter().skip(1).map(|step| {
-        let name = step.name.trim_start_matches("+ ");
-        let (verb, ms) = if step.saves_ms >= 0.0 { ("saves", step.saves_ms) } else { ("adds", -step.saves_ms) };
-        format!("{name} {verb} {} ms", number(ms))
-    }).collect();
+    let saved: Vec<String> = waterfall
+        .steps
+        .iter()
+        .skip(1)
+        .map(|step| {
+            let name = step.name.trim_start_matches("+ ");
+            let (verb, ms) = if step.saves_ms >= 0.0 { ("saves", step.saves_ms) } else { ("adds", -step.saves_ms) };
+            format!("{name}: {verb} {} ms", number(ms))
+        })
+        .collect();
     Some(format!(
         "At {}, a client like the student project's takes {} ms per photo, this one {}: {:.1} times. {}.",
         waterfall.target,

@@ -26,7 +26,8 @@ impl Exporter for Markdown {
         for sheet in sheets(comparison) {
             writeln!(to, "\n## {}\n", escaped(&sheet.title))?;
             row(to, &sheet.header)?;
-            let alignment: Vec<&str> = (0..sheet.header.len()).map(|column| if column == 0 { "---" } else { "---:" }).collect();
+            let alignment: Vec<&str> =
+                (0..sheet.header.len()).map(|column| if column == 0 { "---" } else { "---:" }).collect();
             writeln!(to, "| {} |", alignment.join(" | "))?;
             for cells in &sheet.rows {
                 row(to, cells)?;
@@ -69,7 +70,9 @@ mod tests {
     #[test]
     fn tables_and_verdict() {
         let text = written(&Markdown, &comparison());
-        for part in ["## Verdict", "here is faster than there", "|  | here | there |", "## Where the time went", "## Cost"] {
+        for part in
+            ["## Verdict", "here is faster than there", "|  | here | there |", "## Where the time went", "## Cost"]
+        {
             assert!(text.contains(part), "{part} is missing in\n{text}");
         }
         let columns = |line: &str| line.matches(" | ").count();

@@ -29,10 +29,8 @@ pub(super) async fn open(
     for contender in contenders {
         // A container takes one photo at a time: more of them than the comparison needs would only cost memory.
         let at_once = if contender.kind == Kind::Docker { concurrency } else { most_at_once };
-        let target: Arc<dyn Target> = target::open(&contender.args, at_once, quiet)
-            .await
-            .with_context(|| contender.name.clone())?
-            .into();
+        let target: Arc<dyn Target> =
+            target::open(&contender.args, at_once, quiet).await.with_context(|| contender.name.clone())?.into();
         let tls = if target.endpoint().tls { Some(Tls::new()?) } else { None };
         let found = survey(target.endpoint(), tls.as_ref(), CONNECT_WITHIN).await;
         opened.push((contender, target, tls, found));
