@@ -169,7 +169,7 @@ mod tests {
     #[test]
     fn photos_of_one_weight_leave_the_platform_to_the_near_one() {
         let way = Way::new(8.0, 110.0, &[(1e5, 42.0); 10], 2.0, 1);
-        assert_eq!((way.platform, way.transfer), (2.0, 40.0));
+        assert!(way.platform == 2.0 && (way.transfer - 40.0).abs() < 1e-9, "{way:?}");
         assert_eq!(Way::new(8.0, 110.0, &[(1e5, 1.0); 10], 2.0, 1).platform, 1.0, "never more than there is");
     }
 
