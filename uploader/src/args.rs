@@ -1,6 +1,7 @@
 //! The command line: what may be asked for, in one place per noun.
 
 mod bulk;
+mod compare;
 mod local;
 mod model;
 mod report;
@@ -12,13 +13,14 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 pub(crate) use bulk::{BulkArgs, CollectArgs, SelectionArgs, StoreArgs, WaitArgs};
+pub(crate) use compare::{CompareArgs, Contender, Kind};
 pub(crate) use local::{FunctionArgs, LocalArgs};
 pub(crate) use model::{ModelArgs, ModelVerb, PullArgs};
 pub(crate) use report::{ReportArgs, ResultFormat};
 pub(crate) use sending::{BodyKind, SendArgs};
 pub(crate) use target::TargetArgs;
 
-const EXIT_CODES: &str = "Exit codes:
+pub(crate) const EXIT_CODES: &str = "Exit codes:
   0  all good
   1  some photos failed (model: the file could not be fetched, or has wrong bytes)
   2  wrong use or configuration
@@ -37,6 +39,8 @@ pub(crate) struct Cli {
 pub(crate) enum Verb {
     /// Post photos, print what was found and where the time went.
     Detect(Box<DetectArgs>),
+    /// The same photos through two or more targets, side by side: which is faster, why, and what it costs.
+    Compare(Box<CompareArgs>),
     /// Upload a dataset to S3, wait, and bring the results home.
     Bulk(Box<BulkArgs>),
     /// Bring the results of a dataset home: the waiting half of bulk.
@@ -62,6 +66,10 @@ pub(crate) struct DetectArgs {
     pub(crate) sending: SendArgs,
     #[command(flatten)]
     pub(crate) report: ReportArgs,
+
+    /// Send as the student project's client did: base64 in JSON, one after the other, each on a new connection.
+    #[arg(long, help_heading = "Sending", conflicts_with_all = ["body", "concurrency", "resize"])]
+    pub(crate) like_2023: bool,
 }
 
 #[derive(Debug, Args)]

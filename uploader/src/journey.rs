@@ -4,6 +4,7 @@
 //! paths -> prepare (blocking threads, bounded, ahead of the network) -> slots (one connection each) -> in order -> caller
 //! ```
 
+mod lane;
 mod order;
 mod schedule;
 
@@ -11,16 +12,16 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use anyhow::Result;
 use futures_util::{StreamExt, stream};
 use tokio::sync::{Mutex, mpsc};
 use tokio::task::JoinSet;
-use wire::{ItemError, Outcome};
+use wire::Outcome;
 
+pub(crate) use self::lane::{Lane, Ready, prepare};
 use self::order::InOrder;
 use self::schedule::Schedule;
-use crate::link::{Patience, Phases, Slot, Tls};
-use crate::photo::{Prepared, Recipe, item_error};
+use crate::link::{Patience, Phases, Slot, Tls, Traffic};
+use crate::photo::Recipe;
 use crate::target::Target;
 
 /// What a run is to do.
@@ -36,6 +37,8 @@ pub(crate) struct Plan {
     pub(crate) rate: Option<f64>,
     /// How hard each is tried.
     pub(crate) patience: Patience,
+    /// Whether each photo gets a connection of its own.
+    pub(crate) fresh: bool,
 }
 
 /// What became of one photo.
@@ -53,13 +56,8 @@ pub(crate) struct Record {
     pub(crate) tries: u32,
     /// Bytes of the photo as it travelled, before base64.
     pub(crate) photo_bytes: usize,
-}
-
-/// A photo on its way from preparing to sending.
-struct Ready {
-    index: usize,
-    photo: PathBuf,
-    prepared: Result<Prepared, ItemError>,
+    /// Bytes on the wire, all tries included.
+    pub(crate) traffic: Traffic,
 }
 
 type Queue = Arc<Mutex<mpsc::Receiver<Ready>>>;
@@ -86,7 +84,7 @@ impl Journey {
             let (target, tls, queue) = (Arc::clone(target), tls.clone(), Arc::clone(&queue));
             let (schedule, to_caller) = (Arc::clone(&schedule), to_caller.clone());
             tasks.spawn(async move {
-                let mut slot = Slot::new(target.as_ref(), number, tls.as_ref(), plan.patience);
+                let mut slot = Slot::new(target.as_ref(), number, tls.as_ref(), plan.patience).fresh(plan.fresh);
                 while let Some(ready) = next(&queue).await {
                     let index = ready.index;
                     let record = carry(&mut slot, ready, &schedule).await;
@@ -120,16 +118,8 @@ async fn next(queue: &Queue) -> Option<Ready> {
 async fn prepare_all(photos: Vec<PathBuf>, recipe: Recipe, to_slots: mpsc::Sender<Ready>) {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let recipe = Arc::new(recipe);
-    let preparing = stream::iter(photos.into_iter().enumerate()).map(|(index, photo)| {
-        let recipe = Arc::clone(&recipe);
-        let path = photo.clone();
-        let work = tokio::task::spawn_blocking(move || recipe.prepare(&path));
-        async move {
-            let prepared =
-                work.await.unwrap_or_else(|error| Err(item_error("internal", format!("Preparing failed: {error}."))));
-            Ready { index, photo, prepared }
-        }
-    });
+    let preparing =
+        stream::iter(photos.into_iter().enumerate()).map(|(index, photo)| prepare(index, photo, Arc::clone(&recipe)));
     let mut preparing = preparing.buffered(cores);
     while let Some(ready) = preparing.next().await {
         if to_slots.send(ready).await.is_err() {
@@ -150,6 +140,7 @@ async fn carry(slot: &mut Slot<'_>, ready: Ready, schedule: &Schedule) -> Record
                 round_trip: Duration::ZERO,
                 tries: 0,
                 photo_bytes: 0,
+                traffic: Traffic::default(),
             };
         }
     };
@@ -168,5 +159,6 @@ async fn carry(slot: &mut Slot<'_>, ready: Ready, schedule: &Schedule) -> Record
     // What is made anew for each try (a signature, an event) is encoding, too.
     let phases =
         Phases { encode: prepared.encode + sent.phases.encode, total: prepared.encode + round_trip, ..sent.phases };
-    Record { photo, outcome, phases, round_trip, tries: sent.tries, photo_bytes: prepared.photo_bytes }
+    let (tries, traffic, photo_bytes) = (sent.tries, sent.traffic, prepared.photo_bytes);
+    Record { photo, outcome, phases, round_trip, tries, photo_bytes, traffic }
 }

@@ -6,11 +6,14 @@ mod meter;
 mod patience;
 mod phases;
 mod slot;
+mod survey;
 mod tls;
 
 pub(crate) use connection::{Connection, LinkError, Reply};
 pub(crate) use endpoint::{Endpoint, EndpointError};
+pub(crate) use meter::Traffic;
 pub(crate) use patience::{Patience, retry_after};
 pub(crate) use phases::{Phases, as_millis};
 pub(crate) use slot::Slot;
+pub(crate) use survey::{Survey, survey};
 pub(crate) use tls::{Tls, TlsError};

@@ -135,6 +135,7 @@ mod tests {
                 round_trip: Duration::from_millis(2),
                 tries: 1,
                 photo_bytes: 100,
+                traffic: crate::link::Traffic::default(),
             })
             .collect()
     }

@@ -16,16 +16,26 @@ const S3_GET: f64 = 0.000_4 / 1e3;
 const SQS_REQUEST: f64 = 0.40 / 1e6;
 
 /// The processors that Lambda rents out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
 pub(crate) enum Architecture {
     /// Intel and AMD.
     #[value(name = "x86_64")]
+    #[serde(rename = "x86_64")]
     X86_64,
     /// Graviton.
     Arm64,
 }
 
 impl Architecture {
+    /// As AWS writes it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::X86_64 => "x86_64",
+            Self::Arm64 => "arm64",
+        }
+    }
+
     fn gb_second(self) -> f64 {
         match self {
             Self::X86_64 => LAMBDA_GB_SECOND_X86_64,

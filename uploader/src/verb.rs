@@ -2,6 +2,7 @@
 
 mod bulk;
 mod collect;
+mod compare;
 mod detect;
 mod local;
 mod model;
@@ -67,6 +68,7 @@ async fn perform(cli: Cli) -> Result<Ending> {
         Verb::Detect(args) => detect::run(*args).await,
         Verb::Bulk(args) => bulk::run(*args).await,
         Verb::Collect(args) => collect::run(*args).await,
+        Verb::Compare(args) => compare::run(*args).await,
         Verb::Local(args) => local::run(args).await,
         Verb::Model(args) => model::run(args).await,
         Verb::Child(_) => Ok(Ending::Misuse),

@@ -46,6 +46,15 @@ pub(crate) struct SendArgs {
     pub(crate) detection: DetectionArgs,
 }
 
+impl SendArgs {
+    /// One after the other, as base64: the student project's client. Its connections are not kept, either.
+    pub(crate) fn like_2023(&mut self) {
+        self.body = BodyKind::Base64;
+        self.concurrency = 1;
+        self.resize = None;
+    }
+}
+
 /// The options of a request, as `wire` names them. What is not given is decided by the function.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Detection")]

@@ -43,7 +43,7 @@ pub(crate) struct TargetArgs {
     pub(crate) workers: Option<u16>,
 }
 
-fn cpus(text: &str) -> Result<f64, String> {
+pub(super) fn cpus(text: &str) -> Result<f64, String> {
     text.parse()
         .ok()
         .filter(|cpus: &f64| *cpus >= 0.01 && cpus.is_finite())

@@ -16,7 +16,7 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use super::endpoint::Endpoint;
-use super::meter::{LastWrite, Metered};
+use super::meter::{Meter, Metered, Traffic};
 use super::phases::Phases;
 use super::tls::Tls;
 
@@ -47,7 +47,7 @@ pub(crate) enum LinkError {
 /// An open connection.
 pub(crate) struct Connection {
     sender: SendRequest<Full<Bytes>>,
-    last_write: Arc<LastWrite>,
+    meter: Arc<Meter>,
     driver: JoinHandle<()>,
 }
 
@@ -95,10 +95,10 @@ impl Connection {
         })?;
         phases.connect = start.elapsed();
 
-        let last_write = LastWrite::new();
-        let stream = Metered::new(stream, Arc::clone(&last_write));
+        let meter = Meter::new();
+        let stream = Metered::new(stream, Arc::clone(&meter));
         let Some(tls) = tls.filter(|_| endpoint.tls) else {
-            return Self::handshake(stream, last_write).await;
+            return Self::handshake(stream, meter).await;
         };
         let start = Instant::now();
         let stream = tls
@@ -106,17 +106,17 @@ impl Connection {
             .await
             .map_err(|source| LinkError::Handshake { host: endpoint.host.clone(), source })?;
         phases.tls = start.elapsed();
-        Self::handshake(stream, last_write).await
+        Self::handshake(stream, meter).await
     }
 
-    async fn handshake<S>(stream: S, last_write: Arc<LastWrite>) -> Result<Self, LinkError>
+    async fn handshake<S>(stream: S, meter: Arc<Meter>) -> Result<Self, LinkError>
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let (sender, driver) = http1::handshake(TokioIo::new(stream)).await.map_err(broken)?;
         // Its errors reach us through the sender.
         let driver = tokio::spawn(async move { drop(driver.await) });
-        Ok(Self { sender, last_write, driver })
+        Ok(Self { sender, meter, driver })
     }
 
     /// Sends a request; the answer's body is still to come.
@@ -129,7 +129,7 @@ impl Connection {
         let start = Instant::now();
         let response = self.sender.send_request(request).await.map_err(broken)?;
         // A server may answer (and refuse) before it has all of the request.
-        let sent = self.last_write.at().clamp(start, Instant::now());
+        let sent = self.meter.last_write().clamp(start, Instant::now());
         phases.send = sent - start;
         phases.wait = sent.elapsed();
         Ok(response)
@@ -146,6 +146,11 @@ impl Connection {
         let body = Limited::new(body, LARGEST_ANSWER).collect().await.map_err(|e| LinkError::Broken(e.to_string()))?;
         phases.receive = start.elapsed();
         Ok(Reply { status: head.status, headers: head.headers, body: body.to_bytes() })
+    }
+
+    /// The bytes that it moved since this was last asked, handshakes included.
+    pub(crate) fn traffic(&self) -> Traffic {
+        self.meter.take()
     }
 
     /// Whether the other side has closed it.

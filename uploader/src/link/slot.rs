@@ -10,6 +10,7 @@ use wire::{Answer, ItemError};
 
 use super::connection::{Connection, LinkError, Reply};
 use super::endpoint::Endpoint;
+use super::meter::Traffic;
 use super::patience::Patience;
 use super::phases::Phases;
 use super::tls::Tls;
@@ -23,6 +24,9 @@ pub(crate) struct Slot<'a> {
     tls: Option<&'a Tls>,
     patience: Patience,
     connection: Option<Connection>,
+    /// Whether each photo gets a connection of its own.
+    fresh: bool,
+    traffic: Traffic,
 }
 
 /// How it went with one photo.
@@ -34,12 +38,20 @@ pub(crate) struct Sent {
     pub(crate) phases: Phases,
     /// How often it was sent.
     pub(crate) tries: u32,
+    /// The bytes of all tries.
+    pub(crate) traffic: Traffic,
 }
 
 impl<'a> Slot<'a> {
     /// `number` tells it from the other slots of a run.
     pub(crate) fn new(target: &'a dyn Target, number: usize, tls: Option<&'a Tls>, patience: Patience) -> Self {
-        Self { target, place: target.place(number), tls, patience, connection: None }
+        let (place, traffic) = (target.place(number), Traffic::default());
+        Self { target, place, tls, patience, connection: None, fresh: false, traffic }
+    }
+
+    /// With `fresh`, each photo gets a connection of its own, as the student project's client did it.
+    pub(crate) fn fresh(self, fresh: bool) -> Self {
+        Self { fresh, ..self }
     }
 
     /// Sends one photo, as often as patience allows.
@@ -51,14 +63,16 @@ impl<'a> Slot<'a> {
             let mut phases = Phases::default();
             let failure = match self.attempt(payload, &mut phases).await {
                 Ok(answer) => {
-                    return Sent { outcome: Ok(Box::new(answer)), phases, tries };
+                    let traffic = std::mem::take(&mut self.traffic);
+                    return Sent { outcome: Ok(Box::new(answer)), phases, tries, traffic };
                 }
                 Err(failure) => failure,
             };
             match waits.next().filter(|_| failure.passing) {
                 Some(wait) => sleep(wait.max(failure.retry_after.unwrap_or_default())).await,
                 None => {
-                    return Sent { outcome: Err(failure.error), phases, tries };
+                    let traffic = std::mem::take(&mut self.traffic);
+                    return Sent { outcome: Err(failure.error), phases, tries, traffic };
                 }
             }
         }
@@ -88,16 +102,19 @@ impl<'a> Slot<'a> {
         if let Some(mut connection) = self.connection.take().filter(|connection| !connection.is_closed()) {
             // A kept-alive connection may have been closed by the other side a moment ago. That is no failure of
             // this photo, and detection changes nothing over there: it is simply sent again on a new connection.
-            if let Ok(reply) = connection.exchange(request.clone(), phases).await {
+            let reply = connection.exchange(request.clone(), phases).await;
+            self.traffic += connection.traffic();
+            if let Ok(reply) = reply {
                 self.connection = Some(connection);
                 return Ok(reply);
             }
             *phases = Phases { encode: phases.encode, ..Phases::default() };
         }
         let mut connection = Connection::open(self.place, self.tls, self.patience.connect, phases).await?;
-        let reply = connection.exchange(request, phases).await?;
-        self.connection = Some(connection);
-        Ok(reply)
+        let reply = connection.exchange(request, phases).await;
+        self.traffic += connection.traffic();
+        self.connection = Some(connection).filter(|_| !self.fresh && reply.is_ok());
+        reply
     }
 }
 

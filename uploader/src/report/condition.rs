@@ -205,6 +205,7 @@ mod tests {
             round_trip: Duration::ZERO,
             tries: 1,
             photo_bytes: 0,
+            traffic: crate::link::Traffic::default(),
         });
         assert_eq!(parsed("failures>0").comes_true(&tally).unwrap(), "--fail-if 'failures>0': it is 1");
         assert!(parsed("failures>=100%").comes_true(&tally).is_some());

@@ -164,6 +164,7 @@ mod tests {
             round_trip: Duration::from_millis(ms),
             tries: 1,
             photo_bytes: 1000,
+            traffic: crate::link::Traffic::default(),
         }
     }
 

@@ -115,13 +115,18 @@ impl Tally {
                     self.models.push(answer.model.clone());
                 }
                 if answer.cold_start {
-                    self.cold_inits.add_ms(answer.init_ms);
-                    self.cold.add(record, answer);
+                    self.add_start(record, answer);
                 } else {
                     self.warm.add(record, answer);
                 }
             }
         }
+    }
+
+    /// Counts a cold start, and nothing else of the photo.
+    pub(crate) fn add_start(&mut self, record: &Record, answer: &Answer) {
+        self.cold_inits.add_ms(answer.init_ms);
+        self.cold.add(record, answer);
     }
 
     pub(crate) fn failed(&self) -> u64 {

@@ -16,7 +16,10 @@ use crate::report::{Summary, Tally};
 use crate::target::{self, CONNECT_WITHIN, Target};
 
 pub(crate) async fn run(args: DetectArgs) -> Result<Ending> {
-    let DetectArgs { paths, target, sending, report } = args;
+    let DetectArgs { paths, target, mut sending, report, like_2023 } = args;
+    if like_2023 {
+        sending.like_2023();
+    }
     // Everything that can be wrong with the command line, before anything is started.
     // Searching folders and reading a list may take a while: Ctrl-C has to work meanwhile.
     let photos = tokio::task::spawn_blocking(move || expand(&paths, &mut stdin().lock())).await??;
@@ -32,6 +35,7 @@ pub(crate) async fn run(args: DetectArgs) -> Result<Ending> {
         concurrency: usize::from(sending.concurrency),
         rate: sending.rate,
         patience: Patience { retries: sending.retries, connect: CONNECT_WITHIN, answer: sending.timeout },
+        fresh: like_2023,
         photos,
     };
     let progress = Progress::photos(plan.photos.len(), report.quiet);

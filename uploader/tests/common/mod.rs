@@ -2,6 +2,8 @@
 
 #![allow(dead_code, unreachable_pub, reason = "each test file uses its own part of this")]
 
+pub mod relay;
+
 use std::collections::HashMap;
 use std::convert::Infallible;
 use std::net::SocketAddr;

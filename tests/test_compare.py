@@ -1,0 +1,132 @@
+"""`uploader compare` with real functions: under the emulator, behind a link that takes time, and in a container."""
+
+import csv
+import io
+import json
+import os
+import subprocess
+import urllib.parse
+
+import pytest
+import support
+from relay import Relay
+
+ROUND_TRIP, MBIT = 0.06, 20
+IMAGE = os.environ.get("IMAGE") or "spotter:latest"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory, pictures):
+    """Photos of different weight."""
+    path = tmp_path_factory.mktemp("photos")
+    for number, (png, _) in enumerate(pictures):
+        (path / f"{number}.png").write_bytes(png)
+    case = json.loads((support.fixture("yolox")[0] / "expected.json").read_text())["cases"][0]
+    for scale in (2, 3):
+        (path / f"large-{scale}.jpg").write_bytes(support.draw(case["picture"], scale, "JPEG"))
+    return path
+
+
+@pytest.fixture(scope="module")
+def far(squares):
+    """The fixture function's URL, at the other end of a link."""
+    url = urllib.parse.urlsplit(squares.base)
+    relay = Relay(url.hostname, url.port, ROUND_TRIP, MBIT * 1e6 / 8)
+    yield f"http://127.0.0.1:{relay.port}{url.path}"
+    relay.close()
+
+
+@pytest.fixture(scope="module")
+def compare(tmp_path_factory):
+    """Runs `uploader compare`; gives what it printed, and its reports by extension."""
+
+    def run(*arguments, expect=0):
+        reports = tmp_path_factory.mktemp("reports")
+        files = {kind: reports / f"report.{kind}" for kind in ("json", "csv", "md", "html")}
+        command = [str(support.binary("uploader")), "compare", *map(str, arguments)]
+        for file in files.values():
+            command += ["--report", str(file)]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=240, env=support.environment())
+        assert done.returncode == expect, f"exit {done.returncode}, expected {expect}\n{done.stdout}\n{done.stderr}"
+        return done.stdout, {kind: file.read_text() for kind, file in files.items()}
+
+    return run
+
+
+@pytest.fixture
+def image():
+    """The container image; skips where there is none, and fails where IMAGE names one."""
+    try:
+        done = subprocess.run(["docker", "image", "inspect", IMAGE], capture_output=True, text=True, timeout=60)
+        reason = done.stderr.strip() if done.returncode else None
+    except FileNotFoundError:
+        reason = "docker is not on the PATH"
+    if reason:
+        (pytest.fail if os.environ.get("IMAGE") else pytest.skip)(f"no image {IMAGE} to compare with: {reason}")
+    return IMAGE
+
+
+def told(report, topic):
+    """What the verdict says on a topic."""
+    return " ".join(finding["text"] for finding in report["verdict"] if finding["topic"] == topic)
+
+
+def test_here_and_there(compare, folder, far):
+    model = support.fixture("yolox")[0]
+    printed, reports = compare(
+        folder, "--local", "--model", model, "--url", f"there={far}", "--runs", 2, "--like-2023", "--ec2-per-hour", "0.2"
+    )
+    report = json.loads(reports["json"])
+    local, there = report["targets"]
+    assert (local["name"], there["name"]) == ("local", "there")
+    assert local["answered"] == there["answered"] == 2 * len(list(folder.iterdir()))
+    assert local["models"][0]["sha256"] == there["models"][0]["sha256"] and report["pairs"][0]["same_model"]
+    assert "same boxes in all" in told(report, "boxes"), told(report, "boxes")
+    assert told(report, "speed").startswith("local is faster than there"), told(report, "speed")
+    assert told(report, "speed") in printed and told(report, "cost") in printed
+
+    offload = report["pairs"][0]["offload"]
+    assert (offload["near"], offload["far"]) == ("local", "there")
+    assert there["link_ms"]["round_trip"] >= ROUND_TRIP * 1e3 * 0.9
+    assert offload["network_share"] > 0.3, offload
+    assert local["cost"]["machine"] > 0 and there["cost"]["machine"] is None
+    assert local["cold"]["count"] >= 1, "the local function has just been started"
+
+    (waterfall,) = report["waterfalls"]
+    milliseconds = [step["ms"] for step in waterfall["steps"]]
+    assert milliseconds[0] > milliseconds[1], f"a new connection costs round trips: {milliseconds}"
+    assert not any(step["failed"] for step in waterfall["steps"])
+
+    rows = list(csv.DictReader(io.StringIO(reports["csv"])))
+    counted = [row for row in rows if row["run"] != "0"]
+    assert len(counted) == local["answered"] + there["answered"]
+    assert all(float(row["server_inference_ms"]) > 0 for row in counted)
+    assert "## Verdict" in reports["md"] and "| ms per photo | local | there |" in reports["md"]
+
+
+def test_the_page_needs_nothing_else(compare, folder, far):
+    _, reports = compare(folder, "--url", f"here={far}", "--url", f"there={far}", "--ladder", "1,2")
+    page = reports["html"]
+    for word in ("src=", "href=", "url(", "@import", "<script"):
+        assert word not in page, f"{word} in the page"
+    assert page.count("<svg") == 5, "distribution, two scatters, phases, ladder"
+
+
+def test_sizes(compare, folder, far):
+    printed, reports = compare(
+        folder, "--local", "--model", support.fixture("yolox")[0], "--url", far, "--sizes=3,6,9", "--ladder", 0
+    )
+    folders = json.loads(reports["json"])["folders"]
+    assert [(row["name"], row["photos"]) for row in folders[::2]] == [("SMALL", 3), ("MEDIUM", 6), ("BIG", 9)]
+    for local, there in zip(folders[::2], folders[1::2]):
+        assert local["inference_s"] > 0 and there["upload_s"] > local["upload_s"], (local, there)
+    assert "SMALL" in printed and "inference, s" in printed
+
+
+def test_with_docker(compare, folder, image):
+    """The same default model in a container and beside it."""
+    _, reports = compare(folder, "--local", "--docker", f"image={image}", "--ladder", 0)
+    report = json.loads(reports["json"])
+    assert [target["kind"] for target in report["targets"]] == ["local", "docker"]
+    assert all(target["answered"] == target["photos"] > 0 for target in report["targets"])
+    assert told(report, "boxes")

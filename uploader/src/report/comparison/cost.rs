@@ -1,0 +1,71 @@
+//! What a thousand photos cost.
+
+use serde::Serialize;
+
+use crate::args::Kind;
+use crate::prices::{self, Architecture};
+
+/// Photos in an SQS batch, as the template sets it.
+const BATCH: f64 = 10.0;
+
+/// What cost is reckoned with.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Rates {
+    pub(crate) list_of: &'static str,
+    pub(crate) region: &'static str,
+    pub(crate) architecture: Architecture,
+    pub(crate) memory_mb: u32,
+    /// A machine like this one.
+    pub(crate) machine_per_hour: Option<f64>,
+}
+
+impl Rates {
+    pub(crate) fn new(architecture: Architecture, memory_mb: u32, machine_per_hour: Option<f64>) -> Self {
+        Self { list_of: prices::AS_OF, region: prices::REGION, architecture, memory_mb, machine_per_hour }
+    }
+}
+
+/// Dollars for a thousand photos.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub(crate) struct Cost {
+    /// The function's own time per photo, each rounded up to the millisecond.
+    pub(crate) billed_ms: f64,
+    /// Through a Function URL. For targets on this machine: what their speed would cost in Lambda.
+    pub(crate) url: f64,
+    /// Through S3 and SQS, likewise.
+    pub(crate) bulk: f64,
+    /// On a machine that does nothing else, at its best pace; only for targets on this machine.
+    pub(crate) machine: Option<f64>,
+    /// Photos per hour from which that machine is cheaper than the Function URL.
+    pub(crate) machine_pays_from: Option<f64>,
+}
+
+impl Cost {
+    pub(crate) fn new(kind: Kind, rates: &Rates, billed_ms: f64, photos_per_second: f64) -> Self {
+        let url = prices::url_per_thousand(rates.architecture, rates.memory_mb, billed_ms);
+        let here = rates.machine_per_hour.filter(|_| kind != Kind::Url && photos_per_second > 0.0);
+        Self {
+            billed_ms,
+            url,
+            bulk: prices::bulk_per_thousand(rates.architecture, rates.memory_mb, billed_ms, BATCH),
+            machine: here.map(|per_hour| prices::machine_per_thousand(per_hour, photos_per_second)),
+            machine_pays_from: here.map(|per_hour| per_hour / url * 1e3),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_runs_here_costs_a_machine() {
+        let rates = Rates::new(Architecture::X86_64, 1769, Some(0.17));
+        let cost = |kind| Cost::new(kind, &rates, 20.0, 50.0);
+        assert!(cost(Kind::Url).machine.is_none());
+        let here = cost(Kind::Local);
+        assert!((here.machine.unwrap() - 0.17 / 3600.0 / 50.0 * 1e3).abs() < 1e-9);
+        assert!((here.machine_pays_from.unwrap() / 1e3 * here.url - 0.17).abs() < 1e-9);
+        assert!(here.bulk > here.url);
+    }
+}

@@ -1,0 +1,39 @@
+//! Everything, each photo included.
+
+use std::io::Write;
+
+use anyhow::Result;
+
+use super::{Comparison, Exporter};
+
+pub(super) struct Json;
+
+impl Exporter for Json {
+    fn export(&self, comparison: &Comparison, to: &mut dyn Write) -> Result<()> {
+        serde_json::to_writer_pretty(&mut *to, comparison)?;
+        to.write_all(b"\n")?;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use super::super::super::comparison::tests::comparison;
+    use super::super::written;
+    use super::*;
+
+    #[test]
+    fn everything_is_in_it() {
+        let report: Value = serde_json::from_str(&written(&Json, &comparison())).unwrap();
+        for part in ["environment", "settings", "targets", "pairs", "rates", "folders", "waterfalls", "verdict"] {
+            assert!(!report[part].is_null(), "{part} is missing");
+        }
+        let sample = &report["samples"][0];
+        assert_eq!((&sample["target"], &sample["run"]), (&Value::from("here"), &Value::from(1)));
+        assert_eq!(sample["answer"]["detections"][0]["label"], "cat");
+        assert_eq!(report["targets"][1]["phases_ms"].as_array().unwrap().len(), 13);
+        assert_eq!(report["pairs"][0]["offload"]["far"], "there");
+    }
+}

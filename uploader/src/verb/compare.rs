@@ -1,0 +1,161 @@
+//! `uploader compare`: the same photos through several targets, side by side.
+
+mod course;
+mod field;
+mod passes;
+
+use std::io::{Write, stdin, stdout};
+
+use anyhow::{Result, bail};
+use futures_util::future::select_all;
+
+use self::course::{Course, Manner};
+use self::field::{Runner, open};
+use super::Ending;
+use crate::args::{BodyKind, CompareArgs, Contender};
+use crate::link::Patience;
+use crate::output::Progress;
+use crate::photo::{Recipe, expand};
+use crate::report::comparison::{
+    Comparison, Environment, Measured, Origin, Pair, Rates, Sample, Settings, Turn, verdict,
+};
+use crate::report::{Export, Tally, terminal};
+use crate::target::CONNECT_WITHIN;
+
+/// So many photos at once end the waterfall, where the comparison itself sends one after the other.
+const CROWD: usize = 4;
+
+pub(crate) async fn run(mut args: CompareArgs) -> Result<Ending> {
+    // Everything that can be wrong with the command line, before anything is started.
+    let contenders = args.targets.contenders()?;
+    check_names(&args, &contenders)?;
+    let options = args.sending.detection.options()?;
+    let paths = std::mem::take(&mut args.paths);
+    let photos = tokio::task::spawn_blocking(move || expand(&paths, &mut stdin().lock())).await??;
+    let exports = args.report.iter().map(|path| Export::create(path)).collect::<Result<Vec<_>>>()?;
+
+    let sending = &args.sending;
+    let manner = Manner {
+        recipe: Recipe { body: sending.body, resize: sending.resize.map(u32::from), options },
+        concurrency: usize::from(sending.concurrency),
+        rate: sending.rate,
+        patience: Patience { retries: sending.retries, connect: CONNECT_WITHIN, answer: sending.timeout },
+    };
+    let most_at_once = args.course.ladder.iter().copied().fold(sending.concurrency, u16::max);
+    let runners = open(contenders, sending.concurrency, most_at_once, args.quiet).await?;
+    let measuring = measure(&args, &manner, photos, &runners);
+    let (comparison, tallies) = tokio::select! {
+        measured = measuring => measured,
+        (reason, _, _) = select_all(runners.iter().map(|runner| runner.target.lost())) => return Err(reason),
+    };
+
+    if !args.quiet {
+        terminal::tables(&comparison, &mut stdout())?;
+    }
+    terminal::verdict(&comparison, &mut stdout())?;
+    stdout().flush()?;
+    for export in exports {
+        export.write(&comparison)?;
+    }
+    Ok(ending(&args, &runners, &tallies))
+}
+
+/// Conditions for targets that are not there would never come true.
+fn check_names(args: &CompareArgs, contenders: &[Contender]) -> Result<()> {
+    let names: Vec<&str> = contenders.iter().map(|contender| contender.name.as_str()).collect();
+    for condition in &args.fail_if {
+        if let Some(name) = condition.name.as_deref().filter(|name| !names.contains(name)) {
+            bail!(
+                "--fail-if {name}:{}: no target is called {name}; there are {}",
+                condition.condition,
+                names.join(", ")
+            );
+        }
+    }
+    Ok(())
+}
+
+async fn measure(
+    args: &CompareArgs,
+    manner: &Manner,
+    photos: Vec<std::path::PathBuf>,
+    runners: &[Runner],
+) -> (Comparison, Vec<Tally>) {
+    let course = &args.course;
+    let in_folders: usize = course.sizes.iter().map(|size| *size as usize).sum();
+    let counted = photos.len() * course.runs as usize + in_folders;
+    let progress = Progress::photos(counted * runners.len(), args.quiet);
+
+    let mut main = Course::new(runners, manner, &progress);
+    main.warm_up(&photos, course.warmup).await;
+    for run in 1..=course.runs {
+        main.run(&photos, run).await;
+    }
+    let (samples, turns, tallies) = main.finish();
+
+    let ladder: Vec<usize> = course.ladder.iter().map(|at_once| usize::from(*at_once)).filter(|n| *n > 0).collect();
+    let ladders = passes::ladders(runners, manner, &photos, &ladder).await;
+    let folders = passes::folders(runners, manner, &photos, &course.sizes, &progress).await;
+    let waterfalls = if course.like_2023 {
+        passes::waterfalls(runners, manner, &photos, course.runs, manner.crowd(CROWD)).await
+    } else {
+        Vec::new()
+    };
+    progress.finish();
+
+    let rates = Rates::new(args.prices.architecture, args.targets.function.memory, args.prices.ec2_per_hour);
+    let targets: Vec<Measured> = runners
+        .iter()
+        .zip(ladders)
+        .enumerate()
+        .map(|(place, (runner, ladder))| {
+            let own: Vec<&Sample> = samples.iter().filter(|sample| sample.target == place).collect();
+            let own_turns: Vec<Turn> = turns.iter().filter(|turn| turn.target == place).copied().collect();
+            let origin = Origin {
+                name: runner.name.clone(),
+                title: runner.target.title(),
+                kind: runner.kind,
+                link: runner.link,
+            };
+            Measured::new(origin, &tallies[place], &own, &own_turns, ladder, &rates)
+        })
+        .collect();
+    let pair = |place| Pair::new(&targets, (0, place), &samples, &turns, manner.concurrency, manner.rate.is_some());
+    let pairs = (1..targets.len()).map(pair).collect();
+    let settings = Settings {
+        photos: photos.len(),
+        runs: course.runs,
+        warmup: course.warmup,
+        concurrency: manner.concurrency,
+        rate: manner.rate,
+        body: if manner.recipe.body == BodyKind::Base64 { "base64" } else { "binary" },
+        resize: manner.recipe.resize,
+    };
+    let mut comparison = Comparison {
+        environment: Environment::look(),
+        settings,
+        targets,
+        pairs,
+        rates,
+        folders,
+        waterfalls,
+        verdict: Vec::new(),
+        samples,
+    };
+    comparison.verdict = verdict(&comparison);
+    (comparison, tallies)
+}
+
+fn ending(args: &CompareArgs, runners: &[Runner], tallies: &[Tally]) -> Ending {
+    let mut ending = if tallies.iter().all(|tally| tally.failed() == 0) { Ending::Good } else { Ending::Failures };
+    for (runner, tally) in runners.iter().zip(tallies) {
+        for wanted in args.fail_if.iter().filter(|wanted| wanted.name.as_ref().is_none_or(|name| *name == runner.name))
+        {
+            if let Some(measured) = wanted.condition.comes_true(tally) {
+                eprintln!("uploader: {}: {measured}", runner.name);
+                ending = Ending::NotGoodEnough;
+            }
+        }
+    }
+    ending
+}

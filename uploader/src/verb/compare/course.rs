@@ -1,0 +1,142 @@
+//! The comparison itself: turn by turn, so that whatever makes the machine or the link slower for a while makes it so for
+//! all targets; and one target at a time, since they may share the machine.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use futures_util::future::join_all;
+
+use super::field::Runner;
+use crate::journey::{Lane, Ready, prepare};
+use crate::link::Patience;
+use crate::output::Progress;
+use crate::photo::Recipe;
+use crate::report::Tally;
+use crate::report::comparison::{Sample, Turn};
+
+/// How photos are sent.
+#[derive(Debug, Clone)]
+pub(super) struct Manner {
+    pub(super) recipe: Recipe,
+    pub(super) concurrency: usize,
+    pub(super) rate: Option<f64>,
+    pub(super) patience: Patience,
+}
+
+impl Manner {
+    /// Photos of a turn: as many as are under way at once; by the clock, a second's worth, so that those which come too
+    /// late can pile up as they would.
+    fn turn(&self) -> usize {
+        let by_the_clock = self.rate.map_or(0, |rate| rate.ceil() as usize);
+        self.concurrency.max(by_the_clock)
+    }
+
+    /// How many at once show what concurrency does.
+    pub(super) fn crowd(&self, least: usize) -> usize {
+        if self.concurrency > 1 { self.concurrency } else { least }
+    }
+}
+
+/// Turns, and what came of them.
+pub(super) struct Course<'a> {
+    runners: &'a [Runner],
+    manner: &'a Manner,
+    lanes: Vec<Lane<'a>>,
+    progress: &'a Progress,
+    samples: Vec<Sample>,
+    turns: Vec<Turn>,
+    tallies: Vec<Tally>,
+    busy: Vec<Duration>,
+    next_turn: usize,
+}
+
+impl<'a> Course<'a> {
+    pub(super) fn new(runners: &'a [Runner], manner: &'a Manner, progress: &'a Progress) -> Self {
+        let lane = |runner: &'a Runner| {
+            Lane::new(runner.target.as_ref(), runner.tls.as_ref(), manner.patience, manner.concurrency)
+        };
+        Self {
+            runners,
+            manner,
+            lanes: runners.iter().map(lane).collect(),
+            progress,
+            samples: Vec::new(),
+            turns: Vec::new(),
+            tallies: runners.iter().map(|_| Tally::begin()).collect(),
+            busy: vec![Duration::ZERO; runners.len()],
+            next_turn: 0,
+        }
+    }
+
+    /// Opens connections and wakes functions. Only their starts are kept.
+    pub(super) async fn warm_up(&mut self, photos: &[PathBuf], turns: u32) {
+        let mut endless = photos.iter().cycle();
+        for turn in 0..turns {
+            let photos: Vec<&Path> = endless.by_ref().take(self.manner.concurrency).map(PathBuf::as_path).collect();
+            let ready = prepared(&photos, &self.manner.recipe).await;
+            for place in self.order(turn as usize) {
+                for record in self.lanes[place].turn(&ready, None).await {
+                    let sample = self.sample(place, 0, turn as usize, 0, record);
+                    if let Some(answer) = sample.answer().filter(|answer| answer.cold_start) {
+                        self.tallies[place].add_start(&sample.record, answer);
+                        self.samples.push(sample);
+                    }
+                }
+            }
+        }
+    }
+
+    /// All photos once through every target.
+    pub(super) async fn run(&mut self, photos: &[PathBuf], run: u32) {
+        let size = self.manner.turn();
+        for photos in photos.chunks(size) {
+            let turn = self.next_turn;
+            self.next_turn += 1;
+            let photos: Vec<&Path> = photos.iter().map(PathBuf::as_path).collect();
+            // Made ready between the turns: the processor belongs to the target whose turn it is.
+            let ready = prepared(&photos, &self.manner.recipe).await;
+            for place in self.order(turn) {
+                let start = Instant::now();
+                let records = self.lanes[place].turn(&ready, self.manner.rate).await;
+                let wall = start.elapsed();
+                self.busy[place] += wall;
+                self.progress.advance(records.len() as u64);
+                let (photos, before) = (records.len(), self.samples.len());
+                for (in_turn, record) in records.into_iter().enumerate() {
+                    self.tallies[place].add(&record);
+                    let sample = self.sample(place, run, turn, in_turn, record);
+                    self.samples.push(sample);
+                }
+                let clean = self.samples[before..].iter().all(Sample::is_warm);
+                self.turns.push(Turn { target: place, turn, photos, wall, clean });
+            }
+        }
+    }
+
+    /// What was measured: samples, turns, and a tally for each target.
+    pub(super) fn finish(mut self) -> (Vec<Sample>, Vec<Turn>, Vec<Tally>) {
+        for (tally, busy) in self.tallies.iter_mut().zip(&self.busy) {
+            // The clock stood still while it was another's turn.
+            tally.elapsed = *busy;
+        }
+        (self.samples, self.turns, self.tallies)
+    }
+
+    /// Everybody goes first once in a while.
+    fn order(&self, turn: usize) -> impl Iterator<Item = usize> + use<> {
+        let count = self.runners.len();
+        (0..count).map(move |place| (turn + place) % count)
+    }
+
+    fn sample(&self, target: usize, run: u32, turn: usize, place: usize, record: crate::journey::Record) -> Sample {
+        Sample { target, name: self.runners[target].name.clone(), run, turn, place, record }
+    }
+}
+
+/// Photos made ready, all at once.
+pub(super) async fn prepared(photos: &[&Path], recipe: &Recipe) -> Vec<Ready> {
+    let recipe = Arc::new(recipe.clone());
+    let work = photos.iter().enumerate().map(|(index, photo)| prepare(index, photo.to_path_buf(), Arc::clone(&recipe)));
+    join_all(work).await
+}
