@@ -133,7 +133,9 @@ pub(crate) fn crowd(near: f64, far: &[(usize, f64)], far_round_trip_ms: f64, way
     if let Some((at_once, _)) = seen {
         return Crowd { threshold: Threshold::From { value: *at_once as f64 }, measured: true };
     }
-    let most = way.mbit().map_or(f64::INFINITY, |mbit| mbit * 1e6 / 8.0 / (way.bytes / at_once.max(1) as f64));
+    let carried = way.mbit().map_or(f64::INFINITY, |mbit| mbit * 1e6 / 8.0 / (way.bytes / at_once.max(1) as f64));
+    // The model is small; what was seen is true.
+    let most = far.iter().map(|(_, pace)| *pace).fold(carried, f64::max);
     if most <= near {
         let because = format!("the link carries {most:.1} such photos/s at most");
         return Crowd { threshold: Threshold::Never { because }, measured: false };

@@ -93,7 +93,7 @@ impl Offload {
                 Some((sample.record.traffic.sent as f64, sample.round_trip_ms() - own - far.link_ms.round_trip))
             })
             .collect();
-        let near_platform = near.phase("platform");
+        let near_platform = near.phase("overhead");
         let way = Way::new(far.server_ms, far.link_ms.round_trip, &rests, near_platform, concurrency);
         let (near_ms, far_ms) = (near.round_trip_ms.mean, far.round_trip_ms.mean);
         let ((near_best, near_at_once), (far_best, far_at_once)) =

@@ -122,7 +122,7 @@ fn phases(comparison: &Comparison) -> Sheet {
             rows.add(phase.name, |target| number(target.phase(phase.name)));
         }
     }
-    let note = PHASES.iter().filter(|phase| ["link", "platform"].contains(&phase.name));
+    let note = PHASES.iter().filter(|phase| ["link", "overhead"].contains(&phase.name));
     let note: Vec<String> = note.map(|phase| format!("{}: {}", phase.name, phase.meaning)).collect();
     Sheet { title: "Where the time went".to_owned(), header, rows: rows.rows, note: Some(note.join("; ")) }
 }
