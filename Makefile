@@ -2,6 +2,7 @@
 #
 #   make demo [PHOTOS=DIR] [MODEL=NAME|PATH]   find objects in photos, from a fresh clone; leaves out/
 #   make local [MODEL=NAME|PATH]               the function on http://127.0.0.1:9000/
+#   make compare URL=… [PHOTOS=DIR]            this machine against a function's URL, or two; leaves out/compare.html
 #   make test                                  everything that a change must pass
 #   make lint                                  formatting and clippy
 #   make lint-infra                            infra/template.yaml: cfn-lint, SAM, and what would be built
@@ -25,7 +26,7 @@ export ORT_DYLIB_PATH := $(CURDIR)/.tools/lib/libonnxruntime.so
 export SPOTTER_ASSETS ?= $(abspath ../shared/assets)
 export MODEL_DIR
 
-.PHONY: help demo local model build setup setup-tests test test-rust test-e2e test-accuracy lint bench
+.PHONY: help demo compare local model build setup setup-tests test test-rust test-e2e test-accuracy lint bench
 .PHONY: setup-infra lint-infra deploy undeploy test-training
 
 help:
@@ -52,6 +53,11 @@ demo: model
 	@mkdir -p out
 	$(UPLOADER) detect $(PHOTOS) $(if $(MODEL),--model $(MODEL)) --annotate out | tee out/report.txt
 	echo "Photos with boxes and this report are in out/"
+
+compare: model
+	@[ -n "$(URL)" ] || { echo "make compare: give URL=…, the function to compare with"; exit 2; }
+	mkdir -p out
+	$(UPLOADER) compare $(PHOTOS) --local $(if $(MODEL),--model $(MODEL)) $(foreach url,$(URL),--url $(url)) --runs 3 --like-2023 --report out/compare.html --report out/compare.json
 
 local: model
 	$(UPLOADER) local $(if $(MODEL),--model $(MODEL))

@@ -50,8 +50,8 @@ impl Way {
         at_once: usize,
     ) -> Self {
         let count = rests.len().max(1) as f64;
-        let (bytes, rest) =
-            rests.iter().fold((0.0, 0.0), |(b, r), (bytes, rest)| (b + bytes / count, r + rest / count));
+        let sum = rests.iter().fold((0.0, 0.0), |sum, (bytes, rest)| (sum.0 + bytes, sum.1 + rest));
+        let (bytes, rest) = (sum.0 / count, sum.1 / count);
         let spread: f64 = rests.iter().map(|(b, _)| (b - bytes).powi(2)).sum();
         let common: f64 = rests.iter().map(|(b, r)| (b - bytes) * (r - rest)).sum();
         // Weights that differ by less than a tenth say nothing about a rate.
