@@ -135,5 +135,6 @@ def test_with_docker(compare, folder, far, image):
     assert paces == [[1, 2, 4], [1, 2], [1, 2, 4]], paces
     image_pair, far_pair = report["pairs"]
     assert (image_pair["second"], far_pair["second"]) == ("image", "there")
+    assert image_pair["offload"] is None and far_pair["offload"]["far"] == "there", "only a URL is away"
     assert image_pair["boxes"]["photos"] == len(list(folder.iterdir()))
     assert not far_pair["same_model"] and "do not run the same model file" in told(report, "boxes")

@@ -108,7 +108,8 @@ pub(crate) struct Pace {
 pub(crate) fn photos(near: Pace, far: Pace) -> Threshold {
     let (ahead, gain) = (far.start - near.start, near.per_photo - far.per_photo);
     if gain > 0.0 {
-        return if ahead > 0.0 { Threshold::From { value: (ahead / gain).floor() + 1.0 } } else { Threshold::Always };
+        let least = (ahead / gain).floor() + 1.0;
+        return if least > 1.0 { Threshold::From { value: least } } else { Threshold::Always };
     }
     // A quicker start is used up by slower photos.
     let most = if ahead < 0.0 { (ahead / gain).ceil() - 1.0 } else { 0.0 };

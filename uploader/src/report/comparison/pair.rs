@@ -22,6 +22,7 @@ pub(crate) struct Pair {
     /// Whether both run the same model file.
     pub(crate) same_model: bool,
     pub(crate) boxes: Agreement,
+    /// `None` where both run here, or one was never measured.
     pub(crate) offload: Option<Offload>,
 }
 
@@ -82,7 +83,8 @@ impl Offload {
     fn new(targets: &[Measured], (a, b): (usize, usize), samples: &[Sample], concurrency: usize) -> Option<Self> {
         let (near, far) = if is_farther(&targets[a], &targets[b]) { (b, a) } else { (a, b) };
         let (near, far, far_place) = (&targets[near], &targets[far], far);
-        if !near.is_measured() || !far.is_measured() {
+        // Between two that run here, nothing is sent away.
+        if far.kind != Kind::Url || !near.is_measured() || !far.is_measured() {
             return None;
         }
         let rests: Vec<(f64, f64)> = samples
