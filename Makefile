@@ -3,6 +3,7 @@
 #   make demo [PHOTOS=DIR] [MODEL=NAME|PATH]   find objects in photos, from a fresh clone; leaves out/
 #   make demo-bulk [PHOTOS=DIR] [MODEL=…]      the same through a bucket and a queue, played on this machine
 #   make local [MODEL=NAME|PATH]               the function on http://127.0.0.1:9000/
+#   make compare URL=… [PHOTOS=DIR]            this machine against a function's URL, or two; leaves out/compare.html
 #   make test                                  everything that a change must pass
 #   make lint                                  formatting and clippy
 #   make lint-infra                            infra/template.yaml: cfn-lint, SAM, and what would be built
@@ -27,8 +28,8 @@ export ORT_DYLIB_PATH := $(CURDIR)/.tools/lib/libonnxruntime.so
 export SPOTTER_ASSETS ?= $(abspath ../shared/assets)
 export MODEL_DIR
 
-.PHONY: help demo demo-bulk local model build setup setup-bulk setup-tests test test-rust test-e2e test-accuracy lint bench
-.PHONY: setup-infra lint-infra image test-image deploy undeploy test-training
+.PHONY: help demo demo-bulk compare local model build setup setup-bulk setup-tests test test-rust test-e2e test-accuracy
+.PHONY: lint bench setup-infra lint-infra image test-image deploy undeploy test-training
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -60,6 +61,11 @@ demo: model
 
 demo-bulk: setup-bulk model
 	@MODEL=$(MODEL) tools/demo-bulk $(PHOTOS)
+
+compare: model
+	@[ -n "$(URL)" ] || { echo "make compare: give URL=…, the function to compare with"; exit 2; }
+	mkdir -p out
+	$(UPLOADER) compare $(PHOTOS) --local $(if $(MODEL),--model $(MODEL)) $(foreach url,$(URL),--url $(url)) --runs 3 --like-2023 --report out/compare.html --report out/compare.json
 
 local: model
 	$(UPLOADER) local $(if $(MODEL),--model $(MODEL))

@@ -9,6 +9,7 @@ then twenty, then forty, until the rate is what limits it.
 
 import asyncio
 import contextlib
+import socket
 import sys
 import threading
 import time
@@ -72,7 +73,10 @@ class Relay:
 
     def _run(self, ready):
         async def listen():
-            server = await asyncio.start_server(self._connection, "127.0.0.1", 0, limit=CHUNK)
+            listener = socket.create_server(("127.0.0.1", 0))
+            # Small: what a sender has sent should be under way, not in the relay's pocket.
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2 * CHUNK)
+            server = await asyncio.start_server(self._connection, sock=listener, limit=CHUNK)
             self.port = server.sockets[0].getsockname()[1]
             ready.set()
 

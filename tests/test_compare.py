@@ -123,10 +123,18 @@ def test_sizes(compare, folder, far):
     assert "SMALL" in printed and "inference, s" in printed
 
 
-def test_with_docker(compare, folder, image):
-    """The same default model in a container and beside it."""
-    _, reports = compare(folder, "--local", "--docker", f"image={image}", "--ladder", 0)
+def test_with_docker(compare, folder, far, image):
+    """A container beside the emulator and a link, two photos at once: as many containers, each with one at a time."""
+    _, reports = compare(
+        folder, "--local", "--docker", f"image={image}", "--url", f"there={far}", "--concurrency", 2, "--ladder", "1,2,4"
+    )
     report = json.loads(reports["json"])
-    assert [target["kind"] for target in report["targets"]] == ["local", "docker"]
+    assert [target["kind"] for target in report["targets"]] == ["local", "docker", "url"]
     assert all(target["answered"] == target["photos"] > 0 for target in report["targets"])
-    assert told(report, "boxes")
+    paces = [[rung["at_once"] for rung in target["ladder"]] for target in report["targets"]]
+    assert paces == [[1, 2, 4], [1, 2], [1, 2, 4]], paces
+    image_pair, far_pair = report["pairs"]
+    assert (image_pair["second"], far_pair["second"]) == ("image", "there")
+    assert image_pair["offload"] is None and far_pair["offload"]["far"] == "there", "only a URL is away"
+    assert image_pair["boxes"]["photos"] == len(list(folder.iterdir()))
+    assert not far_pair["same_model"] and "do not run the same model file" in told(report, "boxes")

@@ -157,7 +157,7 @@ impl ContenderArgs {
         let mut add = |name: String, kind, args| {
             let same = contenders.iter().filter(|other| other.name == name).count();
             if same > 0 {
-                bail!("two targets are called {name:?}: name them, as in --url here={name}");
+                bail!("two targets are called {name:?}: give them names, as in --url here=URL");
             }
             contenders.push(Contender { name, kind, args });
             Ok(())

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::sync::{Mutex, mpsc};
 use tokio::time::{Instant, sleep_until};
 
@@ -30,7 +30,7 @@ pub struct Way {
 impl Relay {
     pub fn start(to: SocketAddr, way: Way) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
-        let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
+        let listener = runtime.block_on(async { listen() });
         let address = listener.local_addr().unwrap();
         runtime.spawn(async move {
             // All connections share the link.
@@ -55,6 +55,14 @@ impl Relay {
     pub fn url(&self) -> String {
         format!("http://{}/", self.address)
     }
+}
+
+/// With small buffers: what a sender has sent should be under way, not in the relay's pocket.
+fn listen() -> tokio::net::TcpListener {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.set_recv_buffer_size(2 * CHUNK as u32).unwrap();
+    socket.bind(([127, 0, 0, 1], 0).into()).unwrap();
+    socket.listen(1024).unwrap()
 }
 
 async fn carry(

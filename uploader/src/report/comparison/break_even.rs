@@ -50,8 +50,8 @@ impl Way {
         at_once: usize,
     ) -> Self {
         let count = rests.len().max(1) as f64;
-        let (bytes, rest) =
-            rests.iter().fold((0.0, 0.0), |(b, r), (bytes, rest)| (b + bytes / count, r + rest / count));
+        let sum = rests.iter().fold((0.0, 0.0), |sum, (bytes, rest)| (sum.0 + bytes, sum.1 + rest));
+        let (bytes, rest) = (sum.0 / count, sum.1 / count);
         let spread: f64 = rests.iter().map(|(b, _)| (b - bytes).powi(2)).sum();
         let common: f64 = rests.iter().map(|(b, r)| (b - bytes) * (r - rest)).sum();
         // Weights that differ by less than a tenth say nothing about a rate.
@@ -108,7 +108,8 @@ pub(crate) struct Pace {
 pub(crate) fn photos(near: Pace, far: Pace) -> Threshold {
     let (ahead, gain) = (far.start - near.start, near.per_photo - far.per_photo);
     if gain > 0.0 {
-        return if ahead > 0.0 { Threshold::From { value: (ahead / gain).floor() + 1.0 } } else { Threshold::Always };
+        let least = (ahead / gain).floor() + 1.0;
+        return if least > 1.0 { Threshold::From { value: least } } else { Threshold::Always };
     }
     // A quicker start is used up by slower photos.
     let most = if ahead < 0.0 { (ahead / gain).ceil() - 1.0 } else { 0.0 };
@@ -133,7 +134,9 @@ pub(crate) fn crowd(near: f64, far: &[(usize, f64)], far_round_trip_ms: f64, way
     if let Some((at_once, _)) = seen {
         return Crowd { threshold: Threshold::From { value: *at_once as f64 }, measured: true };
     }
-    let most = way.mbit().map_or(f64::INFINITY, |mbit| mbit * 1e6 / 8.0 / (way.bytes / at_once.max(1) as f64));
+    let carried = way.mbit().map_or(f64::INFINITY, |mbit| mbit * 1e6 / 8.0 / (way.bytes / at_once.max(1) as f64));
+    // The model is small; what was seen is true.
+    let most = far.iter().map(|(_, pace)| *pace).fold(carried, f64::max);
     if most <= near {
         let because = format!("the link carries {most:.1} such photos/s at most");
         return Crowd { threshold: Threshold::Never { because }, measured: false };

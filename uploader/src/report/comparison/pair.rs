@@ -22,6 +22,7 @@ pub(crate) struct Pair {
     /// Whether both run the same model file.
     pub(crate) same_model: bool,
     pub(crate) boxes: Agreement,
+    /// `None` where both run here, or one was never measured.
     pub(crate) offload: Option<Offload>,
 }
 
@@ -82,7 +83,8 @@ impl Offload {
     fn new(targets: &[Measured], (a, b): (usize, usize), samples: &[Sample], concurrency: usize) -> Option<Self> {
         let (near, far) = if is_farther(&targets[a], &targets[b]) { (b, a) } else { (a, b) };
         let (near, far, far_place) = (&targets[near], &targets[far], far);
-        if !near.is_measured() || !far.is_measured() {
+        // Between two that run here, nothing is sent away.
+        if far.kind != Kind::Url || !near.is_measured() || !far.is_measured() {
             return None;
         }
         let rests: Vec<(f64, f64)> = samples
@@ -93,7 +95,7 @@ impl Offload {
                 Some((sample.record.traffic.sent as f64, sample.round_trip_ms() - own - far.link_ms.round_trip))
             })
             .collect();
-        let near_platform = near.phase("platform");
+        let near_platform = near.phase("overhead");
         let way = Way::new(far.server_ms, far.link_ms.round_trip, &rests, near_platform, concurrency);
         let (near_ms, far_ms) = (near.round_trip_ms.mean, far.round_trip_ms.mean);
         let ((near_best, near_at_once), (far_best, far_at_once)) =

@@ -32,11 +32,7 @@ pub(crate) const PHASES: [Phase; 13] = [
     phase("tls", Family::Network, "TLS handshake"),
     phase("send", Family::Network, "until the photo's last byte has left"),
     phase("link", Family::Network, "the link's round trip, out of the wait for the answer"),
-    phase(
-        "platform",
-        Family::Platform,
-        "the rest of the wait: the emulator or Lambda, bytes still on their way, queues",
-    ),
+    phase("overhead", Family::Platform, "the rest of the wait: emulator or Lambda, queues, bytes still on their way"),
     phase("decode", Family::Function, "bytes to pixels"),
     phase("preprocess", Family::Function, "pixels to tensor"),
     phase("inference", Family::Function, "the model's run"),
@@ -90,7 +86,7 @@ mod tests {
         let sample = sample(0, "a.jpg", 50.0);
         let split = split(&sample, 20.0).unwrap();
         assert_eq!(named(&split, "link"), 20.0);
-        assert!((named(&split, "platform") - 20.0).abs() < 1e-6, "{split:?}");
+        assert!((named(&split, "overhead") - 20.0).abs() < 1e-6, "{split:?}");
         let whole = as_millis(sample.record.phases.total);
         assert!((split.iter().sum::<f64>() - whole).abs() < 0.01, "{split:?} is not {whole}");
     }
@@ -98,6 +94,6 @@ mod tests {
     #[test]
     fn overhead_is_never_negative() {
         let split = split(&sample(0, "a.jpg", 3.0), 20.0).unwrap();
-        assert_eq!((named(&split, "link"), named(&split, "platform")), (0.0, 0.0));
+        assert_eq!((named(&split, "link"), named(&split, "overhead")), (0.0, 0.0));
     }
 }

@@ -81,11 +81,11 @@ fn targets(comparison: &Comparison) -> Sheet {
     }
     rows.add("ms per photo", measured(|t| t.per_photo_ms));
     rows.add("photos/s", measured(|t| t.photos_per_second));
-    rows.add("round trip, ms: mean", measured(|t| t.round_trip_ms.mean));
-    rows.add("p50", measured(|t| t.round_trip_ms.p50));
-    rows.add("p90", measured(|t| t.round_trip_ms.p90));
-    rows.add("p99", measured(|t| t.round_trip_ms.p99));
-    rows.add("max", measured(|t| t.round_trip_ms.max));
+    rows.add("round trip mean, ms", measured(|t| t.round_trip_ms.mean));
+    rows.add("round trip p50, ms", measured(|t| t.round_trip_ms.p50));
+    rows.add("round trip p90, ms", measured(|t| t.round_trip_ms.p90));
+    rows.add("round trip p99, ms", measured(|t| t.round_trip_ms.p99));
+    rows.add("round trip max, ms", measured(|t| t.round_trip_ms.max));
     rows.add("inference, ms", measured(|t| t.inference_ms));
     rows.add("upload, ms", measured(|t| t.upload_ms));
     rows.add("link round trip, ms", |t| number(t.link_ms.round_trip));
@@ -122,7 +122,7 @@ fn phases(comparison: &Comparison) -> Sheet {
             rows.add(phase.name, |target| number(target.phase(phase.name)));
         }
     }
-    let note = PHASES.iter().filter(|phase| ["link", "platform"].contains(&phase.name));
+    let note = PHASES.iter().filter(|phase| ["link", "overhead"].contains(&phase.name));
     let note: Vec<String> = note.map(|phase| format!("{}: {}", phase.name, phase.meaning)).collect();
     Sheet { title: "Where the time went".to_owned(), header, rows: rows.rows, note: Some(note.join("; ")) }
 }

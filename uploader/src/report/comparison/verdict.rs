@@ -220,11 +220,12 @@ fn cost(comparison: &Comparison) -> String {
             dollars(cost.bulk)
         ));
         if let (Some(machine), Some(from), Some(usd)) = (cost.machine, cost.machine_pays_from, rates.machine_per_hour) {
-            parts.push(format!(
-                "a machine like this one, at ${usd} per hour, does them for {} if it never idles, and is cheaper than \
-                 that from {from:.0} photos per hour on",
-                dollars(machine)
-            ));
+            let busy = format!("a machine like this one, at ${usd} per hour, does them for {}", dollars(machine));
+            parts.push(if machine < cost.url {
+                format!("{busy} if it never idles, and is cheaper than Lambda from {from:.0} photos per hour on")
+            } else {
+                format!("{busy} at best, and is never cheaper than Lambda")
+            });
         }
     }
     if parts.is_empty() {

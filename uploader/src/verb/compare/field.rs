@@ -25,28 +25,24 @@ pub(super) async fn open(
     most_at_once: u16,
     quiet: bool,
 ) -> Result<Vec<Runner>> {
-    let mut opened: Vec<(Contender, Arc<dyn Target>, Option<Tls>, Survey)> = Vec::new();
-    for contender in contenders {
+    let (mut runners, mut surveys): (Vec<Runner>, Vec<Survey>) = (Vec::new(), Vec::new());
+    for Contender { name, kind, args } in contenders {
         // A container takes one photo at a time: more of them than the comparison needs would only cost memory.
-        let at_once = if contender.kind == Kind::Docker { concurrency } else { most_at_once };
-        let target: Arc<dyn Target> =
-            target::open(&contender.args, at_once, quiet).await.with_context(|| contender.name.clone())?.into();
+        let at_once = if kind == Kind::Docker { concurrency } else { most_at_once };
+        let target: Arc<dyn Target> = target::open(&args, at_once, quiet).await.with_context(|| name.clone())?.into();
         let tls = if target.endpoint().tls { Some(Tls::new()?) } else { None };
-        let found = survey(target.endpoint(), tls.as_ref(), CONNECT_WITHIN).await;
-        opened.push((contender, target, tls, found));
+        surveys.push(survey(target.endpoint(), tls.as_ref(), CONNECT_WITHIN).await);
+        runners.push(Runner { name, kind, target, tls, link: Link::default() });
     }
     // What an empty request takes where there is no distance, to be taken off where there is some.
-    let floor = opened
+    let floor = runners
         .iter()
-        .filter(|(contender, ..)| contender.kind != Kind::Url)
-        .filter_map(|(.., found)| Some(as_millis(found.empty?) - as_millis(found.connect?)))
+        .zip(&surveys)
+        .filter(|(runner, _)| runner.kind != Kind::Url)
+        .filter_map(|(_, found)| Some(as_millis(found.empty?) - as_millis(found.connect?)))
         .min_by(f64::total_cmp);
-    let runner = |(contender, target, tls, found): (Contender, Arc<dyn Target>, Option<Tls>, Survey)| Runner {
-        link: Link::new(&found, contender.kind, floor),
-        name: contender.name,
-        kind: contender.kind,
-        target,
-        tls,
-    };
-    Ok(opened.into_iter().map(runner).collect())
+    for (runner, found) in runners.iter_mut().zip(&surveys) {
+        runner.link = Link::new(found, runner.kind, floor);
+    }
+    Ok(runners)
 }

@@ -3,7 +3,7 @@
 use anyhow::Result;
 use plotters::prelude::*;
 
-use super::chart::{FONT, Ink, failed, svg};
+use super::chart::{FONT, Ink, failed, label, svg};
 
 const ROW: u32 = 62;
 const AXIS: u32 = 56;
@@ -23,7 +23,8 @@ pub(super) fn bars(title: &str, rows: &[Bar]) -> Result<String> {
     svg(title, height, |area| {
         let mut chart = ChartBuilder::on(area)
             .margin(8)
-            .margin_right(18)
+            .margin_left(18)
+            .margin_right(24)
             .x_label_area_size(38)
             .build_cartesian_2d(0.0..most, 0.0..rows.len().max(1) as f64)
             .map_err(failed)?;
@@ -33,6 +34,7 @@ pub(super) fn bars(title: &str, rows: &[Bar]) -> Result<String> {
             .disable_y_axis()
             .x_labels(8)
             .x_desc("ms")
+            .x_label_formatter(&label)
             .light_line_style(TRANSPARENT)
             .bold_line_style(Ink::Grid.color())
             .axis_style(Ink::Grid.color())

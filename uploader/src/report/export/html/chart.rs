@@ -82,3 +82,9 @@ pub(super) fn svg(title: &str, height: u32, draw: impl FnOnce(&Area<'_>) -> Resu
 pub(super) fn failed(error: impl std::error::Error) -> anyhow::Error {
     anyhow!("a chart cannot be drawn: {error}")
 }
+
+/// A tick, with as many decimals as it needs.
+pub(super) fn label(value: &f64) -> String {
+    let rounded = (value * 1e3).round() / 1e3;
+    format!("{rounded}")
+}

@@ -3,7 +3,7 @@
 use anyhow::Result;
 use plotters::prelude::*;
 
-use super::chart::{FONT, Ink, failed, svg};
+use super::chart::{FONT, Ink, failed, label, svg};
 
 const HEIGHT: u32 = 340;
 
@@ -73,10 +73,4 @@ impl Graph<'_> {
             Ok(())
         })
     }
-}
-
-/// As many decimals as a tick needs.
-fn label(value: &f64) -> String {
-    let rounded = (value * 1e3).round() / 1e3;
-    format!("{rounded}")
 }
