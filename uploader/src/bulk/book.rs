@@ -56,7 +56,7 @@ pub(crate) struct Aside {
 }
 
 /// Keys of the photos at hand, and their places.
-pub(crate) type Index = HashMap<Box<str>, u32>;
+pub(crate) type Index = HashMap<Arc<str>, u32>;
 
 #[derive(Debug, Clone, Default)]
 struct Page {
@@ -88,7 +88,7 @@ pub(crate) struct Book {
 impl Book {
     /// Awaits a result of each photo.
     pub(crate) fn of(bucket: &str, photos: &[Photo]) -> Self {
-        let keys = photos.iter().map(|photo| photo.key.clone());
+        let keys = photos.iter().map(|photo| Arc::clone(&photo.key));
         Self {
             bucket: Some(bucket.to_owned()),
             index: Arc::new(keys.zip(0..).collect()),

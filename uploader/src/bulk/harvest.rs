@@ -88,6 +88,10 @@ impl Harvest {
                 news = next_news(collecting) => match news {
                     Some(News::Line(arrived)) => {
                         self.counts.lines += 1;
+                        // What lay there has an end, however long it takes to read; the lines of other runs have none.
+                        if arrived.old || !caught {
+                            last_news = Instant::now();
+                        }
                         if let Some(delivery) = self.book.take(*arrived) {
                             last_news = Instant::now();
                             self.deliver(delivery).await?;

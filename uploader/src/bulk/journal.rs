@@ -78,7 +78,7 @@ impl Journal {
         let known = Self::read_known(path, bucket)?;
         let end = file.seek(SeekFrom::End(0)).with_context(at)?;
         if end == 0 {
-            let places = Places { bucket: bucket.to_string(), results: results.to_string() };
+            let places = Places { bucket: place(bucket), results: place(results) };
             writeln!(file, "{}", serde_json::to_string(&places)?).with_context(at)?;
         } else if !ends_with_newline(path).with_context(at)? {
             // The last line is torn: what follows must not become part of it.
@@ -115,7 +115,7 @@ impl Journal {
             known.insert(note.key.into(), Known { stamp, etag: note.etag.into() });
         })?;
         match places {
-            Some(places) if places.bucket != bucket.to_string() => bail!(
+            Some(places) if places.bucket != place(bucket) => bail!(
                 "the journal {} belongs to uploads to {}; give --journal another file",
                 path.display(),
                 places.bucket
@@ -156,15 +156,20 @@ pub(crate) fn default_path(paths: &[PathBuf], bucket: &S3Uri, endpoint: Option<&
         digest.update(std::path::absolute(path).unwrap_or_else(|_| path.clone()).as_os_str().as_encoded_bytes());
         digest.update([0]);
     }
-    digest.update(bucket.to_string());
+    digest.update(place(bucket));
     digest.update(endpoint.unwrap_or_default());
-    let place: String = format!("{}-{}", bucket.bucket, bucket.prefix.trim_end_matches('/'))
+    let name: String = format!("{}-{}", bucket.bucket, bucket.prefix.trim_end_matches('/'))
         .chars()
         .map(|c| if c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_') { c } else { '-' })
         .take(100)
         .collect();
-    let name = format!("{}-{}.jsonl", place.trim_end_matches('-'), &hex(&digest.finalize())[..12]);
+    let name = format!("{}-{}.jsonl", name.trim_end_matches('-'), &hex(&digest.finalize())[..12]);
     Ok(folder.join("spotter/bulk").join(name))
+}
+
+/// A place by one name, with or without a slash at its end.
+pub(crate) fn place(uri: &S3Uri) -> String {
+    format!("s3://{}/{}", uri.bucket, uri.folder())
 }
 
 /// Hands every note to `each`; tells the places. Lines that are torn or strange are passed over: what they said is found
@@ -235,7 +240,7 @@ mod tests {
         drop(journal);
         let (from, notes) = photos(&path).unwrap();
         let found: Vec<_> = notes.iter().map(|note| (note.key.as_str(), note.uploaded)).collect();
-        assert_eq!((from, found), (bucket, vec![("a.jpg", Some(5)), ("c.jpg", None)]));
+        assert_eq!((place(&from), found), (place(&bucket), vec![("a.jpg", Some(5)), ("c.jpg", None)]));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::{Result, bail};
 use wire::{ItemError, S3Uri};
@@ -21,7 +22,7 @@ pub(crate) struct Photo {
     /// Whether `name` is a file of this machine.
     pub(crate) local: bool,
     /// Its key.
-    pub(crate) key: Box<str>,
+    pub(crate) key: Arc<str>,
 }
 
 /// What the paths of a command line come to.
@@ -37,14 +38,14 @@ impl Selection {
     /// anything is uploaded.
     pub(crate) fn of(found: Vec<Found>, args: &SelectionArgs, bucket: &S3Uri) -> Result<Self> {
         let mut selection = Self::default();
-        let mut taken: HashMap<Box<str>, usize> = HashMap::with_capacity(found.len());
+        let mut taken: HashMap<Arc<str>, usize> = HashMap::with_capacity(found.len());
         let mut left_out = 0;
         for Found { path, name } in found {
             if !is_wanted(args, &name) {
                 left_out += 1;
                 continue;
             }
-            let key: Box<str> = match key(bucket, &name) {
+            let key: Arc<str> = match key(bucket, &name) {
                 Ok(key) => key.into(),
                 Err(error) => {
                     selection.refused.push((path, error));
@@ -53,7 +54,7 @@ impl Selection {
             };
             match taken.entry(key) {
                 Entry::Vacant(slot) => {
-                    selection.photos.push(Photo { name: path, local: true, key: slot.key().clone() });
+                    selection.photos.push(Photo { name: path, local: true, key: Arc::clone(slot.key()) });
                     slot.insert(selection.photos.len() - 1);
                 }
                 Entry::Occupied(slot) => {
@@ -120,7 +121,7 @@ mod tests {
     fn select(names: &[&str], args: &SelectionArgs) -> Vec<String> {
         let bucket = "s3://b/photos/".parse().unwrap();
         let photos = Selection::of(found(names), args, &bucket).unwrap().photos;
-        photos.into_iter().map(|photo| photo.key.into()).collect()
+        photos.into_iter().map(|photo| photo.key.to_string()).collect()
     }
 
     fn patterns(texts: &[&str]) -> Vec<glob::Pattern> {

@@ -4,6 +4,7 @@ use std::fmt::{self, Display, Formatter};
 use std::time::Duration;
 
 use clap::ValueEnum;
+use detector::DetectorOptions;
 use wire::Outcome;
 
 use super::tally::{SERVER, Tally};
@@ -55,10 +56,12 @@ pub(crate) struct Cost {
 impl Cost {
     fn estimate(&self, tally: &Tally) -> String {
         let stages = &tally.times().server;
-        let billed: f64 = stages.iter().map(super::spread::Spread::mean).sum();
+        let work: f64 = stages.iter().map(super::spread::Spread::mean).sum();
+        // detect-bulk looks at one photo per vCPU at a time.
+        let billed = work / DetectorOptions::threads_for_memory(self.memory_mb) as f64;
         let dollars = prices::bulk_per_thousand(self.architecture, self.memory_mb, billed, self.batch);
         format!(
-            "${dollars:.4}, an estimate: {billed:.1} ms a photo with {} MB ({}), {:.0} photos a batch; list prices of {} \
+            "${dollars:.4}, an estimate: {billed:.1} ms billed a photo with {} MB ({}), {:.0} photos a batch; list prices of {} \
              on {}",
             self.memory_mb,
             architecture_name(self.architecture),

@@ -112,7 +112,7 @@ async fn of_paths(args: &CollectArgs, store: &Store, bucket: &S3Uri) -> Result<E
 /// The photos that a run has noted.
 fn of_journal(args: &CollectArgs, path: &Path) -> Result<Expected> {
     let (bucket, notes) = journal::photos(path)?;
-    if let Some(given) = args.bucket.as_ref().filter(|given| **given != bucket) {
+    if let Some(given) = args.bucket.as_ref().filter(|given| journal::place(given) != journal::place(&bucket)) {
         bail!("the journal {} belongs to uploads to {bucket}, not to {given}", path.display());
     }
     let mut awaited = Awaited::default();
