@@ -3,6 +3,7 @@
 import collections
 import hashlib
 import io
+import itertools
 import json
 import os
 import pathlib
@@ -94,7 +95,8 @@ class History:
     """The proxy's log, told as a story."""
 
     def __init__(self, path):
-        self.entries = [json.loads(line) for line in path.read_text().splitlines() if line.endswith("}")]
+        whole, _, _ = path.read_text().rpartition("\n")  # the last line may still be on its way
+        self.entries = [json.loads(line) for line in whole.splitlines()]
 
     def gets(self, key):
         return sum(e["at"] == "begin" and e["method"] == "GET" and e["path"].startswith(f"/photos/{key}?") for e in self.entries)
@@ -137,7 +139,8 @@ def test_nothing_is_lost_in_foul_weather(tmp_path):
     with cloud.Bulk(tmp_path / "log", model, arguments, faults=tmp_path) as bulk:
         bulk.put_all({key: data for key, data in (photos | poison).items() if key != held})
         bulk.put(held, photos[held])
-        again = random.Random(7).sample([*photos, *poison], 40)
+        troubled = {held, *itertools.chain(*weather.keys.values())}
+        again = random.Random(7).sample([key for key in photos | poison if key not in troubled], 40)
         for key in again:  # twice, and not in their first order
             bulk.send(cloud.notification(key))
         bulk.wait(lambda: History(log).gets(held))
