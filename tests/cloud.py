@@ -4,8 +4,10 @@ import collections
 import concurrent.futures
 import http.client
 import json
+import os
 import pathlib
 import shutil
+import signal
 import sys
 import time
 import urllib.parse
@@ -80,12 +82,23 @@ class Bulk(support.Local):
         with concurrent.futures.ThreadPoolExecutor(4) as pool:
             list(pool.map(lambda item: self.put(*item), photos.items()))
 
+    def put_and_delete(self, key):
+        """Stores an object that is gone when its turn comes: the functions are held meanwhile."""
+        for pid in self.functions():
+            os.kill(pid, signal.SIGSTOP)
+        self.put(key, b"soon gone")
+        self.delete(key)
+        for pid in self.functions():
+            os.kill(pid, signal.SIGCONT)
+
     def put_in_parts(self, key, *parts):
         path = f"/photos/{urllib.parse.quote(key)}"
         upload = xml.etree.ElementTree.fromstring(self.ask("POST", path + "?uploads")[0]).findtext(f"{XML}UploadId")
-        tags = [self.ask("PUT", f"{path}?partNumber={n}&uploadId={upload}", p)[1]["etag"] for n, p in enumerate(parts, 1)]
-        list_of_parts = "".join(f"<Part><PartNumber>{n}</PartNumber><ETag>{t}</ETag></Part>" for n, t in enumerate(tags, 1))
-        self.ask("POST", f"{path}?uploadId={upload}", f"<CompleteMultipartUpload>{list_of_parts}</CompleteMultipartUpload>")
+        told = ""
+        for number, part in enumerate(parts, 1):
+            tag = self.ask("PUT", f"{path}?partNumber={number}&uploadId={upload}", part)[1]["etag"]
+            told += f"<Part><PartNumber>{number}</PartNumber><ETag>{tag}</ETag></Part>"
+        self.ask("POST", f"{path}?uploadId={upload}", f"<CompleteMultipartUpload>{told}</CompleteMultipartUpload>")
 
     def delete(self, key, bucket="photos"):
         self.ask("DELETE", f"/{bucket}/{urllib.parse.quote(key)}", expect=204)
@@ -149,3 +162,26 @@ def notification(key, version=None, bucket="photos", name="ObjectCreated:Put"):
 def identity(line):
     """By what readers drop repeats."""
     return line["source"]["bucket"], line["source"]["key"], line["source"].get("etag"), line["model"]["sha256"]
+
+
+def one_result_each(lines, photos):
+    """Asserts that there is one result for each photo, repeats dropped; gives them by key."""
+    assert set(lines) == set(photos), "photos without a line, or lines without a photo"
+    for key, repeats in lines.items():
+        assert len({identity(line) for line in repeats}) == 1, f"{key}: {repeats}"
+        assert all(("error" in line) != ("detections" in line) for line in repeats), f"{key}: {repeats}"
+    return {key: repeats[0] for key, repeats in lines.items()}
+
+
+def small_photos():
+    support.require_assets()
+    return {f"in/{path.name}": path.read_bytes() for path in sorted(support.assets("photos/small").iterdir())}
+
+
+def hostile_files():
+    """20 files: PngSuite's that are broken on purpose, which nobody may take for a photo, and JPEGs for fuzzing, which
+    some decoders read."""
+    support.require_assets()
+    broken = sorted(support.assets("hostile/pngsuite").glob("x*.png"))[:14]
+    others = sorted(support.assets("hostile/jpeg").iterdir())[: 20 - len(broken)]
+    return tuple({f"in/hostile/{path.name}": path.read_bytes() for path in paths} for paths in (broken, others))

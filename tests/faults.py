@@ -29,7 +29,7 @@ import urllib.parse
 
 class Log:
     def __init__(self, path):
-        self.file, self.lock, self.number = path.open("w", buffering=1), threading.Lock(), 0
+        self.file, self.lock = path.open("w", buffering=1), threading.Lock()
 
     def write(self, **entry):
         with self.lock:

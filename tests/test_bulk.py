@@ -1,4 +1,4 @@
-"""The bulk path from outside, against somebody else's S3 and SQS: `uploader local --bulk`, in fair weather and in foul."""
+"""The bulk path from outside, against somebody else's S3 and SQS: `uploader local --bulk` in fair weather."""
 
 import collections
 import hashlib
@@ -16,47 +16,16 @@ import PIL.Image
 import pytest
 import support
 
-FAULTS = "refuse", "reset", "stall", "often"
-
-
-def small_photos():
-    support.require_assets()
-    return {f"in/{path.name}": path.read_bytes() for path in sorted(support.assets("photos/small").iterdir())}
-
-
-def hostile_files():
-    """20 files: PngSuite's that are broken on purpose, which nobody may take for a photo, and JPEGs for fuzzing, which
-    some decoders read."""
-    support.require_assets()
-    broken = sorted(support.assets("hostile/pngsuite").glob("x*.png"))[:14]
-    others = sorted(support.assets("hostile/jpeg").iterdir())[: 20 - len(broken)]
-    read = lambda paths: {f"in/hostile/{path.name}": path.read_bytes() for path in paths}  # noqa: E731
-    return read(broken), read(others)
-
-
-def one_result_each(lines, photos):
-    """Asserts that there is one result for each photo, repeats dropped; gives them by key."""
-    assert set(lines) == set(photos), "photos without a line, or lines without a photo"
-    for key, repeats in lines.items():
-        assert len({cloud.identity(line) for line in repeats}) == 1, f"{key}: {repeats}"
-        assert all(("error" in line) != ("detections" in line) for line in repeats), f"{key}: {repeats}"
-    return {key: repeats[0] for key, repeats in lines.items()}
-
 
 def test_every_photo_of_a_dataset_has_one_result(tmp_path):
-    good, (broken, others) = small_photos(), hostile_files()
+    good, (broken, others) = cloud.small_photos(), cloud.hostile_files()
     with cloud.Bulk(tmp_path / "log") as bulk:
-        for pid in bulk.functions():  # so that one photo can be deleted before its turn
-            os.kill(pid, signal.SIGSTOP)
-        bulk.put("in/gone.jpg", next(iter(good.values())))
-        bulk.delete("in/gone.jpg")
-        for pid in bulk.functions():
-            os.kill(pid, signal.SIGCONT)
+        bulk.put_and_delete("in/gone.jpg")
         bulk.put_all(good | broken | others)
         bulk.drained()
         assert bulk.count("dead letters") == 0
         lines = bulk.lines()
-    results = one_result_each(lines, [*good, *broken, *others, "in/gone.jpg"])
+    results = cloud.one_result_each(lines, [*good, *broken, *others, "in/gone.jpg"])
     for key in good:
         assert "detections" in results[key], results[key]
     assert sum(bool(results[key]["detections"]) for key in good) > 0.8 * len(good)
@@ -68,110 +37,6 @@ def test_every_photo_of_a_dataset_has_one_result(tmp_path):
         assert (source["bucket"], source["size"]) == ("photos", len(data))
         assert source["etag"] == hashlib.md5(data).hexdigest()
     assert all(line["error"]["code"] != "internal" for line in results.values() if "error" in line)
-
-
-class Weather:
-    """Which photos meet which fault, by their order: known to the test, and the same in every run."""
-
-    def __init__(self, keys):
-        self.keys = {fault: keys[number::40] for number, fault in enumerate(FAULTS)}
-        self.held = keys[-1]
-
-    def rules(self):
-        exact = lambda key: f"^/photos/{key.replace('.', '[.]')}[?]"  # noqa: E731
-        slow = ["refuse", 503, "SlowDown"]
-        faults = {
-            "refuse": [slow, slow],
-            "reset": [["reset"]],
-            "stall": [["stall", 5]],  # longer than detect-bulk waits
-            "often": [["refuse", 500, "InternalError"]] * 4,  # as often as it tries in one go
-        }
-        rules = [["GET", exact(key), faults[fault]] for fault, keys in self.keys.items() for key in keys]
-        return [["GET", exact(self.held), [["late", 20]]], *rules, ["PUT", "^/results/", [slow, slow]]]
-
-
-class History:
-    """The proxy's log, told as a story."""
-
-    def __init__(self, path):
-        self.entries = [json.loads(line) for line in path.read_text().splitlines() if line.endswith("}")]
-
-    def gets(self, key):
-        return sum(e["at"] == "begin" and e["method"] == "GET" and e["path"].startswith(f"/photos/{key}?") for e in self.entries)
-
-    def replay(self):
-        """Asserts that at the instant of each deletion the photos it acknowledges were stored. Gives how often each key
-        was handed out, how many messages were deleted, and how many results were refused."""
-        stored, photos_of, received, deleted, refused = set(), {}, collections.Counter(), 0, 0
-        for entry in self.entries:
-            action = (entry["target"] or "").removeprefix("AmazonSQS.")
-            if entry["method"] == "PUT" and entry["path"].startswith("/results/") and entry["at"] == "end":
-                if entry["status"] == 200:
-                    stored |= {json.loads(line)["source"]["key"] for line in entry["body"].splitlines()}
-                else:
-                    refused += 1
-            elif action == "ReceiveMessage" and entry["at"] == "end":
-                for message in json.loads(entry["answer"]).get("Messages", []):
-                    records = json.loads(message["Body"]).get("Records", [])
-                    keys = [record["s3"]["object"]["key"].replace("%2F", "/") for record in records]
-                    photos_of[message["ReceiptHandle"]] = keys
-                    received.update(keys)
-            elif action == "DeleteMessageBatch" and entry["at"] == "begin":
-                for receipt in json.loads(entry["body"])["Entries"]:
-                    deleted += 1
-                    for key in photos_of[receipt["ReceiptHandle"]]:
-                        assert key in stored, f"{key} was acknowledged before it was stored"
-        return received, deleted, refused
-
-
-def test_nothing_is_lost_in_foul_weather(tmp_path):
-    """503, 500, broken and stalled bodies, results that cannot be stored at first, messages twice and in any order, and a
-    worker killed in the middle of a batch."""
-    broken, others = hostile_files()
-    photos = {f"in/{n:03}.png": square(n) for n in range(80)}
-    poison = broken | others
-    weather = Weather(list(photos))
-    (tmp_path / "rules.json").write_text(json.dumps(weather.rules()))
-    held, log, model = weather.held, tmp_path / "log.jsonl", support.fixture("yolox")[0]
-    arguments = ("--workers", "1", "--batch-size", "20", "--visibility", "8")
-    with cloud.Bulk(tmp_path / "log", model, arguments, faults=tmp_path) as bulk:
-        bulk.put_all({key: data for key, data in (photos | poison).items() if key != held})
-        bulk.put(held, photos[held])
-        again = random.Random(7).sample([*photos, *poison], 40)
-        for key in again:  # twice, and not in their first order
-            bulk.send(cloud.notification(key))
-        bulk.wait(lambda: History(log).gets(held))
-        (victim,) = bulk.functions()
-        os.kill(victim, signal.SIGKILL)  # in mid-batch: it waits for that photo
-        bulk.drained()
-        assert bulk.count("dead letters") == 0
-        assert bulk.functions() and victim not in bulk.functions(), "a new worker should have been hired"
-        lines = bulk.lines()
-
-    results = one_result_each(lines, [*photos, *poison])
-    for key, data in photos.items():
-        assert "detections" in results[key], results[key]
-        assert results[key]["source"]["etag"] == hashlib.md5(data).hexdigest()
-    assert all("error" in results[key] for key in broken)
-
-    history = History(log)
-    received, deleted, refused = history.replay()
-    assert set(received) == {*photos, *poison}
-    assert deleted >= len(photos) + len(poison) + len(again)
-    assert refused >= 2 and refused % 2 == 0, "every part should have been refused twice"
-    # The trouble was met, and what it stopped was tried again.
-    for fault, tries in zip(FAULTS, (3, 2, 2, 5)):
-        assert all(history.gets(key) >= tries for key in weather.keys[fault]), fault
-    assert all(received[key] >= 2 for key in weather.keys["often"] + [held]), "they should have been handed back"
-    # What is hopeless is looked at once each time it is handed out, whatever the weather of its batch.
-    assert all(history.gets(key) <= received[key] for key in poison)
-
-
-def square(number):
-    """A photo like no other, with a blue square."""
-    picture = {"width": 128, "height": 96, "background": [128, 128, number], "rectangles": []}
-    picture["rectangles"].append({"box": [66, 24, 120, 84], "color": [0, 0, 255]})
-    return support.draw(picture)
 
 
 @pytest.fixture(scope="module")
@@ -231,7 +96,8 @@ def test_folders_other_prefixes_and_uploads_in_parts(objects, pictures):
     objects.put_in_parts("in/parts.png", large[: 5 << 20], large[5 << 20 :])
     objects.put("in/last.png", photo)
     objects.wait(lambda: {"out/in/parts.png.json", "out/in/last.png.json"} <= set(objects.keys()))
-    assert result(objects, "in/parts.png")["source"]["size"] == len(large)
+    objects.wait(lambda: result(objects, "in/parts.png")["source"]["size"] == len(large))
+    assert "detections" in result(objects, "in/parts.png")
     support.same_boxes(result(objects, "in/last.png")["detections"], expected)
     assert not [key for key in objects.keys() if "folder" in key or "elsewhere" in key]
 
@@ -245,7 +111,8 @@ def test_versions(objects, pictures):
     assert len(set(versions)) == 2
     for version, (photo, expected) in zip(versions, pictures):
         objects.send(cloud.notification("cat.png", version, "versioned"))
-        objects.wait(lambda: "out/cat.png.json" in objects.keys() and result(objects, "cat.png")["source"]["version_id"] == version)
+        objects.wait(lambda: "out/cat.png.json" in objects.keys())
+        objects.wait(lambda: result(objects, "cat.png")["source"]["version_id"] == version)
         line = result(objects, "cat.png")
         support.same_boxes(line["detections"], expected)
         assert line["source"]["etag"] == hashlib.md5(photo).hexdigest()
@@ -320,8 +187,9 @@ def test_answers_mean_what_lambda_has_them_mean(tmp_path):
     play, notes = tmp_path / "detect-bulk", tmp_path / "notes"
     play.write_text(STAND_IN.format(python=sys.executable, notes=str(notes)))
     play.chmod(0o755)
-    arguments = ("--workers", "1", "--batch-size", "1", "--batch-window", "0", "--visibility", "1", "--bulk-function", str(play))
-    with cloud.Bulk(tmp_path / "log", support.fixture("yolox")[0], arguments) as bulk:
+    one_by_one = ("--workers", "1", "--batch-size", "1", "--batch-window", "0", "--visibility", "1")
+    model = support.fixture("yolox")[0]
+    with cloud.Bulk(tmp_path / "log", model, (*one_by_one, "--bulk-function", str(play))) as bulk:
         for wish in GOOD + BAD:
             bulk.send(wish)
         bulk.wait(lambda: bulk.count("dead letters") == len(BAD))

@@ -29,6 +29,10 @@ pub(crate) struct LocalArgs {
     #[arg(long, default_value_t = 9000)]
     pub(crate) port: u16,
 
+    /// Only the addresses on standard output; no log on standard error.
+    #[arg(long, short)]
+    pub(crate) quiet: bool,
+
     #[command(flatten)]
     pub(crate) function: FunctionArgs,
 
@@ -38,10 +42,6 @@ pub(crate) struct LocalArgs {
 
     #[command(flatten)]
     pub(crate) onebox: OneBoxArgs,
-
-    /// Only the addresses on standard output; no log on standard error.
-    #[arg(long, short)]
-    pub(crate) quiet: bool,
 }
 
 /// The bulk path on this machine.

@@ -1,8 +1,10 @@
 //! moto's server: S3 and SQS in a child process, in memory.
 
+use std::ffi::OsString;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
+use tempfile::TempDir;
 use tokio::net::TcpStream;
 use tokio::process::Command;
 use tokio::time::sleep;
@@ -13,9 +15,13 @@ use crate::emulator::{Child, free_port, moto_server};
 const WITHIN: Duration = Duration::from_secs(60);
 const PAUSE: Duration = Duration::from_millis(50);
 
+/// Makes its queue bear thousands of messages.
+const HASTE: &str = include_str!("moto/sitecustomize.py");
+
 pub(super) struct Moto {
     port: u16,
     server: Child,
+    _haste: TempDir,
 }
 
 impl Moto {
@@ -23,10 +29,18 @@ impl Moto {
     pub(super) fn start() -> Result<Self> {
         let binary = moto_server()?;
         let port = free_port(0)?;
+        let haste =
+            tempfile::Builder::new().prefix("spotter-moto-").tempdir().context("cannot make a temporary folder")?;
+        std::fs::write(haste.path().join("sitecustomize.py"), HASTE)?;
+        let mut python_path = OsString::from(haste.path());
+        if let Some(others) = std::env::var_os("PYTHONPATH").filter(|others| !others.is_empty()) {
+            python_path.push(":");
+            python_path.push(others);
+        }
         let mut command = Command::new(&binary);
-        command.args(["-H", "127.0.0.1", "-p", &port.to_string()]);
+        command.args(["-H", "127.0.0.1", "-p", &port.to_string()]).env("PYTHONPATH", python_path);
         let server = Child::spawn(&command, None).with_context(|| format!("cannot start {}", binary.display()))?;
-        Ok(Self { port, server })
+        Ok(Self { port, server, _haste: haste })
     }
 
     pub(super) fn endpoint(&self) -> String {
