@@ -77,7 +77,7 @@ test-rust: setup-tests build
 	cargo test --release --workspace --locked
 
 test-e2e: setup-tests build
-	$(PYTHON) -m pytest tests --ignore tests/test_image.py
+	$(PYTHON) -m pytest tests -m 'not image'
 
 test-accuracy: setup-tests build
 	$(PYTHON) -m pytest tests/accuracy.py
@@ -103,7 +103,7 @@ image: setup
 
 # The image that `make image` made; says so where there is none.
 test-image: setup-tests build
-	$(PYTHON) -m pytest tests/test_image.py
+	$(PYTHON) -m pytest tests -m image
 
 deploy:
 	@infra/deploy

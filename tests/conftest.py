@@ -1,4 +1,7 @@
-"""The functions that the end-to-end tests talk to: one with a fixture model, one with a real one."""
+"""What the end-to-end tests talk to: functions with a fixture model and with a real one, and the container image."""
+
+import os
+import subprocess
 
 import pytest
 import support
@@ -38,3 +41,17 @@ def real(tmp_path_factory):
     local = support.Local(tmp_path_factory.mktemp("real") / "log")
     yield local
     local.close()
+
+
+@pytest.fixture(scope="session")
+def image():
+    """The container image's name: IMAGE, else what `make image` makes. Skips where it is missing; in CI it must be there."""
+    try:
+        done = subprocess.run(["docker", "image", "inspect", support.IMAGE], capture_output=True, text=True, timeout=60)
+        reason = done.stderr.strip() or "docker does not say why" if done.returncode else None
+    except FileNotFoundError:
+        reason = "docker is not on the PATH"
+    if reason:
+        give_up = pytest.fail if os.environ.get("CI") == "true" else pytest.skip
+        give_up(f"no image {support.IMAGE} ({reason.splitlines()[-1]}): `make image` first, or set IMAGE")
+    return support.IMAGE

@@ -19,6 +19,7 @@ import pytest
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 ASSETS = pathlib.Path(os.environ.get("SPOTTER_ASSETS") or ROOT.parent / "shared" / "assets").resolve()
 BINARIES = pathlib.Path(os.environ.get("SPOTTER_BIN") or ROOT / "target" / "release").resolve()
+IMAGE = os.environ.get("IMAGE") or "spotter:latest"
 
 
 def assets(path):

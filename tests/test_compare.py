@@ -3,7 +3,6 @@
 import csv
 import io
 import json
-import os
 import subprocess
 import urllib.parse
 
@@ -12,7 +11,6 @@ import support
 from relay import Relay
 
 ROUND_TRIP, MBIT = 0.06, 20
-IMAGE = os.environ.get("IMAGE") or "spotter:latest"
 
 
 @pytest.fixture(scope="module")
@@ -51,19 +49,6 @@ def compare(tmp_path_factory):
         return done.stdout, {kind: file.read_text() for kind, file in files.items()}
 
     return run
-
-
-@pytest.fixture
-def image():
-    """The container image; skips where there is none, and fails where IMAGE names one."""
-    try:
-        done = subprocess.run(["docker", "image", "inspect", IMAGE], capture_output=True, text=True, timeout=60)
-        reason = done.stderr.strip() if done.returncode else None
-    except FileNotFoundError:
-        reason = "docker is not on the PATH"
-    if reason:
-        (pytest.fail if os.environ.get("IMAGE") else pytest.skip)(f"no image {IMAGE} to compare with: {reason}")
-    return IMAGE
 
 
 def told(report, topic):
@@ -123,6 +108,7 @@ def test_sizes(compare, folder, far):
     assert "SMALL" in printed and "inference, s" in printed
 
 
+@pytest.mark.image
 def test_with_docker(compare, folder, far, image):
     """A container beside the emulator and a link, two photos at once: as many containers, each with one at a time."""
     _, reports = compare(

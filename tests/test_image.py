@@ -3,7 +3,6 @@
 import contextlib
 import http.client
 import json
-import os
 import re
 import signal
 import subprocess
@@ -12,10 +11,12 @@ import time
 import pytest
 import support
 
-IMAGE = os.environ.get("IMAGE") or "spotter:latest"
+IMAGE = support.IMAGE
 INVOKE = "/2015-03-31/functions/function/invocations"
 LIMITS = ["--memory", "1769m", "--cpus", "1", "--read-only", "--tmpfs", "/tmp"]
 SAMPLES = support.ROOT / ".tools" / "samples"
+
+pytestmark = pytest.mark.image
 
 
 def docker(*arguments, check=True):
@@ -25,31 +26,13 @@ def docker(*arguments, check=True):
     return done.stdout.strip()
 
 
-def why_not():
-    """Why there is no image to test; None where there is one."""
-    try:
-        done = subprocess.run(["docker", "image", "inspect", IMAGE], capture_output=True, text=True, timeout=60)
-    except FileNotFoundError:
-        return "docker is not on the PATH"
-    if done.returncode:
-        return f"no image {IMAGE} ({done.stderr.strip().splitlines()[-1]}): `make image` first, or set IMAGE"
-    return None
-
-
-@pytest.fixture(scope="module", autouse=True)
-def image():
-    """Skips where the image is missing; in CI it must be there."""
-    if reason := why_not():
-        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(reason)
-
-
 def containers():
     """Ids of the containers of this machine whose names the uploader gives, running or not."""
     return set(docker("ps", "--all", "--quiet", "--filter", "name=^/spotter-[0-9a-f]{8}$").split())
 
 
 @pytest.fixture(autouse=True)
-def nothing_is_left():
+def nothing_is_left(image):
     before = containers()
     yield
     assert containers() <= before
