@@ -109,7 +109,7 @@ def test_sizes(compare, folder, far):
 
 
 @pytest.mark.image
-def test_with_docker(compare, folder, far, image):
+def test_with_docker(image, compare, folder, far):
     """A container beside the emulator and a link, two photos at once: as many containers, each with one at a time."""
     _, reports = compare(
         folder, "--local", "--docker", f"image={image}", "--url", f"there={far}", "--concurrency", 2, "--ladder", "1,2,4"
