@@ -39,16 +39,11 @@ pub(crate) enum Threshold {
 }
 
 impl Way {
-    /// Takes apart what is neither function nor link: `rests` are bytes and the milliseconds left, photo by photo.
+    /// Takes apart what is neither function nor link: `rests` are the bytes that share the
+    /// link and the milliseconds left, turn by turn.
     /// What grows with the bytes is transfer, what does not is the platform. Where all photos weigh about the same,
     /// that cannot be told, and the platform is taken to be as slow as `near_platform`.
-    pub(crate) fn new(
-        function: f64,
-        round_trip: f64,
-        rests: &[(f64, f64)],
-        near_platform: f64,
-        at_once: usize,
-    ) -> Self {
+    pub(crate) fn new(function: f64, round_trip: f64, rests: &[(f64, f64)], near_platform: f64) -> Self {
         let count = rests.len().max(1) as f64;
         let sum = rests.iter().fold((0.0, 0.0), |sum, (bytes, rest)| (sum.0 + bytes, sum.1 + rest));
         let (bytes, rest) = (sum.0 / count, sum.1 / count);
@@ -58,7 +53,7 @@ impl Way {
         let told = rests.len() >= 8 && (spread / count).sqrt() > 0.1 * bytes && common > 0.0;
         let platform = if told { rest - common / spread * bytes } else { near_platform };
         let platform = platform.clamp(0.0, rest.max(0.0));
-        Self { function, platform, round_trip, transfer: rest.max(0.0) - platform, bytes: bytes * at_once as f64 }
+        Self { function, platform, round_trip, transfer: rest.max(0.0) - platform, bytes }
     }
 
     /// The link's rate as these photos felt it, in Mbit/s; `None` where it took no time that can be told.
@@ -164,16 +159,16 @@ mod tests {
     #[test]
     fn the_way_is_found_again_from_photos_of_different_weight() {
         let rests: Vec<(f64, f64)> = (1..=20).map(|n| (f64::from(n) * 1e4, 2.0 + f64::from(n) * 4.0)).collect();
-        let way = Way::new(8.0, 110.0, &rests, 99.0, 1);
+        let way = Way::new(8.0, 110.0, &rests, 99.0);
         assert!((way.platform - 2.0).abs() < 1e-6 && (way.transfer - 42.0).abs() < 1e-6, "{way:?}");
         assert!((way.mbit().unwrap() - 20.0).abs() < 1e-6);
     }
 
     #[test]
     fn photos_of_one_weight_leave_the_platform_to_the_near_one() {
-        let way = Way::new(8.0, 110.0, &[(1e5, 42.0); 10], 2.0, 1);
+        let way = Way::new(8.0, 110.0, &[(1e5, 42.0); 10], 2.0);
         assert!(way.platform == 2.0 && (way.transfer - 40.0).abs() < 1e-9, "{way:?}");
-        assert_eq!(Way::new(8.0, 110.0, &[(1e5, 1.0); 10], 2.0, 1).platform, 1.0, "never more than there is");
+        assert_eq!(Way::new(8.0, 110.0, &[(1e5, 1.0); 10], 2.0).platform, 1.0, "never more than there is");
     }
 
     #[test]

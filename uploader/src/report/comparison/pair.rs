@@ -74,29 +74,28 @@ impl Pair {
             round_trip,
             same_model: digests(a) == digests(b),
             boxes,
-            offload: Offload::new(targets, (first, second), samples, concurrency),
+            offload: Offload::new(targets, (first, second), samples, concurrency, by_the_clock),
         }
     }
 }
 
 impl Offload {
-    fn new(targets: &[Measured], (a, b): (usize, usize), samples: &[Sample], concurrency: usize) -> Option<Self> {
+    fn new(
+        targets: &[Measured],
+        (a, b): (usize, usize),
+        samples: &[Sample],
+        concurrency: usize,
+        by_the_clock: bool,
+    ) -> Option<Self> {
         let (near, far) = if is_farther(&targets[a], &targets[b]) { (b, a) } else { (a, b) };
         let (near, far, far_place) = (&targets[near], &targets[far], far);
         // Between two that run here, nothing is sent away.
         if far.kind != Kind::Url || !near.is_measured() || !far.is_measured() {
             return None;
         }
-        let rests: Vec<(f64, f64)> = samples
-            .iter()
-            .filter(|sample| sample.target == far_place && sample.is_warm())
-            .filter_map(|sample| {
-                let own = sample.answer()?.timings_ms.total;
-                Some((sample.record.traffic.sent as f64, sample.round_trip_ms() - own - far.link_ms.round_trip))
-            })
-            .collect();
+        let rests = rests(samples, far_place, far.link_ms.round_trip, by_the_clock);
         let near_platform = near.phase("overhead");
-        let way = Way::new(far.server_ms, far.link_ms.round_trip, &rests, near_platform, concurrency);
+        let way = Way::new(far.server_ms, far.link_ms.round_trip, &rests, near_platform);
         let (near_ms, far_ms) = (near.round_trip_ms.mean, far.round_trip_ms.mean);
         let ((near_best, near_at_once), (far_best, far_at_once)) =
             (near.best_pace(concurrency), far.best_pace(concurrency));
@@ -104,6 +103,7 @@ impl Offload {
             start: target.cold.map_or(0.0, |cold| (cold.round_trip_ms - target.round_trip_ms.mean).max(0.0)),
             per_photo: 1e3 / best.max(1e-9),
         };
+        let sharing = if by_the_clock { 1 } else { concurrency };
         let mut paces: Vec<(usize, f64)> =
             far.ladder.iter().map(|rung| (rung.at_once, rung.photos_per_second)).collect();
         paces.push((concurrency, far.photos_per_second));
@@ -119,10 +119,23 @@ impl Offload {
             photos: photos(pace(near, near_best), pace(far, far_best)),
             near_at_once,
             far_at_once,
-            at_once: crowd(near_best, &paces, far_ms, &way, concurrency),
+            at_once: crowd(near_best, &paces, far_ms, &way, sharing),
             way_ms: way,
         })
     }
+}
+
+/// The bytes that share the link, and the milliseconds which neither the function nor the link's round trip explains, on
+/// average: turn by turn, or photo by photo where the clock decides what is under way together.
+fn rests(samples: &[Sample], target: usize, round_trip_ms: f64, by_the_clock: bool) -> Vec<(f64, f64)> {
+    let mut turns: BTreeMap<(usize, usize), (f64, f64, f64)> = BTreeMap::new();
+    for sample in samples.iter().filter(|sample| sample.target == target && sample.run > 0 && sample.is_warm()) {
+        let own = sample.answer().map_or(0.0, |answer| answer.timings_ms.total);
+        let sum = turns.entry((sample.turn, if by_the_clock { sample.place } else { 0 })).or_default();
+        let rest = sample.round_trip_ms() - own - round_trip_ms;
+        *sum = (sum.0 + sample.record.traffic.sent as f64, sum.1 + rest, sum.2 + 1.0);
+    }
+    turns.into_values().map(|(bytes, rest, photos)| (bytes, rest / photos)).collect()
 }
 
 /// A URL is farther than what runs here; of two of a kind, the one with the longer link.
