@@ -184,3 +184,74 @@ fn architecture_name(architecture: Architecture) -> String {
 fn line(f: &mut Formatter<'_>, name: &str, value: &str) -> fmt::Result {
     writeln!(f, "{name:<19} {value}")
 }
+
+#[cfg(test)]
+mod tests {
+    use wire::{Answer, ImageSize, ModelRef, ThresholdsUsed, TimingsMs};
+
+    use super::*;
+
+    fn answered() -> Tally {
+        let mut tally = Tally::begin();
+        let answer = Answer {
+            image: ImageSize { width: 1, height: 1 },
+            detections: Vec::new(),
+            model: ModelRef {
+                name: "spotter-nano".to_owned(),
+                note: Some("stands in".to_owned()),
+                ..ModelRef::default()
+            },
+            thresholds: ThresholdsUsed { confidence: 0.25, iou: 0.45, max_detections: 100 },
+            timings_ms: TimingsMs { decode: 2.0, inference: 8.0, total: 10.0, ..TimingsMs::default() },
+            cold_start: false,
+            init_ms: 0.0,
+            annotated: None,
+        };
+        tally.add_upload(1_000_000, Duration::from_millis(30));
+        tally.add_result(&Outcome::Answer(Box::new(answer)), Some(Duration::from_millis(1500)));
+        let error = crate::photo::item_error("no_result", "");
+        tally.add_result(&Outcome::Error { error }, None);
+        tally
+    }
+
+    fn printed(tally: &Tally, cost: Option<Cost>) -> String {
+        let summary = DatasetSummary {
+            places: "s3://in/ -> s3://out/".to_owned(),
+            tally,
+            uploaded: 1,
+            held: 1,
+            concurrency: Some(4),
+            clock: "a clock",
+            cost,
+            set_aside: vec![(0, "repeats"), (3, "results of other photos")],
+        };
+        summary.to_string()
+    }
+
+    #[test]
+    fn the_summary_has_what_was_measured_and_nothing_else() {
+        let cost = Cost { architecture: Architecture::Arm64, memory_mb: 1769, batch: 50.0 };
+        let text = printed(&answered(), Some(cost));
+        for part in [
+            "model               spotter-nano\n                    stands in\n",
+            "uploaded            1 photos, 1.0 MB, 4 at once; 1 skipped",
+            "photos              2: 1 answered with 0 detections, 1 failed (no_result 1)",
+            "average inference   0.0080 s",
+            "average upload      0.0300 s",
+            "upload to result    p50 1.50 s",
+            "(a clock)",
+            "10.0 ms billed a photo with 1769 MB (arm64), 50 photos a batch",
+            "set aside           3 results of other photos\n",
+        ] {
+            assert!(text.contains(part), "{part} is missing in {text}");
+        }
+        let text = printed(&Tally::begin(), None);
+        assert!(!text.contains("cost") && !text.contains("average") && text.contains("uploads/s"), "{text}");
+    }
+
+    #[test]
+    fn two_processors_bill_half_the_time() {
+        let cost = |memory_mb| Cost { architecture: Architecture::X86_64, memory_mb, batch: 1.0 }.estimate(&answered());
+        assert!(cost(3538).contains("5.0 ms billed") && cost(1024).contains("10.0 ms billed"), "{}", cost(3538));
+    }
+}
