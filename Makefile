@@ -123,5 +123,5 @@ TRAINING := model/spotter-nano/training
 	$@/bin/python -m pip install --quiet --requirement $<
 	touch $@
 
-test-training: .tools/train-venv
-	$</bin/python -B $(TRAINING)/smoke.py
+test-training: .tools/train-venv build
+	$</bin/python -B $(TRAINING)/smoke.py --uploader $(UPLOADER)

@@ -14,6 +14,7 @@ import re
 import warnings
 
 import numpy as np
+import onnx
 import torch
 from torch import nn
 
@@ -59,6 +60,11 @@ def fold(net):
     return net
 
 
+def cells_of(size):
+    """Cells of all levels."""
+    return sum((size // stride) ** 2 for stride in STRIDES)
+
+
 def export(net, path, size=SIZE):
     """Writes the graph for `size` x `size` pixels, its batch dimension free."""
     axes = {"images": {0: "batch"}, "output": {0: "batch"}}
@@ -66,6 +72,10 @@ def export(net, path, size=SIZE):
         warnings.simplefilter("ignore")
         torch.onnx.export(Deployed(fold(net)), torch.zeros(1, 3, size, size), str(path), opset_version=OPSET,
                           input_names=["images"], output_names=["output"], dynamic_axes=axes)
+    model = onnx.load(str(path))        # the exporter forgets that only the batch is free in the output
+    for axis, length in zip(model.graph.output[0].type.tensor_type.shape.dim[1:], (cells_of(size), 5 + CLASSES)):
+        axis.dim_value = length
+    onnx.save(model, str(path))
 
 
 def check(net, path, size=SIZE):
@@ -77,7 +87,7 @@ def check(net, path, size=SIZE):
             answer = net(torch.from_numpy(pictures) / 255)
         answer = torch.cat([answer[..., :4], answer[..., 4:].sigmoid()], 2).numpy()
         got = onnx.run(None, {"images": pictures})[0]
-        assert got.shape == (batch, sum((size // s) ** 2 for s in STRIDES), 5 + CLASSES), got.shape
+        assert got.shape == (batch, cells_of(size), 5 + CLASSES), got.shape
         worst = max(worst, float(np.abs(got - answer).max()))
     return worst
 

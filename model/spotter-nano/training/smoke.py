@@ -104,9 +104,11 @@ def try_detector(uploader, model, photo):
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, env=environment, check=True)
     found = json.loads(done.stdout)["detections"]
     assert found, "the detector finds nothing"
-    best, expected = found[0], list(zip(*Model(model).find(cv2.imread(str(photo)), 0.01, 0.45)))
-    assert any(label == best["class_id"] and abs(score - best["score"]) < 0.01 and np.abs(box.clip(0) - best["box"]).max() < 3
-               for label, score, box in expected), f"the detector finds {best}, evaluate {expected[:3]}"
+    best, pixels = found[0], cv2.imread(str(photo))
+    expected, edges = list(zip(*Model(model).find(pixels, 0.01, 0.45))), pixels.shape[1::-1] * 2
+    alike = lambda label, score, box: (label == best["class_id"] and abs(score - best["score"]) < 0.01
+                                       and np.abs(np.clip(box, 0, edges) - best["box"]).max() < 3)
+    assert any(alike(*other) for other in expected), f"the detector finds {best}, evaluate {expected[:3]}"
     print(f"detector: {len(found)} boxes, the best as evaluate has it")
 
 
