@@ -7,6 +7,7 @@ use clap::ValueEnum;
 use detector::DetectorOptions;
 use wire::Outcome;
 
+use super::summary::line;
 use super::tally::{SERVER, Tally};
 use crate::prices::{self, Architecture};
 
@@ -179,10 +180,6 @@ impl DatasetSummary<'_> {
 
 fn architecture_name(architecture: Architecture) -> String {
     architecture.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned())
-}
-
-fn line(f: &mut Formatter<'_>, name: &str, value: &str) -> fmt::Result {
-    writeln!(f, "{name:<19} {value}")
 }
 
 #[cfg(test)]

@@ -120,7 +120,8 @@ impl Summary<'_> {
     }
 }
 
-fn line(f: &mut Formatter<'_>, name: &str, value: &str) -> fmt::Result {
+/// A row of a summary: what it is called, and what it is.
+pub(super) fn line(f: &mut Formatter<'_>, name: &str, value: &str) -> fmt::Result {
     writeln!(f, "{name:<19} {value}")
 }
 
