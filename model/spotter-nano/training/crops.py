@@ -13,8 +13,8 @@ LUMA = np.array([[0.114, 0.587, 0.299]])
 def recolour(picture, random):
     """Changes saturation, contrast, brightness and the balance of the channels; now and then to grey."""
     middle = float(picture[::16, ::16].mean())
-    saturation = 0.0 if random.random() < 0.04 else random.uniform(0.4, 1.5)
-    contrast, brightness = random.uniform(0.6, 1.4), random.uniform(0.65, 1.35)
+    saturation = 0.0 if random.random() < 0.04 else random.uniform(0.5, 1.4)
+    contrast, brightness = random.uniform(0.7, 1.3), random.uniform(0.7, 1.3)
     gain = random.uniform(0.92, 1.08, 3)[:, None]
     matrix = (saturation * np.eye(3) + (1 - saturation) * LUMA) * contrast * gain
     return cv2.transform(picture, np.concatenate([matrix, middle * (brightness - contrast) * gain], 1))
@@ -79,7 +79,7 @@ class Crops:
             picture = blur(picture, self.random)
         if flip:
             picture = cv2.flip(picture, 1)
-        if self.random.random() < 0.8:
+        if self.random.random() < 0.6:
             picture = recolour(picture, self.random)
 
         # The centre of each cell of the window, looked up in the teacher's grid of the same stride.

@@ -146,7 +146,7 @@ class Run:
             optimizer.step()
         self.steps += 1
         self.samples += o.batch * o.processes
-        self.follow(min(0.999, (1 + self.steps) / (20 + self.steps)))
+        self.follow(min(o.ema, (1 + self.steps) / (20 + self.steps)))
         return torch.stack([total, seen, giou, distance, classed, iou]).detach().cpu()
 
     @torch.no_grad()
@@ -203,6 +203,8 @@ def parse():
     parser.add_argument("--decay", type=float, default=0.02, help="weight decay")
     parser.add_argument("--box-gain", type=float, default=2.5, help="weight of the box loss")
     parser.add_argument("--class-gain", type=float, default=1.0, help="weight of the class loss")
+    parser.add_argument("--ema", type=float, default=0.999,
+                        help="decay of the averaged weights per step; less for a schedule of few steps")
     parser.add_argument("--optimizer", choices=["muon", "adamw"], default="muon")
     parser.add_argument("--processes", type=int, default=1)
     parser.add_argument("--threads", type=int, default=1, help="threads per process")
