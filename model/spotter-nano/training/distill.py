@@ -4,7 +4,8 @@
     python distill.py --crops crops --out run --minutes 90 --processes 2             (the schedule follows the clock)
 
 A run that was stopped goes on from OUT/last.pt when started again with the same options; --start takes the weights
-of another run. The sizes of the pictures grow along the schedule: --sizes 0:224,0.8:320 is 224 pixels up to 80 %.
+of another run or of an exported file. The sizes of the pictures grow along the schedule: --sizes 0:224,0.8:320 is 224
+pixels up to 80 %.
 `processes` x one thread suits processors (it bears being disturbed, even stopped); with --device cuda use one process.
 """
 import argparse
@@ -23,6 +24,7 @@ from torch.nn import functional as F
 from crops import Crops
 from muon import Muon
 from nano import Detector, grid
+from unfold import unfold
 
 
 def overlap(a, b):
@@ -72,7 +74,7 @@ class Run:
         torch.manual_seed(options.seed)
         self.net = Detector().to(self.device).to(memory_format=torch.channels_last).train()
         if options.start:
-            self.net.load_state_dict(torch.load(options.start, map_location=self.device)["mean"])
+            self.net.load_state_dict(self.begin(options.start))
         self.mean = copy.deepcopy(self.net).eval()
         for name in options.freeze:
             self.net.get_submodule(name).eval().requires_grad_(False)
@@ -91,6 +93,13 @@ class Run:
         self.clock = time.time()
         if (options.out / "last.pt").exists():
             self.restore(torch.load(options.out / "last.pt", map_location=self.device))
+
+    def begin(self, path):
+        """The weights to start from: the averaged ones of a checkpoint, or those of an exported file."""
+        if path.suffix != ".onnx":
+            return torch.load(path, map_location=self.device)["mean"]
+        pictures, *_ = Crops(self.options.crops, 0, 1, self.options.seed).batch(256, 224)
+        return unfold(path, pictures).state_dict()
 
     def restore(self, saved):
         self.net.load_state_dict(saved["net"])
@@ -192,7 +201,7 @@ def parse():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--crops", type=pathlib.Path, required=True, help="what prepare made")
     parser.add_argument("--out", type=pathlib.Path, required=True, help="folder for last.pt and log.txt")
-    parser.add_argument("--start", type=pathlib.Path, help="a last.pt whose averaged weights to begin with")
+    parser.add_argument("--start", type=pathlib.Path, help="weights to begin with: averaged ones of a last.pt, or an exported model.onnx")
     parser.add_argument("--freeze", nargs="*", default=[], help="parts of the network to leave as --start has them")
     parser.add_argument("--samples", type=int, default=4_000_000, help="length of the schedule")
     parser.add_argument("--minutes", type=float, help="length of the schedule by the clock, instead of --samples")

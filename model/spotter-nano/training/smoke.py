@@ -3,8 +3,8 @@
     python smoke.py [--uploader ../../../target/release/uploader] [--teacher yolox_nano.onnx] [--keep DIR]
 
 Without --teacher a stand-in is made that sees coloured patches. Takes about a minute; fails when the loss does not fall,
-when the same seed gives other weights, when the exported graph does not answer in YOLOX's layout, or, with --uploader,
-when Spotter's detector finds something else with it than evaluate.
+when the same seed gives other weights, when the exported graph does not answer in YOLOX's layout or cannot be
+trained on, or, with --uploader, when Spotter's detector finds something else with it than evaluate.
 """
 import argparse
 import hashlib
@@ -24,8 +24,11 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+import export
+from crops import Crops
 from evaluate import Model
 from nano import COCO_IDS, SIZE, STRIDES, TEACHER_SIZE, session
+from unfold import unfold
 
 HERE = pathlib.Path(__file__).resolve().parent
 TOOLS = HERE.parents[2] / ".tools"      # where `make setup` puts the runtime and the emulator
@@ -140,6 +143,9 @@ def check(work, teacher, uploader):
     assert answer.shape == (2, 2100, 85) and answer.dtype == np.float32, answer.shape
     assert 0 <= answer[..., 4:].min() and answer[..., 4:].max() <= 1, "scores are no probabilities"
     assert hashlib.sha256(model.read_bytes()).hexdigest() in card.read_text(), "the card was not brought up to date"
+    pictures, *_ = Crops(work / "crops", 0, 1, 1).batch(16, 128)
+    worst = export.check(unfold(model, pictures), model)
+    assert worst < 1e-3, f"unfolded, the export differs by {worst:.2g}"
     if uploader:
         try_detector(uploader, model, work / "held-out" / "0.png")
     printed = run("evaluate", model, "--photos", work / "held-out", "--teacher", teacher, "--rounds", 5)

@@ -1,0 +1,39 @@
+"""Brings a shipped ONNX file back into a network that can be trained on: what export.py's `fold` did, undone."""
+import onnx
+import torch
+from onnx import numpy_helper
+
+from nano import Block, Detector
+
+
+@torch.no_grad()
+def unfold(path, pictures):
+    """The network of an exported file, with batch norm again.
+
+    pictures f32 [B,3,S,S] in 0..1: the batch norms take their statistics, and get the scale and shift that undo these,
+    so that the network answers as the file does, also while it trains."""
+    weights = {w.name.removeprefix("net."): torch.from_numpy(numpy_helper.to_array(w).copy())
+               for w in onnx.load(str(path)).graph.initializer}
+    net, hooks = Detector().eval(), []
+
+    def calibrate(name, norm):
+        def follow(convolution, _, output):
+            variance, mean = torch.var_mean(output, (0, 2, 3), unbiased=False)
+            norm.running_mean.copy_(mean)
+            norm.running_var.copy_(variance)
+            norm.weight.copy_((variance + norm.eps).sqrt())
+            norm.bias.copy_(weights[f"{name}.0.bias"] + mean)
+        return follow
+
+    blocks = {name: module for name, module in net.named_modules() if isinstance(module, Block)}
+    for name, block in blocks.items():
+        block[0].weight.copy_(weights[f"{name}.0.weight"])
+        hooks.append(block[0].register_forward_hook(calibrate(name, block[1])))
+    net.stem[0].weight.mul_(255)
+    for name, parameter in net.named_parameters():
+        if name.startswith(("classes.", "boxes.")):
+            parameter.copy_(weights[name])
+    net(pictures)       # block after block, each on what the calibrated ones before it answer
+    for hook in hooks:
+        hook.remove()
+    return net
