@@ -201,7 +201,8 @@ def parse():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--crops", type=pathlib.Path, required=True, help="what prepare made")
     parser.add_argument("--out", type=pathlib.Path, required=True, help="folder for last.pt and log.txt")
-    parser.add_argument("--start", type=pathlib.Path, help="weights to begin with: averaged ones of a last.pt, or an exported model.onnx")
+    parser.add_argument("--start", type=pathlib.Path,
+                        help="weights to begin with: averaged ones of a last.pt, or an exported model.onnx")
     parser.add_argument("--freeze", nargs="*", default=[], help="parts of the network to leave as --start has them")
     parser.add_argument("--samples", type=int, default=4_000_000, help="length of the schedule")
     parser.add_argument("--minutes", type=float, help="length of the schedule by the clock, instead of --samples")

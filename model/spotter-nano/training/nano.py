@@ -88,12 +88,12 @@ class Stage(nn.Module):
     def __init__(self, channels, depth):
         super().__init__()
         half = channels // 2
-        self.keep, self.work = Block(channels, half, 1), Block(channels, half, 1)
+        self.keep, self.branch = Block(channels, half, 1), Block(channels, half, 1)
         self.residuals = nn.ModuleList(Residual(half) for _ in range(depth))
         self.mix = Block(half * (2 + depth), channels, 1)
 
     def forward(self, x):
-        parts = [self.keep(x), self.work(x)]
+        parts = [self.keep(x), self.branch(x)]
         for residual in self.residuals:
             parts.append(residual(parts[-1]))
         return self.mix(torch.cat(parts, 1))
