@@ -10,8 +10,8 @@ import pytest
 import support
 
 FOLDER = support.ROOT / "model" / "spotter-nano"
-# What a network without depthwise convolutions, folded for inference, consists of.
-OPERATORS = {"Add", "Concat", "Constant", "Conv", "MaxPool", "Relu", "Reshape", "Resize", "Sigmoid", "Slice", "Transpose"}
+# What a network without depthwise convolutions, folded for inference, consists of; Cast is for weights stored as fp16.
+OPERATORS = set("Add Cast Concat Constant Conv MaxPool Relu Reshape Resize Sigmoid Slice Transpose".split())
 
 
 @pytest.fixture(scope="module")

@@ -11,6 +11,7 @@ TEACHER_SIZE = 416    # side of the teacher's input in pixels
 STRIDES = (8, 16, 32)
 CLASSES = 80
 PAD = 114
+HALF = ".half"        # what the name of a tensor ends with that an exported file stores as fp16
 # The ids that COCO's annotations use for the 80 classes.
 COCO_IDS = [i for i in range(1, 91) if i not in (12, 26, 29, 30, 45, 66, 68, 69, 71, 83)]
 
@@ -127,7 +128,7 @@ class Detector(nn.Module):
     objectness and of the 80 classes; N runs over the strides 8, 16, 32, row by row.
     """
 
-    def __init__(self, backbone=(16, 32, 64, 96, 160), depths=(1, 2, 1), neck=(48, 64, 96)):
+    def __init__(self, backbone=(16, 32, 64, 96, 160), depths=(1, 3, 3), neck=(48, 64, 96), classing=(64, 96, 160)):
         super().__init__()
         c1, c2, c3, c4, c5 = backbone
         n3, n4, n5 = neck
@@ -141,9 +142,9 @@ class Detector(nn.Module):
         self.narrow4, self.top3 = Block(n4, n3, 1, relu=False), Block(n3, n3)
         self.widen3, self.out4 = Block(n3, n4, 3, 2, relu=False), Block(n4, n4)
         self.widen4, self.out5 = Block(n4, n5, 3, 2, relu=False), Block(n5, n5)
-        self.class_stems = nn.ModuleList(Block(c, max(c, 64), 1) for c in neck)
+        self.class_stems = nn.ModuleList(Block(c, wide, 1) for c, wide in zip(neck, classing))
         self.box_stems = nn.ModuleList(Block(c, c, 1) for c in neck)
-        self.classes = nn.ModuleList(nn.Conv2d(max(c, 64), CLASSES, 1) for c in neck)
+        self.classes = nn.ModuleList(nn.Conv2d(wide, CLASSES, 1) for wide in classing)
         self.boxes = nn.ModuleList(nn.Conv2d(c, 5, 1) for c in neck)
         self.reset()
 
@@ -158,6 +159,17 @@ class Detector(nn.Module):
             nn.init.normal_(boxes.weight, std=0.01)
             nn.init.zeros_(boxes.bias)
             boxes.bias.data[4] = -4.6
+
+    @torch.no_grad()
+    def grow_from(self, smaller):
+        """Takes over the state of the same network with fewer residuals or narrower class stems, and answers as that
+        one does: what is new keeps its first weights, and nobody listens to it yet."""
+        for name, mine in self.state_dict().items():
+            if name in smaller:
+                theirs = smaller[name]
+                if mine.ndim > 1:
+                    mine[:len(theirs), theirs.shape[1]:] = 0
+                mine[tuple(slice(n) for n in theirs.shape)] = theirs
 
     def features(self, x):
         """Feature maps at strides 8, 16 and 32."""

@@ -2,9 +2,10 @@
 
     python smoke.py [--uploader ../../../target/release/uploader] [--teacher yolox_nano.onnx] [--keep DIR]
 
-Without --teacher a stand-in is made that sees coloured patches. Takes about a minute; fails when the loss does not fall,
-when the same seed gives other weights, when the exported graph does not answer in YOLOX's layout or cannot be
-trained on, or, with --uploader, when Spotter's detector finds something else with it than evaluate.
+Without --teacher a stand-in is made that sees coloured patches. Takes about a minute; fails when the loss does not
+fall, when the same seed gives other weights, when the exported graph does not answer in YOLOX's layout or cannot be
+trained on, when a larger network does not begin with a smaller one's answers, or, with --uploader, when Spotter's
+detector finds something else with it than evaluate.
 """
 import argparse
 import hashlib
@@ -27,7 +28,7 @@ from torch.nn import functional as F
 import export
 from crops import Crops
 from evaluate import Model
-from nano import COCO_IDS, SIZE, STRIDES, TEACHER_SIZE, session
+from nano import COCO_IDS, SIZE, STRIDES, TEACHER_SIZE, Detector, session
 from unfold import unfold
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -115,7 +116,18 @@ def try_detector(uploader, model, photo):
     print(f"detector: {len(found)} boxes, the best as evaluate has it")
 
 
+def try_growth():
+    """A network that takes over a smaller one answers as that one does."""
+    small, large = Detector(depths=(1, 1, 1), classing=(64, 64, 96)).eval(), Detector().eval()
+    large.grow_from(small.state_dict())
+    pictures = torch.rand(2, 3, 128, 128)
+    with torch.no_grad():
+        worst = float((large(pictures) - small(pictures)).abs().max())
+    assert worst < 1e-3, f"the larger network's answers differ by {worst:.2g}"
+
+
 def check(work, teacher, uploader):
+    try_growth()
     draw(work / "photos", 12, 1)
     draw(work / "held-out", 6, 2)
     if not teacher:

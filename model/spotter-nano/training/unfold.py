@@ -3,7 +3,7 @@ import onnx
 import torch
 from onnx import numpy_helper
 
-from nano import Block, Detector
+from nano import HALF, Block, Detector
 
 
 @torch.no_grad()
@@ -12,7 +12,7 @@ def unfold(path, pictures):
 
     pictures f32 [B,3,S,S] in 0..1: the batch norms take their statistics, and get the scale and shift that undo these,
     so that the network answers as the file does, also while it trains."""
-    weights = {w.name.removeprefix("net."): torch.from_numpy(numpy_helper.to_array(w).copy())
+    weights = {w.name.removeprefix("net.").removesuffix(HALF): torch.from_numpy(numpy_helper.to_array(w).copy()).float()
                for w in onnx.load(str(path)).graph.initializer}
     net, hooks = Detector().eval(), []
 
