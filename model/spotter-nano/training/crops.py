@@ -5,7 +5,7 @@ import cv2
 import numpy as np
 import torch
 
-from nano import SIZE, STRIDES, TEACHER_SIZE, grid
+from nano import CLASSES, SIZE, STRIDES, TEACHER_SIZE, grid
 
 LUMA = np.array([[0.114, 0.587, 0.299]])
 
@@ -49,6 +49,18 @@ class Crops:
         self.queue = [crops[k] for k in order[self.rank::self.world]]
         self.passes += 1
 
+    def balance(self, power):
+        """Weight per class f32 [80], 0.5 to 3: 1 for a class with a fair share of the teacher's scores, more for thinner
+        ones (fair share / share, to the given power)."""
+        share = np.zeros(CLASSES)
+        for _, answers in self.shards:
+            for answer in answers[::16]:
+                classes = answer["classes"][:answer["n"]]
+                sure = classes.max(1) * answer["objectness"][answer["cell"][:answer["n"]]].astype(float)
+                np.add.at(share, classes.argmax(1), sure)
+        share = np.maximum(share / share.sum(), 1e-6)
+        return torch.from_numpy(np.clip((1 / CLASSES / share) ** power, 0.5, 3)).float()
+
     def state(self):
         """What a checkpoint keeps, to go on with the same crops."""
         return {"passes": self.passes, "left": len(self.queue), "random": self.random.bit_generator.state}
@@ -68,7 +80,7 @@ class Crops:
         picture, answer = self.shards[shard][0][index], self.shards[shard][1][index]
         side, whole = SIZE, size == SIZE      # at full size a window is enlarged and loses sharpness: fewer of them
         if self.random.random() < (0.4 if whole else 0.8):
-            side = int(self.random.uniform(max(0.8 * SIZE if whole else 0, 0.85 * size), SIZE))
+            side = int(self.random.uniform(0.6 * SIZE if whole else 0.85 * size, SIZE))
         x0, y0 = self.random.integers(SIZE - side + 1, size=2)
         flip = self.random.random() < 0.5
         zoom = size / side

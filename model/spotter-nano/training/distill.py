@@ -37,16 +37,20 @@ def overlap(a, b):
     return iou - (hull - union) / (hull + 1e-6), iou
 
 
-def losses(answer, batch, cells, strides):
-    """Objectness over all cells; box and class over the kept ones, weighted by how sure the teacher is.
+def losses(answer, batch, cells, strides, balance):
+    """Objectness over all cells; box and class over the kept ones, weighted by how sure the teacher is; all of them
+    also by the class's `balance` [80].
 
     answer [B,N,85] logits. Returns the four losses and the mean IoU of the boxes."""
     _, objectness, where, boxes, classes = batch
     entropy = F.binary_cross_entropy_with_logits
-    seen = entropy(answer[..., 4], objectness, reduction="sum") / objectness.sum().clamp(min=1)
     row, cell = where.T
+    lift = balance[classes.argmax(1)]
+    emphasis = torch.ones_like(objectness)
+    emphasis[row, cell] = lift
+    seen = entropy(answer[..., 4], objectness, emphasis, reduction="sum") / (objectness * emphasis).sum().clamp(min=1)
     mine, step, corner = answer[row, cell], strides[cell], cells[cell]
-    weight = objectness[row, cell] * classes.amax(1)
+    weight = objectness[row, cell] * classes.amax(1) * lift
     weight = weight / weight.sum().clamp(min=1)
     place = torch.cat([(mine[:, :2] + corner) * step, mine[:, 2:4].clamp(-4, 6).exp() * step], 1)
     giou, iou = overlap(place, boxes)
@@ -89,6 +93,8 @@ class Run:
         if matrices:
             self.optimizers.append(Muon(matrices, options.rate, options.decay))
         self.crops = Crops(options.crops, rank, options.processes, options.seed)
+        self.crops.refill()
+        self.balance = self.crops.balance(options.balance).to(self.device)
         self.samples, self.spent, self.steps = 0, 0.0, 0
         self.clock = time.time()
         if (options.out / "last.pt").exists():
@@ -144,7 +150,7 @@ class Run:
         batch = [t.to(self.device) for t in self.crops.batch(o.batch, size)]
         with torch.autocast(self.device.type, torch.bfloat16, enabled=o.bf16):
             answer = self.net(batch[0])
-        seen, giou, distance, classed, iou = losses(answer.float(), batch, cells, strides)
+        seen, giou, distance, classed, iou = losses(answer.float(), batch, cells, strides, self.balance)
         total = seen + o.box_gain * (giou + 0.2 * distance) + o.class_gain * classed
         for optimizer in self.optimizers:
             optimizer.zero_grad(set_to_none=False)
@@ -213,6 +219,7 @@ def parse():
     parser.add_argument("--decay", type=float, default=0.02, help="weight decay")
     parser.add_argument("--box-gain", type=float, default=2.5, help="weight of the box loss")
     parser.add_argument("--class-gain", type=float, default=1.0, help="weight of the class loss")
+    parser.add_argument("--balance", type=float, default=0.5, help="how much to lift thin classes: 0 not at all, 1 fully")
     parser.add_argument("--ema", type=float, default=0.999,
                         help="decay of the averaged weights per step; less for a schedule of few steps")
     parser.add_argument("--optimizer", choices=["muon", "adamw"], default="muon")
