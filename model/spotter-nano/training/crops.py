@@ -5,7 +5,7 @@ import cv2
 import numpy as np
 import torch
 
-from nano import CLASSES, SIZE, STRIDES, TEACHER_SIZE, grid
+from nano import CLASSES, SIZE, STRIDES, TEACHER_SIZE, grid, logits_of
 
 LUMA = np.array([[0.114, 0.587, 0.299]])
 
@@ -56,7 +56,8 @@ class Crops:
         for _, answers in self.shards:
             for answer in answers[::16]:
                 classes = answer["classes"][:answer["n"]]
-                sure = classes.max(1) * answer["objectness"][answer["cell"][:answer["n"]]].astype(float)
+                best = 1 / (1 + np.exp(-logits_of(classes.max(1).astype(float))))
+                sure = best * answer["objectness"][answer["cell"][:answer["n"]]].astype(float)
                 np.add.at(share, classes.argmax(1), sure)
         share = np.maximum(share / share.sum(), 1e-6)
         return torch.from_numpy(np.clip((1 / CLASSES / share) ** power, 0.5, 3)).float()
@@ -120,10 +121,10 @@ class Crops:
 
     def batch(self, count, size):
         """`count` windows as tensors: pictures f32 [B,3,S,S] in 0..1, objectness [B,N], then for all kept cells of the
-        batch together: (row in the batch, cell) i64 [M,2], boxes f32 [M,4] in pixels, class scores f32 [M,80]."""
+        batch together: (row in the batch, cell) i64 [M,2], boxes f32 [M,4] in pixels, class logits f32 [M,80]."""
         cells, strides = grid(size)
         pictures, objectness, kept, boxes, classes = zip(*(self.one(size, cells, strides) for _ in range(count)))
         where = np.concatenate([np.stack([np.full(len(k), i), k], 1) for i, k in enumerate(kept)])
         unit = lambda arrays, join: torch.from_numpy(join(arrays)).float() / 255
         return (unit(pictures, np.stack).permute(0, 3, 1, 2), unit(objectness, np.stack), torch.from_numpy(where),
-                torch.from_numpy(np.concatenate(boxes)), unit(classes, np.concatenate))
+                torch.from_numpy(np.concatenate(boxes)), logits_of(torch.from_numpy(np.concatenate(classes)).float()))

@@ -26,6 +26,8 @@ from muon import Muon
 from nano import Detector, grid
 from unfold import unfold
 
+TEMPERATURE = 2.0       # of the softened class loss
+
 
 def overlap(a, b):
     """Generalised IoU and IoU of boxes [M,4] (centre x, y, width, height)."""
@@ -37,13 +39,22 @@ def overlap(a, b):
     return iou - (hull - union) / (hull + 1e-6), iou
 
 
-def losses(answer, batch, cells, strides, balance):
-    """Objectness over all cells; box and class over the kept ones, weighted by how sure the teacher is; all of them
-    also by the class's `balance` [80].
-
-    answer [B,N,85] logits. Returns the four losses and the mean IoU of the boxes."""
-    _, objectness, where, boxes, classes = batch
+def softened(mine, theirs):
+    """How far class logits [M,80] are from the teacher's, both divided by a temperature (Hinton et al. 2015): what the
+    teacher finds unlikely, a cat in a dog, counts as well. Divergence summed over the classes; 0 where they agree."""
+    soft = torch.sigmoid(theirs / TEMPERATURE)
     entropy = F.binary_cross_entropy_with_logits
+    apart = entropy(mine / TEMPERATURE, soft, reduction="none") - entropy(theirs / TEMPERATURE, soft, reduction="none")
+    return TEMPERATURE ** 2 * apart.sum(1)
+
+
+def losses(answer, batch, cells, strides, balance):
+    """Objectness over all cells; box, class and softened class over the kept ones, weighted by how sure the teacher is;
+    all of them also by the class's `balance` [80].
+
+    answer [B,N,85] logits. Returns the five losses and the mean IoU of the boxes."""
+    _, objectness, where, boxes, logits = batch
+    entropy, classes = F.binary_cross_entropy_with_logits, torch.sigmoid(logits)
     row, cell = where.T
     lift = balance[classes.argmax(1)]
     emphasis = torch.ones_like(objectness)
@@ -57,7 +68,8 @@ def losses(answer, batch, cells, strides, balance):
     code = torch.cat([boxes[:, :2] / step - corner, torch.log(boxes[:, 2:] / step)], 1)
     distance = (mine[:, :4] - code).abs().clamp(max=8).sum(1)
     classed = entropy(mine[:, 5:], classes, reduction="none").sum(1)
-    return seen, ((1 - giou) * weight).sum(), (distance * weight).sum(), (classed * weight).sum(), (iou * weight).sum()
+    parts = 1 - giou, distance, classed, softened(mine[:, 5:], logits), iou
+    return seen, *((part * weight).sum() for part in parts)
 
 
 def average(gradients, world):
@@ -150,8 +162,8 @@ class Run:
         batch = [t.to(self.device) for t in self.crops.batch(o.batch, size)]
         with torch.autocast(self.device.type, torch.bfloat16, enabled=o.bf16):
             answer = self.net(batch[0])
-        seen, giou, distance, classed, iou = losses(answer.float(), batch, cells, strides, self.balance)
-        total = seen + o.box_gain * (giou + 0.2 * distance) + o.class_gain * classed
+        seen, giou, distance, classed, soft, iou = losses(answer.float(), batch, cells, strides, self.balance)
+        total = seen + o.box_gain * (giou + 0.2 * distance) + o.class_gain * classed + o.soft_gain * soft
         for optimizer in self.optimizers:
             optimizer.zero_grad(set_to_none=False)
         total.backward()
@@ -162,7 +174,7 @@ class Run:
         self.steps += 1
         self.samples += o.batch * o.processes
         self.follow(min(o.ema, (1 + self.steps) / (20 + self.steps)))
-        return torch.stack([total, seen, giou, distance, classed, iou]).detach().cpu()
+        return torch.stack([total, seen, giou, distance, classed, soft, iou]).detach().cpu()
 
     @torch.no_grad()
     def follow(self, keep):
@@ -195,7 +207,8 @@ def train(rank, options):
         if rank == 0 and run.steps % options.show_every == 0:
             speed = (run.samples - shown[0]) / (run.seconds() - shown[1])
             shown = (run.samples, run.seconds())
-            text = "loss {:.3f} objectness {:.3f} giou {:.3f} distance {:.3f} class {:.3f} iou {:.3f}".format(*smooth)
+            names = "loss", "objectness", "giou", "distance", "class", "soft", "iou"
+            text = " ".join(f"{name} {value:.3f}" for name, value in zip(names, smooth))
             line = f"step {run.steps} samples {run.samples} size {size} done {done:.3f} {speed:.0f}/s {text}"
             print(line, flush=True)
             with open(options.out / "log.txt", "a") as log:
@@ -219,6 +232,7 @@ def parse():
     parser.add_argument("--decay", type=float, default=0.02, help="weight decay")
     parser.add_argument("--box-gain", type=float, default=2.5, help="weight of the box loss")
     parser.add_argument("--class-gain", type=float, default=1.0, help="weight of the class loss")
+    parser.add_argument("--soft-gain", type=float, default=0.2, help="weight of the softened class loss")
     parser.add_argument("--balance", type=float, default=0.5, help="how much to lift thin classes: 0 not at all, 1 fully")
     parser.add_argument("--ema", type=float, default=0.999,
                         help="decay of the averaged weights per step; less for a schedule of few steps")

@@ -56,6 +56,20 @@ def session(path, threads=1):
     return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
 
 
+LOWEST, STEPS = -10.0, 16.0     # a logit's byte: steps of 1/16 from -10 on, so up to 5.9
+
+
+def bytes_of(scores):
+    """Probabilities f32 -> their logits as bytes u8, clipped to what a byte holds."""
+    scores = np.clip(scores, 1e-6, 1 - 1e-6)
+    return np.round(np.clip((np.log(scores / (1 - scores)) - LOWEST) * STEPS, 0, 255)).astype(np.uint8)
+
+
+def logits_of(codes):
+    """What `bytes_of` made, as logits (array or tensor of floats)."""
+    return codes / STEPS + LOWEST
+
+
 def boxes_of(answer, cells, strides):
     """Raw answer [N,85] -> boxes [N,4] as centre x, centre y, width, height in input pixels."""
     return np.concatenate([(answer[:, :2] + cells) * strides, np.exp(answer[:, 2:4]) * strides], 1)
@@ -128,7 +142,7 @@ class Detector(nn.Module):
     objectness and of the 80 classes; N runs over the strides 8, 16, 32, row by row.
     """
 
-    def __init__(self, backbone=(16, 32, 64, 96, 160), depths=(1, 3, 3), neck=(48, 64, 96), classing=(64, 96, 160)):
+    def __init__(self, backbone=(16, 32, 64, 96, 160), depths=(1, 3, 4), neck=(48, 64, 96), classing=(64, 160, 256)):
         super().__init__()
         c1, c2, c3, c4, c5 = backbone
         n3, n4, n5 = neck

@@ -14,13 +14,15 @@ import time
 import cv2
 import numpy as np
 
-from nano import CLASSES, PAD, SIZE, STRIDES, TEACHER_SIZE, boxes_of, grid, letterbox, resize, session, tensor
+from nano import (CLASSES, PAD, SIZE, STRIDES, TEACHER_SIZE, boxes_of, bytes_of, grid, letterbox, resize, session,
+                  tensor)
+from views import close_up, place, tint, warp, window
 
 KEPT = 320              # answers kept per crop, the strongest first
 FLOOR = 0.03            # objectness x class under which an answer is only kept as objectness
 CELLS = sum((TEACHER_SIZE // s) ** 2 for s in STRIDES)
-# One crop's answers: objectness of every cell; index, box (centre x, y, width, height; 1 = the crop's side) and class
-# scores of the `n` kept cells. u8 scores: 255 = 1.
+# One crop's answers: objectness of every cell (255 = 1); index, box (centre x, y, width, height; 1 = the crop's side)
+# and class logits (nano.bytes_of) of the `n` kept cells.
 ANSWER = np.dtype([("n", "i4"), ("cell", "i2", (KEPT,)), ("box", "f2", (KEPT, 4)),
                    ("classes", "u1", (KEPT, CLASSES)), ("objectness", "u1", (CELLS,))])
 GRID = grid(TEACHER_SIZE)
@@ -60,74 +62,96 @@ def load(folders, excluded):
     return photos
 
 
+def answer_to(canvas):
+    """The teacher's raw answer [N,85] to a square picture."""
+    return TEACHER.run(None, {NAME: tensor(canvas)})[0][0]
+
+
 def seen(job):
-    """The teacher's best score for each class in one photo, f32 [80]."""
-    answer = TEACHER.run(None, {NAME: tensor(letterbox(PHOTOS[job], TEACHER_SIZE)[0])})[0][0]
-    return (answer[:, 4:5] * answer[:, 5:]).max(0)
+    """For each class the teacher's best score in one photo and the box it belongs to, in the photo's pixels: f32
+    [80,5] (score, x1, y1, x2, y2)."""
+    canvas, scale = letterbox(PHOTOS[job], TEACHER_SIZE)
+    answer = answer_to(canvas)
+    scores = answer[:, 4:5] * answer[:, 5:]
+    best = scores.argmax(0)
+    boxes = boxes_of(answer, *GRID)[best] / scale
+    corners = np.concatenate([boxes[:, :2] - boxes[:, 2:] / 2, boxes[:, :2] + boxes[:, 2:] / 2], 1)
+    return np.column_stack([scores.max(0), corners]).astype(np.float32)
 
 
-def chances(scores, favoured=()):
-    """How often each photo is drawn, from class scores [P,80]: 1 for common classes, up to 6 for thin ones, three
-    times as much for favoured ones."""
-    present = scores > 0.3
-    share = present.mean(0)
+def repeats(scores, favoured=()):
+    """How often each class is wanted, from the photos' class scores [P,80]: 1 for common ones, up to 6 for thin ones,
+    three times as much for favoured ones."""
+    share = (scores > 0.3).mean(0)
     repeat = np.clip(np.sqrt(0.05 / np.maximum(share, 1e-4)), 1, 6)
     repeat[list(favoured)] *= 3
-    weight = np.where(present, repeat, 0.5).max(1)
-    return weight / weight.sum()
+    return repeat
 
 
-def window(photo, random, width, height, smallest):
-    """A random part of the photo, of about the wanted shape and at least `smallest` of its size, scaled to fit.
+def chances(scores, repeat):
+    """How often each photo is drawn, as running sums up to 1: as its most wanted class, or half where there is none."""
+    weight = np.where(scores > 0.3, repeat, 0.5).max(1)
+    cumulative = np.cumsum(weight / weight.sum())
+    cumulative[-1] = 1
+    return cumulative
 
-    Small parts are not drawn, because blur misleads the teacher: one of the photo's own shape is enlarged 1.6 times at
-    most, a square one of a photo of 320 x 240 pixels 2.2 times."""
-    rows, columns = photo.shape[:2]
-    sharp = np.sqrt(width * height / (rows * columns)) / 1.6
-    part = random.uniform(min(1, max(smallest, sharp)), 1)
-    shape = np.exp(random.uniform(-0.25, 0.25)) * width / height
-    h = min(rows, np.sqrt(rows * columns * part * part / shape))
-    w = min(columns, h * shape)
-    h = min(h, w / shape)
-    w, h = int(max(32, min(w, columns))), int(max(32, min(h, rows)))
-    x, y = random.integers(columns - w + 1), random.integers(rows - h + 1)
-    return resize(photo[y:y + h, x:x + w], width, height)
+
+def confirmed(answer, label):
+    """Whether the teacher's surest object of the class is of no other class to it: blur misleads it now and then."""
+    scores, boxes = answer[:, 4:5] * answer[:, 5:], boxes_of(answer, *GRID)
+    best = scores[:, label].argmax()
+    low, high = boxes[:, :2] - boxes[:, 2:] / 2, boxes[:, :2] + boxes[:, 2:] / 2
+    shared = (np.minimum(high, high[best]) - np.maximum(low, low[best])).clip(0).prod(1)
+    same = shared > 0.5 * (boxes[:, 2:].prod(1) + boxes[best, 2:].prod() - shared)
+    return scores[best, label] > 0.3 and scores[same].max(0).argmax() == label
 
 
 def compose(random):
-    """One crop u8 [416,416,3]: a letterboxed photo, a part of one, or a mosaic of four parts."""
+    """One crop u8 [416,416,3] and the teacher's answer to it. 30 in 100 crops are a letterboxed photo, 15 a part of
+    one, 25 a close-up of an object, 30 a mosaic of four parts. Half of the photos are warped, half of them have other
+    colours: the teacher sees what the student will see."""
+    def change(photo):
+        for do in (warp, tint):
+            if random.random() < 0.5:
+                photo = do(photo, random)
+        return photo
+
     def draw():
-        return PHOTOS[np.searchsorted(CHANCES, random.random())]
+        return int(np.searchsorted(CHANCES, random.random()))
 
     side, kind = TEACHER_SIZE, random.random()
+    if kind < 0.25:
+        for _ in range(4):
+            number = draw()
+            found = close_up(PHOTOS[number], SEEN[number], REPEATS, random)
+            if found:
+                canvas = np.full((side, side, 3), PAD, np.uint8)
+                place(canvas, change(found[0]), random)
+                answer = answer_to(canvas)
+                if confirmed(answer, found[1]):
+                    return canvas, answer
     canvas = np.full((side, side, 3), PAD, np.uint8)
-    if kind < 0.5:
-        photo = draw()
-        scale = side / max(photo.shape[:2]) * (1 if random.random() < 0.6 else random.uniform(0.6, 1))
-        w, h = (max(1, int(n * scale)) for n in (photo.shape[1], photo.shape[0]))
-        corner = random.random() < 0.6
-        x, y = (0, 0) if corner else (random.integers(side - w + 1), random.integers(side - h + 1))
-        canvas[y:y + h, x:x + w] = resize(photo, w, h)
-    elif kind < 0.65:
-        canvas = window(draw(), random, side, side, 0.45)
+    if kind < 0.55:
+        place(canvas, change(PHOTOS[draw()]), random)
+    elif kind < 0.7:
+        canvas = window(change(PHOTOS[draw()]), random, side, side, 0.45)
     else:
         cx, cy = (int(side * random.uniform(0.35, 0.65)) for _ in "xy")
         for x0, x1 in ((0, cx), (cx, side)):
             for y0, y1 in ((0, cy), (cy, side)):
-                canvas[y0:y1, x0:x1] = window(draw(), random, x1 - x0, y1 - y0, 0.5)
-    return np.ascontiguousarray(canvas)
+                canvas[y0:y1, x0:x1] = window(change(PHOTOS[draw()]), random, x1 - x0, y1 - y0, 0.5)
+    return canvas, answer_to(canvas)
 
 
-def ask(crop):
+def record_of(raw):
     """The teacher's answer to one crop, as an ANSWER record."""
-    raw = TEACHER.run(None, {NAME: tensor(crop)})[0][0]
     score = raw[:, 4] * raw[:, 5:].max(1)
     kept = np.flatnonzero(score > FLOOR)
     kept = np.sort(kept[np.argsort(-score[kept])[:KEPT]])
     record = np.zeros((), ANSWER)
     record["n"], record["cell"][:len(kept)] = len(kept), kept
     record["box"][:len(kept)] = boxes_of(raw, *GRID)[kept] / TEACHER_SIZE
-    record["classes"][:len(kept)] = np.round(raw[kept, 5:] * 255)
+    record["classes"][:len(kept)] = bytes_of(raw[kept, 5:])
     record["objectness"] = np.round(raw[:, 4] * 255)
     return record
 
@@ -135,20 +159,20 @@ def ask(crop):
 def make(job):
     """One crop at the student's size and its answers."""
     seed, number = job
-    crop = compose(np.random.default_rng([seed, number]))
-    return resize(crop, SIZE, SIZE), ask(crop)
+    crop, answer = compose(np.random.default_rng([seed, number]))
+    return resize(crop, SIZE, SIZE), record_of(answer)
 
 
-def start(teacher, chances_so_far):
-    """Sets a worker up; the photos come with the fork."""
-    global TEACHER, NAME, CHANCES
-    TEACHER, CHANCES = session(teacher), chances_so_far
+def start(teacher):
+    """Sets a worker up; the photos and what is known of them come with the fork."""
+    global TEACHER, NAME
+    TEACHER = session(teacher)
     NAME = TEACHER.get_inputs()[0].name
 
 
-def workers(options, cumulative=None):
+def workers(options):
     """A pool of processes that share the photos and hold a teacher each."""
-    return multiprocessing.get_context("fork").Pool(options.workers, start, (options.teacher, cumulative))
+    return multiprocessing.get_context("fork").Pool(options.workers, start, (options.teacher,))
 
 
 def parse():
@@ -167,17 +191,18 @@ def parse():
 
 
 def main():
-    global PHOTOS
+    global PHOTOS, SEEN, REPEATS, CHANCES
     options = parse()
     options.out.mkdir(parents=True, exist_ok=True)
     PHOTOS = load(options.photos, options.exclude)
-    weights = options.out / "scores.npy"
-    if not weights.exists():
+    known = options.out / "seen.npy"
+    if not known.exists():
         with workers(options) as pool:
-            np.save(weights, pool.map(seen, range(len(PHOTOS)), 32))
-    cumulative = np.cumsum(chances(np.load(weights), options.favour))
-    cumulative[-1] = 1
-    with workers(options, cumulative) as pool:
+            np.save(known, pool.map(seen, range(len(PHOTOS)), 32))
+    SEEN = np.load(known)
+    REPEATS = repeats(SEEN[..., 0], options.favour)
+    CHANCES = chances(SEEN[..., 0], REPEATS)
+    with workers(options) as pool:
         for first in range(0, options.crops, options.shard):
             shard, count = options.out / f"shard-{first // options.shard:03}", min(options.shard, options.crops - first)
             if (shard / "done").exists():

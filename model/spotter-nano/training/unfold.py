@@ -6,15 +6,26 @@ from onnx import numpy_helper
 from nano import HALF, Block, Detector
 
 
+def sizes_of(weights):
+    """The sizes of the Detector that the weights (by name) belong to."""
+    wide = lambda *names: tuple(len(weights[f"{name}.0.weight"]) for name in names)
+    deep = lambda stage: len({name.split(".residuals.")[1].split(".")[0] for name in weights
+                              if name.startswith(f"{stage}.residuals.")})
+    return dict(backbone=wide("stem", "down2", "down3", "down4", "down5"),
+                depths=tuple(map(deep, ("stage3", "stage4", "stage5.1"))),
+                neck=wide(*(f"box_stems.{i}" for i in range(3))),
+                classing=wide(*(f"class_stems.{i}" for i in range(3))))
+
+
 @torch.no_grad()
 def unfold(path, pictures):
-    """The network of an exported file, with batch norm again.
+    """The network of an exported file, of whatever sizes, with batch norm again.
 
     pictures f32 [B,3,S,S] in 0..1: the batch norms take their statistics, and get the scale and shift that undo these,
     so that the network answers as the file does, also while it trains."""
     weights = {w.name.removeprefix("net.").removesuffix(HALF): torch.from_numpy(numpy_helper.to_array(w).copy()).float()
                for w in onnx.load(str(path)).graph.initializer}
-    net, hooks = Detector().eval(), []
+    net, hooks = Detector(**sizes_of(weights)).eval(), []
 
     def calibrate(name, norm):
         def follow(convolution, _, output):
