@@ -107,9 +107,9 @@ def confirmed(answer, label):
 
 
 def compose(random):
-    """One crop u8 [416,416,3] and the teacher's answer to it. 30 in 100 crops are a letterboxed photo, 15 a part of
-    one, 25 a close-up of an object, 30 a mosaic of four parts. Half of the photos are warped, half of them have other
-    colours: the teacher sees what the student will see."""
+    """One crop u8 [416,416,3] and the teacher's answer to it: a close-up of an object (--close-ups), else a letterboxed
+    photo (40 in 100), a part of one (20) or a mosaic of four parts (40). Half of the photos are warped, half of them
+    have other colours: the teacher sees what the student will see."""
     def change(photo):
         for do in (warp, tint):
             if random.random() < 0.5:
@@ -120,7 +120,7 @@ def compose(random):
         return int(np.searchsorted(CHANCES, random.random()))
 
     side, kind = TEACHER_SIZE, random.random()
-    if kind < 0.25:
+    if kind < CLOSE_UPS:
         for _ in range(4):
             number = draw()
             found = close_up(PHOTOS[number], SEEN[number], REPEATS, random)
@@ -131,9 +131,10 @@ def compose(random):
                 if confirmed(answer, found[1]):
                     return canvas, answer
     canvas = np.full((side, side, 3), PAD, np.uint8)
-    if kind < 0.55:
+    kind = (kind - CLOSE_UPS) / (1 - CLOSE_UPS)
+    if kind < 0.4:
         place(canvas, change(PHOTOS[draw()]), random)
-    elif kind < 0.7:
+    elif kind < 0.6:
         canvas = window(change(PHOTOS[draw()]), random, side, side, 0.45)
     else:
         cx, cy = (int(side * random.uniform(0.35, 0.65)) for _ in "xy")
@@ -182,6 +183,7 @@ def parse():
     parser.add_argument("--exclude", nargs="*", default=[], help="folders of photos never to train on")
     parser.add_argument("--favour", type=int, nargs="*", default=[], metavar="CLASS",
                         help="classes (0 to 79, as in the labels file) to draw three times as often")
+    parser.add_argument("--close-ups", type=float, default=0.25, metavar="SHARE", help="share of close-ups, below 1")
     parser.add_argument("--out", type=pathlib.Path, required=True, help="folder for the shards")
     parser.add_argument("--crops", type=int, default=32000)
     parser.add_argument("--shard", type=int, default=4000, help="crops per shard")
@@ -191,7 +193,7 @@ def parse():
 
 
 def main():
-    global PHOTOS, SEEN, REPEATS, CHANCES
+    global PHOTOS, SEEN, REPEATS, CHANCES, CLOSE_UPS
     options = parse()
     options.out.mkdir(parents=True, exist_ok=True)
     PHOTOS = load(options.photos, options.exclude)
@@ -202,6 +204,7 @@ def main():
     SEEN = np.load(known)
     REPEATS = repeats(SEEN[..., 0], options.favour)
     CHANCES = chances(SEEN[..., 0], REPEATS)
+    CLOSE_UPS = options.close_ups
     with workers(options) as pool:
         for first in range(0, options.crops, options.shard):
             shard, count = options.out / f"shard-{first // options.shard:03}", min(options.shard, options.crops - first)
