@@ -20,19 +20,16 @@ import numpy as np
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
-from nano import COCO_IDS, boxes_of, grid, letterbox, session, tensor
+from nano import COCO_IDS, boxes_of, corners_of, grid, letterbox, overlaps, session, tensor
 
 
 def suppress(boxes, scores, limit):
     """Indices of the boxes (x1, y1, x2, y2) that survive greedy NMS, strongest first."""
     order, kept = np.argsort(-scores, kind="stable"), []
-    areas = (boxes[:, 2:] - boxes[:, :2]).prod(1)
     while len(order):
         first, order = order[0], order[1:]
         kept.append(first)
-        corner = np.maximum(boxes[first, :2], boxes[order, :2])
-        shared = np.maximum(np.minimum(boxes[first, 2:], boxes[order, 2:]) - corner, 0).prod(1)
-        order = order[shared / (areas[first] + areas[order] - shared) <= limit]
+        order = order[overlaps(boxes[first], boxes[order]) <= limit]
     return np.array(kept, int)
 
 
@@ -54,8 +51,7 @@ class Model:
         score = scores[cell, label]
         strongest = np.argsort(-score, kind="stable")[:3000]
         cell, label, score = cell[strongest], label[strongest], score[strongest]
-        box = boxes_of(answer, *self.grid)[cell]
-        box = np.concatenate([box[:, :2] - box[:, 2:] / 2, box[:, :2] + box[:, 2:] / 2], 1) / scale
+        box = corners_of(boxes_of(answer, *self.grid)[cell]) / scale
         kept = suppress(box + label[:, None] * 1e5, score, limit)[:100]
         return label[kept], score[kept], box[kept]
 

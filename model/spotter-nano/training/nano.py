@@ -75,6 +75,17 @@ def boxes_of(answer, cells, strides):
     return np.concatenate([(answer[:, :2] + cells) * strides, np.exp(answer[:, 2:4]) * strides], 1)
 
 
+def corners_of(boxes):
+    """Boxes [N,4] as centre x, centre y, width, height -> x1, y1, x2, y2."""
+    return np.concatenate([boxes[:, :2] - boxes[:, 2:] / 2, boxes[:, :2] + boxes[:, 2:] / 2], 1)
+
+
+def overlaps(box, boxes):
+    """IoU of one box [4] with each of boxes [N,4], all x1, y1, x2, y2."""
+    shared = np.maximum(np.minimum(box[2:], boxes[:, 2:]) - np.maximum(box[:2], boxes[:, :2]), 0).prod(1)
+    return shared / ((box[2:] - box[:2]).prod() + (boxes[:, 2:] - boxes[:, :2]).prod(1) - shared)
+
+
 class Block(nn.Sequential):
     """Convolution, batch norm and, unless told otherwise, ReLU."""
 

@@ -14,8 +14,8 @@ import time
 import cv2
 import numpy as np
 
-from nano import (CLASSES, PAD, SIZE, STRIDES, TEACHER_SIZE, boxes_of, bytes_of, grid, letterbox, resize, session,
-                  tensor)
+from nano import (CLASSES, SIZE, STRIDES, TEACHER_SIZE, boxes_of, bytes_of, corners_of, grid, letterbox, overlaps,
+                  resize, session, tensor)
 from views import close_up, place, tint, warp, window
 
 KEPT = 320              # answers kept per crop, the strongest first
@@ -74,8 +74,7 @@ def seen(job):
     answer = answer_to(canvas)
     scores = answer[:, 4:5] * answer[:, 5:]
     best = scores.argmax(0)
-    boxes = boxes_of(answer, *GRID)[best] / scale
-    corners = np.concatenate([boxes[:, :2] - boxes[:, 2:] / 2, boxes[:, :2] + boxes[:, 2:] / 2], 1)
+    corners = corners_of(boxes_of(answer, *GRID)[best]) / scale
     return np.column_stack([scores.max(0), corners]).astype(np.float32)
 
 
@@ -98,18 +97,17 @@ def chances(scores, repeat):
 
 def confirmed(answer, label):
     """Whether the teacher's surest object of the class is of no other class to it: blur misleads it now and then."""
-    scores, boxes = answer[:, 4:5] * answer[:, 5:], boxes_of(answer, *GRID)
+    scores, boxes = answer[:, 4:5] * answer[:, 5:], corners_of(boxes_of(answer, *GRID))
     best = scores[:, label].argmax()
-    low, high = boxes[:, :2] - boxes[:, 2:] / 2, boxes[:, :2] + boxes[:, 2:] / 2
-    shared = (np.minimum(high, high[best]) - np.maximum(low, low[best])).clip(0).prod(1)
-    same = shared > 0.5 * (boxes[:, 2:].prod(1) + boxes[best, 2:].prod() - shared)
+    same = overlaps(boxes[best], boxes) > 0.5
     return scores[best, label] > 0.3 and scores[same].max(0).argmax() == label
 
 
 def compose(random):
-    """One crop u8 [416,416,3] and the teacher's answer to it: a close-up of an object (--close-ups), else a letterboxed
-    photo (40 in 100), a part of one (20) or a mosaic of four parts (40). Half of the photos are warped, half of them
-    have other colours: the teacher sees what the student will see."""
+    """One crop u8 [416,416,3] and the teacher's answer to it: a close-up of an object (--close-ups; a letterboxed
+    photo where four tries give none), else a letterboxed photo (40 in 100), a part of one (20) or a mosaic of four
+    parts (40). Half of the photos are warped, half of them have other colours: the teacher sees what the student will
+    see."""
     def change(photo):
         for do in (warp, tint):
             if random.random() < 0.5:
@@ -125,18 +123,17 @@ def compose(random):
             number = draw()
             found = close_up(PHOTOS[number], SEEN[number], REPEATS, random)
             if found:
-                canvas = np.full((side, side, 3), PAD, np.uint8)
-                place(canvas, change(found[0]), random)
+                canvas = place(change(found[0]), random)
                 answer = answer_to(canvas)
                 if confirmed(answer, found[1]):
                     return canvas, answer
-    canvas = np.full((side, side, 3), PAD, np.uint8)
     kind = (kind - CLOSE_UPS) / (1 - CLOSE_UPS)
     if kind < 0.4:
-        place(canvas, change(PHOTOS[draw()]), random)
+        canvas = place(change(PHOTOS[draw()]), random)
     elif kind < 0.6:
         canvas = window(change(PHOTOS[draw()]), random, side, side, 0.45)
     else:
+        canvas = np.empty((side, side, 3), np.uint8)
         cx, cy = (int(side * random.uniform(0.35, 0.65)) for _ in "xy")
         for x0, x1 in ((0, cx), (cx, side)):
             for y0, y1 in ((0, cy), (cy, side)):

@@ -1,11 +1,11 @@
 """How photos become crops: parts and close-ups of them, letterboxed, warped, in other colours.
 
-All functions take photos u8 [h,w,3] BGR and a numpy generator, and give new pictures.
+All functions take a photo u8 [h,w,3] BGR and a numpy generator, and leave the photo as it is.
 """
 import cv2
 import numpy as np
 
-from nano import TEACHER_SIZE, resize
+from nano import PAD, TEACHER_SIZE, resize
 
 
 def warp(photo, random):
@@ -31,13 +31,15 @@ def tint(photo, random):
     return cv2.cvtColor(cv2.LUT(cv2.cvtColor(photo, cv2.COLOR_BGR2HSV), table), cv2.COLOR_HSV2BGR)
 
 
-def place(canvas, photo, random):
-    """Letterboxes the photo into the canvas, now and then smaller or elsewhere than the model's own letterbox."""
-    side = len(canvas)
+def place(photo, random):
+    """The photo letterboxed for the teacher, now and then smaller or elsewhere than the model's own letterbox."""
+    side = TEACHER_SIZE
+    canvas = np.full((side, side, 3), PAD, np.uint8)
     scale = side / max(photo.shape[:2]) * (1 if random.random() < 0.6 else random.uniform(0.6, 1))
     w, h = (max(1, int(n * scale)) for n in (photo.shape[1], photo.shape[0]))
     x, y = (0, 0) if random.random() < 0.6 else (random.integers(side - w + 1), random.integers(side - h + 1))
     canvas[y:y + h, x:x + w] = resize(photo, w, h)
+    return canvas
 
 
 def window(photo, random, width, height, smallest):
