@@ -153,7 +153,7 @@ class Detector(nn.Module):
     objectness and of the 80 classes; N runs over the strides 8, 16, 32, row by row.
     """
 
-    def __init__(self, backbone=(16, 32, 64, 96, 160), depths=(1, 3, 4), neck=(48, 64, 96), classing=(64, 160, 256)):
+    def __init__(self, backbone=(16, 32, 64, 96, 160), depths=(1, 3, 5), neck=(48, 64, 96), classing=(64, 160, 256)):
         super().__init__()
         c1, c2, c3, c4, c5 = backbone
         n3, n4, n5 = neck
