@@ -187,8 +187,9 @@ class Detector(nn.Module):
 
     @torch.no_grad()
     def grow_from(self, smaller):
-        """Takes over the state of the same network with fewer residuals or narrower class stems, and answers as that
-        one does: what is new keeps its first weights, and nobody listens to it yet. Refuses any other network's."""
+        """Takes over the state of the same network with fewer residuals, a narrower neck or narrower class stems, and
+        answers as that one does: what is new keeps its first weights, and nobody listens to it yet. Refuses any other
+        network's."""
         strange = smaller.keys() - self.state_dict().keys()
         if strange:
             raise ValueError(f"not weights of this network or of a smaller one: {sorted(strange)[0]}")

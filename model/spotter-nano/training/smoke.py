@@ -118,7 +118,7 @@ def try_detector(uploader, model, photo):
 
 def try_growth(model):
     """A network that takes over a smaller one's file answers as that one does."""
-    small, large = Detector(depths=(1, 1, 1), classing=(64, 64, 96)).eval(), Detector().eval()
+    small, large = Detector(depths=(1, 1, 1), neck=(32, 48, 64), classing=(64, 64, 96)).eval(), Detector().eval()
     with torch.no_grad():       # the exporter would merge parameters that are still equal
         for parameter in small.parameters():
             parameter.add_(0.01 * torch.randn_like(parameter))
