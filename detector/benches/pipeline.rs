@@ -7,7 +7,7 @@
 //!   with `image`, and the ratio.
 //!
 //! The photo is `coffee.png` of `.tools/samples`, enlarged. The model is the default one (`MODEL`, `MODEL_DIR`).
-#![allow(clippy::unwrap_used, reason = "a benchmark may panic")]
+#![allow(clippy::expect_used, clippy::unwrap_used, reason = "a benchmark may panic")]
 
 use std::hint::black_box;
 use std::path::Path;
