@@ -82,8 +82,9 @@ class Browser:
         actions = [{"type": kind, "value": key} for key in keys for kind in ("keyDown", "keyUp")]
         self._send("POST", "/actions", {"actions": [{"type": "key", "id": "keyboard", "actions": actions}]})
 
-    def wait(self, script, *arguments, seconds=30):
-        """Waits until a function body returns something true; gives that."""
+    def wait(self, script, *arguments, seconds=120):
+        """Waits until a function body returns something true; gives that. Longer than the page's own patience: where the
+        emulator loses an answer by silence, the page asks again after 90 seconds."""
         deadline = time.monotonic() + seconds
         while not (value := self.run(script, *arguments)):
             assert time.monotonic() < deadline, f"{script!r} did not come true; the page says:\n{self.run('return document.body.innerText')}"
