@@ -106,8 +106,8 @@ def confirmed(answer, label):
 def compose(random):
     """One crop u8 [416,416,3] and the teacher's answer to it: a close-up of an object (--close-ups; a letterboxed
     photo where four tries give none), else a letterboxed photo (40 in 100), a part of one (20) or a mosaic of four
-    parts (40). Half of the photos are warped, half of them have other colours: the teacher sees what the student will
-    see."""
+    parts (40). Half of the photos are warped, half of them have other colours, through some crops (--blends) another
+    photo shines, as in mixup (Zhang et al. 2018): the teacher sees what the student will see."""
     def change(photo):
         for do in (warp, tint):
             if random.random() < 0.5:
@@ -116,6 +116,12 @@ def compose(random):
 
     def draw():
         return int(np.searchsorted(CHANCES, random.random()))
+
+    def blend(canvas):
+        if random.random() >= BLENDS:
+            return canvas
+        share = random.uniform(0.1, 0.5)
+        return cv2.addWeighted(canvas, 1 - share, place(change(PHOTOS[draw()]), random), share, 0)
 
     side, kind = TEACHER_SIZE, random.random()
     if kind < CLOSE_UPS:
@@ -126,7 +132,8 @@ def compose(random):
                 canvas = place(change(found[0]), random)
                 answer = answer_to(canvas)
                 if confirmed(answer, found[1]):
-                    return canvas, answer
+                    blended = blend(canvas)
+                    return blended, answer if blended is canvas else answer_to(blended)
     kind = (kind - CLOSE_UPS) / (1 - CLOSE_UPS)
     if kind < 0.4:
         canvas = place(change(PHOTOS[draw()]), random)
@@ -138,6 +145,7 @@ def compose(random):
         for x0, x1 in ((0, cx), (cx, side)):
             for y0, y1 in ((0, cy), (cy, side)):
                 canvas[y0:y1, x0:x1] = window(change(PHOTOS[draw()]), random, x1 - x0, y1 - y0, 0.5)
+    canvas = blend(canvas)
     return canvas, answer_to(canvas)
 
 
@@ -181,6 +189,8 @@ def parse():
     parser.add_argument("--favour", type=int, nargs="*", default=[], metavar="CLASS",
                         help="classes (0 to 79, as in the labels file) to draw three times as often")
     parser.add_argument("--close-ups", type=float, default=0.25, metavar="SHARE", help="share of close-ups, below 1")
+    parser.add_argument("--blends", type=float, default=0.4, metavar="SHARE",
+                        help="share of crops through which another photo shines")
     parser.add_argument("--out", type=pathlib.Path, required=True, help="folder for the shards")
     parser.add_argument("--crops", type=int, default=32000)
     parser.add_argument("--shard", type=int, default=4000, help="crops per shard")
@@ -190,7 +200,7 @@ def parse():
 
 
 def main():
-    global PHOTOS, SEEN, REPEATS, CHANCES, CLOSE_UPS
+    global PHOTOS, SEEN, REPEATS, CHANCES, CLOSE_UPS, BLENDS
     options = parse()
     options.out.mkdir(parents=True, exist_ok=True)
     PHOTOS = load(options.photos, options.exclude)
@@ -201,7 +211,7 @@ def main():
     SEEN = np.load(known)
     REPEATS = repeats(SEEN[..., 0], options.favour)
     CHANCES = chances(SEEN[..., 0], REPEATS)
-    CLOSE_UPS = options.close_ups
+    CLOSE_UPS, BLENDS = options.close_ups, options.blends
     with workers(options) as pool:
         for first in range(0, options.crops, options.shard):
             shard, count = options.out / f"shard-{first // options.shard:03}", min(options.shard, options.crops - first)
