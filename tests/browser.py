@@ -48,6 +48,8 @@ class Browser:
             session = self._send("POST", "", {"capabilities": {"alwaysMatch": capabilities}})
             self.url += f"/{session['sessionId']}"
             self._send("POST", "/timeouts", {"pageLoad": 10_000})
+            # The clipboard is for focused pages only, and not every headless Chromium focuses its window.
+            self.devtools("Emulation.setFocusEmulationEnabled", {"enabled": True})
         except BaseException:
             self.process.kill()
             raise
