@@ -90,7 +90,7 @@ class Run:
         torch.manual_seed(options.seed)
         self.net = Detector().to(self.device).to(memory_format=torch.channels_last).train()
         if options.start:
-            self.net.grow_from(self.begin(options.start))
+            self.net.take_over(self.begin(options.start))
         self.mean = copy.deepcopy(self.net).eval()
         for name in options.freeze:
             self.net.get_submodule(name).eval().requires_grad_(False)

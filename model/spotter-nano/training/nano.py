@@ -80,10 +80,12 @@ def corners_of(boxes):
     return np.concatenate([boxes[:, :2] - boxes[:, 2:] / 2, boxes[:, :2] + boxes[:, 2:] / 2], 1)
 
 
-def overlaps(box, boxes):
-    """IoU of one box [4] with each of boxes [N,4], all x1, y1, x2, y2."""
-    shared = np.maximum(np.minimum(box[2:], boxes[:, 2:]) - np.maximum(box[:2], boxes[:, :2]), 0).prod(1)
-    return shared / ((box[2:] - box[:2]).prod() + (boxes[:, 2:] - boxes[:, :2]).prod(1) - shared)
+def overlaps(some, others):
+    """IoU of boxes [...,4] with boxes [...,4] that broadcast against them, all x1, y1, x2, y2."""
+    shared = np.maximum(np.minimum(some[..., 2:], others[..., 2:]) - np.maximum(some[..., :2], others[..., :2]), 0)
+    shared = shared.prod(-1)
+    area = lambda boxes: (boxes[..., 2:] - boxes[..., :2]).prod(-1)
+    return shared / (area(some) + area(others) - shared)
 
 
 class Block(nn.Sequential):
@@ -153,7 +155,7 @@ class Detector(nn.Module):
     objectness and of the 80 classes; N runs over the strides 8, 16, 32, row by row.
     """
 
-    def __init__(self, backbone=(16, 32, 64, 96, 160), depths=(1, 3, 5), neck=(48, 64, 96), classing=(64, 160, 256)):
+    def __init__(self, backbone=(16, 32, 64, 96, 160), depths=(1, 3, 3), neck=(48, 64, 96), classing=(64, 96, 160)):
         super().__init__()
         c1, c2, c3, c4, c5 = backbone
         n3, n4, n5 = neck
@@ -186,19 +188,18 @@ class Detector(nn.Module):
             boxes.bias.data[4] = -4.6
 
     @torch.no_grad()
-    def grow_from(self, smaller):
-        """Takes over the state of the same network with fewer residuals, a narrower neck or narrower class stems, and
-        answers as that one does: what is new keeps its first weights, and nobody listens to it yet. Refuses any other
-        network's."""
-        strange = smaller.keys() - self.state_dict().keys()
-        if strange:
-            raise ValueError(f"not weights of this network or of a smaller one: {sorted(strange)[0]}")
+    def take_over(self, state):
+        """Takes over the state of the same network with other numbers of residuals, another neck or other class stems.
+
+        A smaller one's answers stay what they are: what is new keeps its first weights, and nobody listens to it yet. A
+        larger one loses its last channels and residuals, and has to learn again without them."""
         for name, mine in self.state_dict().items():
-            if name in smaller:
-                theirs = smaller[name]
+            if name in state:
+                theirs = state[name]
                 if mine.ndim > 1:
                     mine[:len(theirs), theirs.shape[1]:] = 0
-                mine[tuple(slice(n) for n in theirs.shape)] = theirs
+                common = tuple(map(slice, map(min, mine.shape, theirs.shape)))
+                mine[common] = theirs[common]
 
     def features(self, x):
         """Feature maps at strides 8, 16 and 32."""

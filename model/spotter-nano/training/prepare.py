@@ -14,18 +14,16 @@ import time
 import cv2
 import numpy as np
 
-from nano import (CLASSES, SIZE, STRIDES, TEACHER_SIZE, boxes_of, bytes_of, corners_of, grid, letterbox, overlaps,
-                  resize, session, tensor)
+from nano import CLASSES, SIZE, STRIDES, TEACHER_SIZE, boxes_of, bytes_of, corners_of, letterbox, overlaps, resize
+from teacher import FLOOR, GRID, Teacher, scores_of
 from views import close_up, place, tint, warp, window
 
-KEPT = 320              # answers kept per crop, the strongest first
-FLOOR = 0.03            # objectness x class under which an answer is only kept as objectness
+KEPT = 320              # answers kept per crop, the strongest first; those under FLOOR only as objectness
 CELLS = sum((TEACHER_SIZE // s) ** 2 for s in STRIDES)
 # One crop's answers: objectness of every cell (255 = 1); index, box (centre x, y, width, height; 1 = the crop's side)
 # and class logits (nano.bytes_of) of the `n` kept cells.
 ANSWER = np.dtype([("n", "i4"), ("cell", "i2", (KEPT,)), ("box", "f2", (KEPT, 4)),
                    ("classes", "u1", (KEPT, CLASSES)), ("objectness", "u1", (CELLS,))])
-GRID = grid(TEACHER_SIZE)
 
 
 def gradient_hash(photo):
@@ -62,17 +60,12 @@ def load(folders, excluded):
     return photos
 
 
-def answer_to(canvas):
-    """The teacher's raw answer [N,85] to a square picture."""
-    return TEACHER.run(None, {NAME: tensor(canvas)})[0][0]
-
-
 def seen(job):
     """For each class the teacher's best score in one photo and the box it belongs to, in the photo's pixels: f32
     [80,5] (score, x1, y1, x2, y2)."""
     canvas, scale = letterbox(PHOTOS[job], TEACHER_SIZE)
-    answer = answer_to(canvas)
-    scores = answer[:, 4:5] * answer[:, 5:]
+    answer = TEACHER.glance(canvas)
+    scores = scores_of(answer)
     best = scores.argmax(0)
     corners = corners_of(boxes_of(answer, *GRID)[best]) / scale
     return np.column_stack([scores.max(0), corners]).astype(np.float32)
@@ -96,8 +89,8 @@ def chances(scores, repeat):
 
 
 def confirmed(answer, label):
-    """Whether the teacher's surest object of the class is of no other class to it: blur misleads it now and then."""
-    scores, boxes = answer[:, 4:5] * answer[:, 5:], corners_of(boxes_of(answer, *GRID))
+    """Whether the teacher's surest object of the class is of no other class to it."""
+    scores, boxes = scores_of(answer), corners_of(boxes_of(answer, *GRID))
     best = scores[:, label].argmax()
     same = overlaps(boxes[best], boxes) > 0.5
     return scores[best, label] > 0.3 and scores[same].max(0).argmax() == label
@@ -130,10 +123,10 @@ def compose(random):
             found = close_up(PHOTOS[number], SEEN[number], REPEATS, random)
             if found:
                 canvas = place(change(found[0]), random)
-                answer = answer_to(canvas)
+                answer = TEACHER.look(canvas)
                 if confirmed(answer, found[1]):
                     blended = blend(canvas)
-                    return blended, answer if blended is canvas else answer_to(blended)
+                    return blended, answer if blended is canvas else TEACHER.look(blended)
     kind = (kind - CLOSE_UPS) / (1 - CLOSE_UPS)
     if kind < 0.4:
         canvas = place(change(PHOTOS[draw()]), random)
@@ -146,12 +139,12 @@ def compose(random):
             for y0, y1 in ((0, cy), (cy, side)):
                 canvas[y0:y1, x0:x1] = window(change(PHOTOS[draw()]), random, x1 - x0, y1 - y0, 0.5)
     canvas = blend(canvas)
-    return canvas, answer_to(canvas)
+    return canvas, TEACHER.look(canvas)
 
 
 def record_of(raw):
     """The teacher's answer to one crop, as an ANSWER record."""
-    score = raw[:, 4] * raw[:, 5:].max(1)
+    score = scores_of(raw).max(1)
     kept = np.flatnonzero(score > FLOOR)
     kept = np.sort(kept[np.argsort(-score[kept])[:KEPT]])
     record = np.zeros((), ANSWER)
@@ -171,9 +164,8 @@ def make(job):
 
 def start(teacher):
     """Sets a worker up; the photos and what is known of them come with the fork."""
-    global TEACHER, NAME
-    TEACHER = session(teacher)
-    NAME = TEACHER.get_inputs()[0].name
+    global TEACHER
+    TEACHER = Teacher(teacher)
 
 
 def workers(options):

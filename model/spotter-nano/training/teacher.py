@@ -1,0 +1,74 @@
+"""The teacher, YOLOX-nano: what it sees in a crop, also when it looks at it twice."""
+import numpy as np
+
+from nano import PAD, TEACHER_SIZE, boxes_of, corners_of, grid, overlaps, resize, session, tensor
+
+SHARES = (0.6, 0.4)     # of a crop's side: what the second look shows, side by side
+LARGE = 0.4             # of a crop's side: longer objects are looked at twice
+FLOOR = 0.03            # objectness x class under which an answer does not count
+SURE = 0.3              # what a second look must have to count
+ENOUGH = 0.85           # what makes a second look unnecessary
+SAME = 0.75             # IoU from which on two boxes are taken for one object's
+GRID = grid(TEACHER_SIZE)
+
+
+def scores_of(answer):
+    """Objectness x class [N,80] of a raw answer [N,85]."""
+    return answer[:, 4:5] * answer[:, 5:]
+
+
+class Teacher:
+    """The model in ONNX Runtime, one thread."""
+
+    def __init__(self, path):
+        self.session = session(path)
+        self.input = self.session.get_inputs()[0].name
+
+    def glance(self, canvas):
+        """Its raw answer f32 [3549,85] to a picture u8 [416,416,3]."""
+        return self.session.run(None, {self.input: tensor(canvas)})[0][0]
+
+    def look(self, canvas):
+        """The same, but with the classes of large objects as it sees them at a smaller size, where it is surer there.
+
+        Our photos are small, and a close-up enlarges them: to the teacher a blurred cat that fills its picture is a
+        dog, and at half that size it is a cat. A class that the second look finds in the same place, too, stays as it
+        is: a table is not taken for the bowl on it."""
+        answer = self.glance(canvas)
+        boxes, own = corners_of(boxes_of(answer, *GRID)), scores_of(answer).max(1)
+        side = np.maximum(boxes[:, 2] - boxes[:, 0], boxes[:, 3] - boxes[:, 1])
+        large = np.flatnonzero((side > LARGE * TEACHER_SIZE) & (own > FLOOR))
+        same = overlaps(boxes[large, None], boxes[large]) >= SAME
+        sure = np.where(same, own[large], 0).max(1, initial=0)
+        if (sure < ENOUGH).any():
+            reconsider(answer, large, boxes[large], sure, *self.again(canvas))
+        return answer
+
+    def again(self, canvas):
+        """What it is sure of at smaller sizes: boxes [M,4] in the canvas's pixels, objectness [M,1], classes [M,80]."""
+        both, left, parts = np.full_like(canvas, PAD), 0, []
+        for share in SHARES:
+            side = int(TEACHER_SIZE * share)
+            both[:side, left:left + side] = resize(canvas, side, side)
+            parts.append((left, side))
+            left += side
+        answer = self.glance(both)
+        answer, boxes = (array[scores_of(answer).max(1) > SURE] for array in (answer, boxes_of(answer, *GRID)))
+        for left, side in parts:
+            inside = (boxes[:, 0] >= left) & (boxes[:, 0] < left + side)
+            boxes[inside] = (boxes[inside] - (left, 0, 0, 0)) * (TEACHER_SIZE / side)
+        return corners_of(boxes), answer[:, 4:5], answer[:, 5:]
+
+
+def reconsider(answer, rows, boxes, sure, corners, objectness, classes):
+    """Writes the second look's classes into rows [L] of the answer, whose boxes [L,4] are given, where it is surer of
+    the same object than the first look was (sure [L])."""
+    if not len(corners):
+        return
+    label, second = answer[rows, 5:].argmax(1), objectness * classes
+    match = overlaps(boxes[:, None], corners) >= SAME
+    best = np.where(match, second.max(1), 0).argmax(1)
+    kept = np.where(match, second[:, label].T, 0).max(1)      # how well it still finds the class of the first look
+    better, other = second[best].max(1), second[best].argmax(1) != label
+    change = match.any(1) & (better > sure) & ~(other & (kept > better / 2))
+    answer[rows[change], 5:] = classes[best[change]]
