@@ -20,7 +20,7 @@ import numpy as np
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
-from nano import COCO_IDS, boxes_of, corners_of, grid, letterbox, overlaps, session, tensor
+from nano import COCO_IDS, boxes_of, corners_of, grid, letterbox, overlaps, scores_of, session, tensor
 
 
 def suppress(boxes, scores, limit):
@@ -46,7 +46,7 @@ class Model:
         """Detections of one BGR photo: class index [D], score [D], box x1, y1, x2, y2 in its pixels [D,4]."""
         picture, scale = letterbox(photo, self.size)
         answer = self.session.run(None, {self.input: tensor(picture)})[0][0]
-        scores = answer[:, 4:5] * answer[:, 5:]
+        scores = scores_of(answer)
         cell, label = np.nonzero(scores > confidence)
         score = scores[cell, label]
         strongest = np.argsort(-score, kind="stable")[:3000]

@@ -70,6 +70,11 @@ def logits_of(codes):
     return codes / STEPS + LOWEST
 
 
+def scores_of(answer):
+    """Objectness x class [N,80] of a raw answer [N,85]."""
+    return answer[:, 4:5] * answer[:, 5:]
+
+
 def boxes_of(answer, cells, strides):
     """Raw answer [N,85] -> boxes [N,4] as centre x, centre y, width, height in input pixels."""
     return np.concatenate([(answer[:, :2] + cells) * strides, np.exp(answer[:, 2:4]) * strides], 1)

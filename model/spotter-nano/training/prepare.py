@@ -14,8 +14,9 @@ import time
 import cv2
 import numpy as np
 
-from nano import CLASSES, SIZE, STRIDES, TEACHER_SIZE, boxes_of, bytes_of, corners_of, letterbox, overlaps, resize
-from teacher import FLOOR, GRID, Teacher, scores_of
+from nano import (CLASSES, SIZE, STRIDES, TEACHER_SIZE, boxes_of, bytes_of, corners_of, letterbox, overlaps, resize,
+                  scores_of)
+from teacher import FLOOR, GRID, Teacher
 from views import close_up, place, tint, warp, window
 
 KEPT = 320              # answers kept per crop, the strongest first; those under FLOOR only as objectness
@@ -122,9 +123,10 @@ def compose(random):
             number = draw()
             found = close_up(PHOTOS[number], SEEN[number], REPEATS, random)
             if found:
-                canvas = place(change(found[0]), random)
+                parts, label = found
+                canvas = place(change(TEACHER.choose(parts, label)), random)
                 answer = TEACHER.look(canvas)
-                if confirmed(answer, found[1]):
+                if confirmed(answer, label):
                     blended = blend(canvas)
                     return blended, answer if blended is canvas else TEACHER.look(blended)
     kind = (kind - CLOSE_UPS) / (1 - CLOSE_UPS)

@@ -1,7 +1,7 @@
 """The teacher, YOLOX-nano: what it sees in a crop, also when it looks at it twice."""
 import numpy as np
 
-from nano import PAD, TEACHER_SIZE, boxes_of, corners_of, grid, overlaps, resize, session, tensor
+from nano import PAD, TEACHER_SIZE, boxes_of, corners_of, grid, letterbox, overlaps, resize, scores_of, session, tensor
 
 SHARES = (0.6, 0.4)     # of a crop's side: what the second look shows, side by side
 LARGE = 0.4             # of a crop's side: longer objects are looked at twice
@@ -10,11 +10,6 @@ SURE = 0.3              # what a second look must have to count
 ENOUGH = 0.85           # what makes a second look unnecessary
 SAME = 0.75             # IoU from which on two boxes are taken for one object's
 GRID = grid(TEACHER_SIZE)
-
-
-def scores_of(answer):
-    """Objectness x class [N,80] of a raw answer [N,85]."""
-    return answer[:, 4:5] * answer[:, 5:]
 
 
 class Teacher:
@@ -43,6 +38,20 @@ class Teacher:
         if (sure < ENOUGH).any():
             reconsider(answer, large, boxes[large], sure, *self.again(canvas))
         return answer
+
+    def choose(self, parts, label):
+        """The one of up to four pictures u8 [h,w,3] that it finds the class in most surely, seen in one canvas."""
+        if len(parts) == 1:
+            return parts[0]
+        half = TEACHER_SIZE // 2
+        sheet = np.full((TEACHER_SIZE, TEACHER_SIZE, 3), PAD, np.uint8)
+        for i, part in enumerate(parts):
+            y, x = (half * n for n in divmod(i, 2))
+            sheet[y:y + half, x:x + half] = letterbox(part, half)[0]
+        answer = self.glance(sheet)
+        column, row = np.clip(boxes_of(answer, *GRID)[:, :2] // half, 0, 1).astype(int).T
+        best = scores_of(answer)[:, label].argmax()
+        return parts[min(2 * row[best] + column[best], len(parts) - 1)]
 
     def again(self, canvas):
         """What it is sure of at smaller sizes: boxes [M,4] in the canvas's pixels, objectness [M,1], classes [M,80]."""

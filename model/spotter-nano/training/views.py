@@ -60,23 +60,25 @@ def window(photo, random, width, height, smallest):
 
 
 def close_up(photo, seen, wanted, random):
-    """The part of a photo around one of the objects the teacher is sure of, and the object's class; None without one.
+    """Parts of a photo around one of the objects the teacher is sure of, and the object's class; None without one.
 
     seen [80,5]: each class's best score and box (prepare.seen); wanted [80]: how likely a class is chosen. The object's
-    longer side takes 0.4 to 2.5 of the part's (even odds on a log scale), as far as this enlarges the photo 3 times at
-    most. Above 1 the part shows a piece of the object, a face without the body."""
+    longer side takes 0.4 to 4 of the parts' (even odds on a log scale), as far as this enlarges the photo 5 times at
+    most. Above 1 the parts show pieces of the object, a face without the body; below there is one part only."""
     sure = np.flatnonzero(seen[:, 0] > 0.4)
     if not len(sure):
         return None
     label = random.choice(sure, p=wanted[sure] / wanted[sure].sum())
     x1, y1, x2, y2 = seen[label, 1:]
-    share = np.exp(random.uniform(*np.log([0.4, 2.5])))
-    side = max(max(x2 - x1, y2 - y1) / share, TEACHER_SIZE / 3)
-    part = []
-    for low, high, most in ((x1, x2, photo.shape[1]), (y1, y2, photo.shape[0])):
-        length = int(min(side, most))
-        room = max(abs(high - low - length), 0.3 * length)
-        first = (low + high - length) / 2 + room * random.uniform(-0.5, 0.5)
-        first = int(np.clip(first, 0, most - length))
-        part.append(slice(first, first + length))
-    return photo[part[1], part[0]], label
+    share = np.exp(random.uniform(*np.log([0.4, 4])))
+    side, parts = max(max(x2 - x1, y2 - y1) / share, TEACHER_SIZE / 5), []
+    for _ in range(4 if share > 1 else 1):
+        part = []
+        for low, high, most in ((x1, x2, photo.shape[1]), (y1, y2, photo.shape[0])):
+            length = int(min(side, most))
+            room = max(abs(high - low - length), 0.3 * length)
+            first = (low + high - length) / 2 + room * random.uniform(-0.5, 0.5)
+            first = int(np.clip(first, 0, most - length))
+            part.append(slice(first, first + length))
+        parts.append(photo[part[1], part[0]])
+    return parts, label
