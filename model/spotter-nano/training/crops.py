@@ -50,17 +50,17 @@ class Crops:
         self.passes += 1
 
     def balance(self, power):
-        """Weight per class f32 [80], 0.5 to 3: 1 for a class with a fair share of the teacher's scores, more for thinner
-        ones (fair share / share, to the given power)."""
-        share = np.zeros(CLASSES)
+        """Weight per stride and class f32 [3,80], 1/3 to 3: 1 for a class with a fair share of the teacher's scores at
+        this stride, more for thinner ones (fair share / share, to the given power)."""
+        share, ends = np.zeros((len(STRIDES), CLASSES)), np.cumsum([(TEACHER_SIZE // s) ** 2 for s in STRIDES])
         for _, answers in self.shards:
             for answer in answers[::16]:
-                classes = answer["classes"][:answer["n"]]
+                cells, classes = answer["cell"][:answer["n"]], answer["classes"][:answer["n"]]
                 best = 1 / (1 + np.exp(-logits_of(classes.max(1).astype(float))))
-                sure = best * answer["objectness"][answer["cell"][:answer["n"]]].astype(float)
-                np.add.at(share, classes.argmax(1), sure)
-        share = np.maximum(share / share.sum(), 1e-6)
-        return torch.from_numpy(np.clip((1 / CLASSES / share) ** power, 0.5, 3)).float()
+                sure = best * answer["objectness"][cells].astype(float)
+                np.add.at(share, (np.searchsorted(ends, cells, "right"), classes.argmax(1)), sure)
+        share = np.maximum(share / share.sum(1, keepdims=True).clip(1e-6), 1e-6)
+        return torch.from_numpy(np.clip((1 / CLASSES / share) ** power, 1 / 3, 3)).float()
 
     def state(self):
         """What a checkpoint keeps, to go on with the same crops."""

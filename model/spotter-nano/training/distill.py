@@ -23,7 +23,7 @@ from torch.nn import functional as F
 
 from crops import Crops
 from muon import Muon
-from nano import Detector, grid
+from nano import STRIDES, Detector, grid
 from unfold import unfold
 
 TEMPERATURE = 2.0       # of the softened class loss
@@ -50,13 +50,14 @@ def softened(mine, theirs):
 
 def losses(answer, batch, cells, strides, balance):
     """Objectness over all cells; box, class and softened class over the kept ones, weighted by how sure the teacher is;
-    all of them also by the class's `balance` [80].
+    all of them also by the `balance` [3,80] of stride and class.
 
     answer [B,N,85] logits. Returns the five losses and the mean IoU of the boxes."""
     _, objectness, where, boxes, logits = batch
     entropy, classes = F.binary_cross_entropy_with_logits, torch.sigmoid(logits)
     row, cell = where.T
-    lift = balance[classes.argmax(1)]
+    levels = (strides[:, 0] / STRIDES[0]).log2().long()
+    lift = balance[levels[cell], classes.argmax(1)]
     emphasis = torch.ones_like(objectness)
     emphasis[row, cell] = lift
     seen = entropy(answer[..., 4], objectness, emphasis, reduction="sum") / (objectness * emphasis).sum().clamp(min=1)
@@ -233,7 +234,7 @@ def parse():
     parser.add_argument("--box-gain", type=float, default=2.5, help="weight of the box loss")
     parser.add_argument("--class-gain", type=float, default=1.0, help="weight of the class loss")
     parser.add_argument("--soft-gain", type=float, default=0.2, help="weight of the softened class loss")
-    parser.add_argument("--balance", type=float, default=0.5, help="how much to lift thin classes: 0 not at all, 1 fully")
+    parser.add_argument("--balance", type=float, default=0.5, help="how much to lift what is thin at its stride: 0 not at all, 1 fully")
     parser.add_argument("--ema", type=float, default=0.999,
                         help="decay of the averaged weights per step; less for a schedule of few steps")
     parser.add_argument("--optimizer", choices=["muon", "adamw"], default="muon")
