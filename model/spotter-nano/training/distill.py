@@ -234,7 +234,8 @@ def parse():
     parser.add_argument("--box-gain", type=float, default=2.5, help="weight of the box loss")
     parser.add_argument("--class-gain", type=float, default=1.0, help="weight of the class loss")
     parser.add_argument("--soft-gain", type=float, default=0.2, help="weight of the softened class loss")
-    parser.add_argument("--balance", type=float, default=0.5, help="how much to lift what is thin at its stride: 0 not at all, 1 fully")
+    parser.add_argument("--balance", type=float, default=0.5,
+                        help="how much to lift classes that are thin at a stride: 0 not at all, 1 fully")
     parser.add_argument("--ema", type=float, default=0.999,
                         help="decay of the averaged weights per step; less for a schedule of few steps")
     parser.add_argument("--optimizer", choices=["muon", "adamw"], default="muon")

@@ -197,8 +197,13 @@ class Detector(nn.Module):
         """Takes over the state of the same network with other numbers of residuals, another neck or other class stems.
 
         A smaller one's answers stay what they are: what is new keeps its first weights, and nobody listens to it yet. A
-        larger one loses its last channels and residuals, and has to learn again without them."""
-        for name, mine in self.state_dict().items():
+        larger one loses its last channels and residuals, and has to learn again without them. Refuses any other
+        network's."""
+        own = self.state_dict()
+        parts = lambda names: {name.split(".")[0] for name in names}
+        if parts(state) != parts(own):
+            raise ValueError(f"not weights of this network: {sorted(parts(state) ^ parts(own))[0]}")
+        for name, mine in own.items():
             if name in state:
                 theirs = state[name]
                 if mine.ndim > 1:

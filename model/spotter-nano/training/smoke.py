@@ -30,7 +30,7 @@ import export
 from crops import Crops
 from evaluate import Model
 from nano import COCO_IDS, SIZE, STRIDES, TEACHER_SIZE, Detector, session
-from teacher import reconsider
+from teacher import SHARES, Teacher, reconsider
 from unfold import unfold
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -118,8 +118,17 @@ def try_detector(uploader, model, photo):
     print(f"detector: {len(found)} boxes, the best as evaluate has it")
 
 
-def try_second_look():
-    """What is surer at a smaller size gets its class, but not what lies on something that is still there."""
+def try_second_look(teacher):
+    """Each size's boxes are brought back to their place, also on the right. What is surer at a smaller size gets its
+    class, but not what lies on something that is still there."""
+    stand_in(teacher)
+    canvas = np.full((TEACHER_SIZE, TEACHER_SIZE, 3), 114, np.uint8)
+    canvas[100:260, 256:416] = 255, 60, 60
+    corners, *_ = Teacher(teacher).again(canvas)
+    centres = (corners[:, :2] + corners[:, 2:]) / 2
+    widths = len(np.unique((corners[:, 2] - corners[:, 0]).round(1)))
+    assert widths == len(SHARES) * len(STRIDES), f"{widths} widths of boxes: not every size was seen at every stride"
+    assert (np.abs(centres - (336, 180)) < 80 + 48).all(), f"boxes out of place: {centres}"
     cat, dog, bowl, table = 15, 16, 45, 60
     place, elsewhere = (10, 10, 300, 300), (10, 10, 300, 150)
     # The first look's class, score and place, what the second sees, and the class that must come out.
@@ -156,7 +165,7 @@ def try_growth(model):
 
 
 def check(work, teacher, uploader):
-    try_second_look()
+    try_second_look(work / "stand-in.onnx")
     try_growth(work / "small.onnx")
     draw(work / "photos", 12, 1)
     draw(work / "held-out", 6, 2)

@@ -55,17 +55,16 @@ class Teacher:
 
     def again(self, canvas):
         """What it is sure of at smaller sizes: boxes [M,4] in the canvas's pixels, objectness [M,1], classes [M,80]."""
-        both, left, parts = np.full_like(canvas, PAD), 0, []
-        for share in SHARES:
-            side = int(TEACHER_SIZE * share)
+        sides = [int(TEACHER_SIZE * share) for share in SHARES]
+        lefts = np.cumsum([0, *sides[:-1]])
+        both = np.full_like(canvas, PAD)
+        for left, side in zip(lefts, sides):
             both[:side, left:left + side] = resize(canvas, side, side)
-            parts.append((left, side))
-            left += side
         answer = self.glance(both)
         answer, boxes = (array[scores_of(answer).max(1) > SURE] for array in (answer, boxes_of(answer, *GRID)))
-        for left, side in parts:
-            inside = (boxes[:, 0] >= left) & (boxes[:, 0] < left + side)
-            boxes[inside] = (boxes[inside] - (left, 0, 0, 0)) * (TEACHER_SIZE / side)
+        part = np.searchsorted(lefts, boxes[:, 0], "right").clip(1) - 1
+        boxes[:, 0] -= lefts[part]
+        boxes *= TEACHER_SIZE / np.array(sides)[part, None]
         return corners_of(boxes), answer[:, 4:5], answer[:, 5:]
 
 
