@@ -50,15 +50,14 @@ class Crops:
         self.passes += 1
 
     def balance(self, power):
-        """Weight per stride and class f32 [3,80], 1/3 to 3: 1 for a class with a fair share of the teacher's scores at
+        """Weight per stride and class f32 [3,80], 1/3 to 3: 1 for a class with a fair share of the answers' weights at
         this stride, more for thinner ones (fair share / share, to the given power)."""
         share, ends = np.zeros((len(STRIDES), CLASSES)), np.cumsum([(TEACHER_SIZE // s) ** 2 for s in STRIDES])
         for _, answers in self.shards:
             for answer in answers[::16]:
-                cells, classes = answer["cell"][:answer["n"]], answer["classes"][:answer["n"]]
-                best = 1 / (1 + np.exp(-logits_of(classes.max(1).astype(float))))
-                sure = best * answer["objectness"][cells].astype(float)
-                np.add.at(share, (np.searchsorted(ends, cells, "right"), classes.argmax(1)), sure)
+                n = answer["n"]
+                level = np.searchsorted(ends, answer["cell"][:n], "right")
+                np.add.at(share, (level, answer["classes"][:n].argmax(1)), answer["weight"][:n].astype(float))
         share = np.maximum(share / share.sum(1, keepdims=True).clip(1e-6), 1e-6)
         return torch.from_numpy(np.clip((1 / CLASSES / share) ** power, 1 / 3, 3)).float()
 
@@ -74,7 +73,8 @@ class Crops:
         self.random.bit_generator.state = state["random"]
 
     def one(self, size, cells, strides):
-        """One window: picture u8 [S,S,3], objectness u8 [N], kept cells i [M], boxes f32 [M,4] (px), classes u8 [M,80]."""
+        """One window: picture u8 [S,S,3], objectness u8 [N], kept cells i [M], boxes f32 [M,4] (px), weights
+        f2 [M], classes u8 [M,80]."""
         if not self.queue:
             self.refill()
         shard, index = self.queue.pop()
@@ -117,14 +117,18 @@ class Crops:
             corners = np.stack([size - corners[:, 2], corners[:, 1], size - corners[:, 0], corners[:, 3]], 1)
         extent = np.maximum(corners[:, 2:] - corners[:, :2], 1)
         box = np.concatenate([(corners[:, :2] + corners[:, 2:]) / 2, extent], 1).astype(np.float32)
-        return picture, answer["objectness"][source], kept, box, answer["classes"][slot[kept]]
+        slot = slot[kept]
+        return picture, answer["objectness"][source], kept, box, answer["weight"][slot], answer["classes"][slot]
 
     def batch(self, count, size):
         """`count` windows as tensors: pictures f32 [B,3,S,S] in 0..1, objectness [B,N], then for all kept cells of the
-        batch together: (row in the batch, cell) i64 [M,2], boxes f32 [M,4] in pixels, class logits f32 [M,80]."""
+        batch together: (row in the batch, cell) i64 [M,2], boxes f32 [M,4] in pixels, weights f32 [M], class logits f32
+        [M,80]."""
         cells, strides = grid(size)
-        pictures, objectness, kept, boxes, classes = zip(*(self.one(size, cells, strides) for _ in range(count)))
+        windows = (self.one(size, cells, strides) for _ in range(count))
+        pictures, objectness, kept, boxes, weights, classes = zip(*windows)
         where = np.concatenate([np.stack([np.full(len(k), i), k], 1) for i, k in enumerate(kept)])
         unit = lambda arrays, join: torch.from_numpy(join(arrays)).float() / 255
         return (unit(pictures, np.stack).permute(0, 3, 1, 2), unit(objectness, np.stack), torch.from_numpy(where),
-                torch.from_numpy(np.concatenate(boxes)), logits_of(torch.from_numpy(np.concatenate(classes)).float()))
+                torch.from_numpy(np.concatenate(boxes)), torch.from_numpy(np.concatenate(weights)).float(),
+                logits_of(torch.from_numpy(np.concatenate(classes)).float()))

@@ -49,11 +49,11 @@ def softened(mine, theirs):
 
 
 def losses(answer, batch, cells, strides, balance):
-    """Objectness over all cells; box, class and softened class over the kept ones, weighted by how sure the teacher is;
-    all of them also by the `balance` [3,80] of stride and class.
+    """Objectness over all cells; box, class and softened class over the kept ones, weighted by how sure the teacher is,
+    of the cell for the box and of the object for the classes; all also by the `balance` [3,80] of stride and class.
 
     answer [B,N,85] logits. Returns the five losses and the mean IoU of the boxes."""
-    _, objectness, where, boxes, logits = batch
+    _, objectness, where, boxes, sure, logits = batch
     entropy, classes = F.binary_cross_entropy_with_logits, torch.sigmoid(logits)
     row, cell = where.T
     levels = (strides[:, 0] / STRIDES[0]).log2().long()
@@ -63,14 +63,16 @@ def losses(answer, batch, cells, strides, balance):
     seen = entropy(answer[..., 4], objectness, emphasis, reduction="sum") / (objectness * emphasis).sum().clamp(min=1)
     mine, step, corner = answer[row, cell], strides[cell], cells[cell]
     weight = objectness[row, cell] * classes.amax(1) * lift
-    weight = weight / weight.sum().clamp(min=1)
+    total = weight.sum().clamp(min=1)
+    weight, sure = weight / total, sure * lift / total
     place = torch.cat([(mine[:, :2] + corner) * step, mine[:, 2:4].clamp(-4, 6).exp() * step], 1)
     giou, iou = overlap(place, boxes)
     code = torch.cat([boxes[:, :2] / step - corner, torch.log(boxes[:, 2:] / step)], 1)
     distance = (mine[:, :4] - code).abs().clamp(max=8).sum(1)
     classed = entropy(mine[:, 5:], classes, reduction="none").sum(1)
-    parts = 1 - giou, distance, classed, softened(mine[:, 5:], logits), iou
-    return seen, *((part * weight).sum() for part in parts)
+    weighted = lambda part, weight: (part * weight).sum()
+    return (seen, weighted(1 - giou, weight), weighted(distance, weight), weighted(classed, sure),
+            weighted(softened(mine[:, 5:], logits), sure), weighted(iou, weight))
 
 
 def average(gradients, world):

@@ -1,11 +1,12 @@
 """Turns a checkpoint into the ONNX file that ships, and checks that both answer alike.
 
-    python export.py run/last.pt model.onnx [--card model.toml]
+    python export.py run/last.pt model.onnx [--card model.toml] [--keep before.onnx 0.15]
 
 Batch norm is folded into the convolutions and 1/255 into the first one, so that the graph takes 0..255; objectness and
 class logits leave as probabilities. The convolutions' weights are stored as fp16 and cast to fp32 when a session is
 made: the file is half as large, the arithmetic the same. With --card the card's sha256 and bytes are brought up to
-date. Several checkpoints are averaged first (of one run, late in its schedule).
+date. Several checkpoints are averaged first (of one run, late in its schedule). With --keep a share of the weights is
+that of another export, of the weights that the training started from.
 """
 import argparse
 import copy
@@ -21,6 +22,7 @@ from onnx import numpy_helper
 from torch import nn
 
 from nano import CLASSES, HALF, SIZE, STRIDES, Block, Detector, session
+from unfold import weights_of
 
 OPSET = 17
 
@@ -60,6 +62,24 @@ def fold(net):
             block[0], block[1] = nn.utils.fuse_conv_bn_eval(block[0], block[1]), nn.Identity()
     net.stem[0].weight.data /= 255
     return net
+
+
+@torch.no_grad()
+def mix(net, path, share):
+    """Averages the folded weights with an exported file's, `share` of the latter: what a training forgot comes back in
+    part (Wortsman et al. 2022, Robust fine-tuning of zero-shot models)."""
+    kept = weights_of(path)
+    for name, block in net.named_modules():
+        if isinstance(block, Block):
+            convolution, norm = block[0], block[1]
+            folded = nn.utils.fuse_conv_bn_eval(convolution, norm)
+            scale = 255 if name == "stem" else 1
+            convolution.weight.copy_(folded.weight.lerp(kept[f"{name}.0.weight"] * scale, share))
+            norm.weight.copy_((norm.running_var + norm.eps).sqrt())
+            norm.bias.copy_(folded.bias.lerp(kept[f"{name}.0.bias"], share) + norm.running_mean)
+    for name, parameter in net.named_parameters():
+        if name.startswith(("classes.", "boxes.")):
+            parameter.lerp_(kept[name], share)
 
 
 def cells_of(size):
@@ -123,9 +143,12 @@ def main():
     parser.add_argument("checkpoints", nargs="+", type=pathlib.Path)
     parser.add_argument("model", type=pathlib.Path)
     parser.add_argument("--card", type=pathlib.Path, help="model.toml of the model")
+    parser.add_argument("--keep", nargs=2, metavar=("FILE", "SHARE"), help="share of another export's weights, 0 to 1")
     parser.add_argument("--size", type=int, default=SIZE, help="side of the input, a multiple of 32")
     options = parser.parse_args()
     net = load(options.checkpoints)
+    if options.keep:
+        mix(net, options.keep[0], float(options.keep[1]))
     export(net, options.model, options.size)
     folding = check(net, options.model, options.size)
     halve(options.model)

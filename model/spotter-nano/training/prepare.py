@@ -16,14 +16,15 @@ import numpy as np
 
 from nano import (CLASSES, SIZE, STRIDES, TEACHER_SIZE, boxes_of, bytes_of, corners_of, letterbox, overlaps, resize,
                   scores_of)
-from teacher import FLOOR, GRID, Teacher
+from teacher import FLOOR, GRID, LARGE, Teacher, surest
 from views import close_up, place, tint, warp, window
 
 KEPT = 320              # answers kept per crop, the strongest first; those under FLOOR only as objectness
 CELLS = sum((TEACHER_SIZE // s) ** 2 for s in STRIDES)
-# One crop's answers: objectness of every cell (255 = 1); index, box (centre x, y, width, height; 1 = the crop's side)
-# and class logits (nano.bytes_of) of the `n` kept cells.
-ANSWER = np.dtype([("n", "i4"), ("cell", "i2", (KEPT,)), ("box", "f2", (KEPT, 4)),
+# One crop's answers: objectness of every cell (255 = 1); index, box (centre x, y, width, height; 1 = the crop's side),
+# how much the class counts (a large object counts in all its cells as in the surest one; else the cell's score) and
+# class logits (nano.bytes_of) of the `n` kept cells.
+ANSWER = np.dtype([("n", "i4"), ("cell", "i2", (KEPT,)), ("box", "f2", (KEPT, 4)), ("weight", "f2", (KEPT,)),
                    ("classes", "u1", (KEPT, CLASSES)), ("objectness", "u1", (CELLS,))])
 
 
@@ -151,7 +152,11 @@ def record_of(raw):
     kept = np.sort(kept[np.argsort(-score[kept])[:KEPT]])
     record = np.zeros((), ANSWER)
     record["n"], record["cell"][:len(kept)] = len(kept), kept
-    record["box"][:len(kept)] = boxes_of(raw, *GRID)[kept] / TEACHER_SIZE
+    boxes = boxes_of(raw, *GRID)[kept] / TEACHER_SIZE
+    record["box"][:len(kept)] = boxes
+    weight, large = score[kept], boxes[:, 2:].max(1) > LARGE
+    weight[large] = surest(corners_of(boxes[large]), weight[large], raw[kept[large], 5:].argmax(1))
+    record["weight"][:len(kept)] = weight
     record["classes"][:len(kept)] = bytes_of(raw[kept, 5:])
     record["objectness"] = np.round(raw[:, 4] * 255)
     return record

@@ -30,7 +30,7 @@ import export
 from crops import Crops
 from evaluate import Model
 from nano import COCO_IDS, SIZE, STRIDES, TEACHER_SIZE, Detector, session
-from teacher import SHARES, Teacher, reconsider
+from teacher import SHARES, Teacher, reconsider, surest
 from unfold import unfold
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -119,8 +119,8 @@ def try_detector(uploader, model, photo):
 
 
 def try_second_look(teacher):
-    """Each size's boxes are brought back to their place, also on the right. What is surer at a smaller size gets its
-    class, but not what lies on something that is still there."""
+    """Each size's boxes are brought back to their place, also on the right. What is surer in the same place gives its
+    class, but not what lies on something that is still there; and what is large counts everywhere as in its surest."""
     stand_in(teacher)
     canvas = np.full((TEACHER_SIZE, TEACHER_SIZE, 3), 114, np.uint8)
     canvas[100:260, 256:416] = 255, 60, 60
@@ -131,9 +131,13 @@ def try_second_look(teacher):
     assert (np.abs(centres - (336, 180)) < 80 + 48).all(), f"boxes out of place: {centres}"
     cat, dog, bowl, table = 15, 16, 45, 60
     place, elsewhere = (10, 10, 300, 300), (10, 10, 300, 150)
-    # The first look's class, score and place, what the second sees, and the class that must come out.
+    boxes, scores = np.array([place, place, elsewhere, place], np.float32), np.array([0.2, 0.6, 0.9, 0.8])
+    counts = surest(boxes, scores, np.array([cat, cat, cat, dog]))
+    assert np.allclose(counts, [0.6, 0.6, 0.9, 0.8]), counts
+    # A cell's class, score and place, what is seen besides, and the class that must come out.
     cases = [((dog, 0.5, place), [(cat, 0.8, place)], cat), ((dog, 0.5, place), [(cat, 0.4, place)], dog),
              ((dog, 0.5, place), [(cat, 0.8, elsewhere)], dog), ((dog, 0.5, place), [], dog),
+             ((dog, 0.15, place), [(cat, 0.62, place), (dog, 0.15, place)], cat),
              ((table, 0.5, place), [(bowl, 0.8, place), (table, 0.5, place)], table)]
     for (label, score, box), second, expected in cases:
         answer = np.zeros((1, 85), np.float32)
@@ -142,14 +146,14 @@ def try_second_look(teacher):
         for row, (other, surer, _) in zip(classes, second):
             row[other] = surer
         corners = np.array([box for *_, box in second], np.float32).reshape(-1, 4)
-        reconsider(answer, np.array([0]), np.array([box], np.float32), np.array([score]), corners,
+        reconsider(answer, np.array([0]), np.array([box], np.float32), corners,
                    np.ones((len(second), 1), np.float32), classes)
         assert answer[0, 5:].argmax() == expected, f"{label} and then {second}: {answer[0, 5:].argmax()}"
 
 
 def try_growth(model):
     """A network that takes over a smaller one's file answers as that one does, and the smaller one takes its own part
-    back."""
+    back. Mixed with all of a file a network answers as the file does; the file's own network does with a half, too."""
     small, large = Detector(depths=(1, 1, 1), neck=(32, 48, 64), classing=(64, 64, 96)).eval(), Detector().eval()
     with torch.no_grad():       # the exporter would merge parameters that are still equal
         for parameter in small.parameters():
@@ -162,6 +166,11 @@ def try_growth(model):
     back.take_over(large.state_dict())
     worst = export.check(back, model)
     assert worst < 1e-3, f"the smaller network's answers differ by {worst:.2g}"
+    export.mix(back, model, 0.5)
+    other = Detector(depths=(1, 1, 1), neck=(32, 48, 64), classing=(64, 64, 96)).eval()
+    export.mix(other, model, 1.0)
+    worst = max(export.check(back, model), export.check(other, model))
+    assert worst < 1e-3, f"the mixed networks' answers differ by {worst:.2g}"
 
 
 def check(work, teacher, uploader):

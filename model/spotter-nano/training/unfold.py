@@ -6,6 +6,12 @@ from onnx import numpy_helper
 from nano import HALF, Block, Detector
 
 
+def weights_of(path):
+    """The folded weights of an exported file, f32, by their names in the network."""
+    return {w.name.removeprefix("net.").removesuffix(HALF): torch.from_numpy(numpy_helper.to_array(w).copy()).float()
+            for w in onnx.load(str(path)).graph.initializer}
+
+
 def sizes_of(weights):
     """The sizes of the Detector that the weights (by name) belong to."""
     wide = lambda *names: tuple(len(weights[f"{name}.0.weight"]) for name in names)
@@ -23,8 +29,7 @@ def unfold(path, pictures):
 
     pictures f32 [B,3,S,S] in 0..1: the batch norms take their statistics, and get the scale and shift that undo these,
     so that the network answers as the file does, also while it trains."""
-    weights = {w.name.removeprefix("net.").removesuffix(HALF): torch.from_numpy(numpy_helper.to_array(w).copy()).float()
-               for w in onnx.load(str(path)).graph.initializer}
+    weights = weights_of(path)
     net, hooks = Detector(**sizes_of(weights)).eval(), []
 
     def calibrate(name, norm):

@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 
 from nano import PAD, TEACHER_SIZE, resize
+from teacher import surest
 
 
 def warp(photo, random):
@@ -60,12 +61,13 @@ def window(photo, random, width, height, smallest):
 
 
 def close_up(photo, seen, wanted, random):
-    """Parts of a photo around one of the objects the teacher is sure of, and the object's class; None without one.
+    """Parts of a photo around one of the objects the teacher is sure of, and the object's class; None without one. What
+    it is surer to be something else is not taken.
 
     seen [80,5]: each class's best score and box (prepare.seen); wanted [80]: how likely a class is chosen. The object's
     longer side takes 0.4 to 4 of the parts' (even odds on a log scale), as far as this enlarges the photo 5 times at
     most. Above 1 the parts show pieces of the object, a face without the body; below there is one part only."""
-    sure = np.flatnonzero(seen[:, 0] > 0.4)
+    sure = np.flatnonzero((seen[:, 0] > 0.4) & (surest(seen[:, 1:], seen[:, 0]) == seen[:, 0]))
     if not len(sure):
         return None
     label = random.choice(sure, p=wanted[sure] / wanted[sure].sum())
