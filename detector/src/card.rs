@@ -78,6 +78,9 @@ pub struct Input {
     /// How a photo is fitted to the input.
     #[serde(default)]
     pub resize: Resize,
+    /// Which shape the input has with `letterbox` and `letterbox-center`.
+    #[serde(default)]
+    pub fit: Fit,
     /// Pixel value around a letterboxed photo, 0..=255.
     #[serde(default)]
     pub pad: u8,
@@ -107,6 +110,7 @@ impl Default for Input {
             layout: Layout::default(),
             color: Color::default(),
             resize: Resize::default(),
+            fit: Fit::default(),
             pad: 0,
             scale: one(),
             mean: [0.0; 3],
@@ -150,6 +154,18 @@ pub enum Resize {
     Stretch,
     /// The photo as it is (graphs of dynamic size that resize by themselves); its long side is bounded.
     None,
+}
+
+/// Which shape a letterboxed input has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Fit {
+    /// Always `size`, padded: the published way of most models.
+    #[default]
+    Square,
+    /// The photo's own shape within `size`, each side rounded up to the model's largest stride: less padding to look at.
+    /// Where the graph's size is fixed, or its head cannot, this is `square`.
+    Shape,
 }
 
 /// What the graph gives.

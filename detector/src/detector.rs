@@ -7,10 +7,11 @@ use std::time::Instant;
 use image::RgbImage;
 
 use crate::card::{Card, Resize};
-use crate::catalog::{self, ModelFile};
+use crate::catalog::ModelFile;
 use crate::graph::Graph;
 use crate::head::{self, Head};
 use crate::letterbox::Placement;
+use crate::prepared::{self, Opened};
 use crate::session::{self, InputPlan, Worker};
 use crate::{Findings, Limits, ModelError, Photo, PhotoError, Thresholds, Timings, infer, nms};
 
@@ -54,6 +55,7 @@ pub enum DetectError {
 pub struct Detector {
     card: Card,
     sha256: String,
+    prepared: bool,
     note: Option<String>,
     plan: InputPlan,
     head: Box<dyn Head>,
@@ -74,10 +76,8 @@ impl Detector {
     /// # Errors
     /// [`ModelError`].
     pub fn load(model: ModelFile, options: &DetectorOptions) -> Result<Self, ModelError> {
-        let path = model.path.clone();
-        let digest = std::thread::spawn(move || catalog::sha256_file(&path));
-        let open = || session::open(&model.path, options.threads.max(1));
-        let first = open()?;
+        let threads = options.threads.max(1);
+        let Opened { session: first, path: opened, sha256, prepared } = prepared::open(&model.path, threads)?;
         let path = || model.path.display().to_string();
         let graph = Graph::of(&first).map_err(|e| ModelError::Graph { path: path(), reason: e.to_string() })?;
         let card = match model.card {
@@ -85,25 +85,22 @@ impl Detector {
             None => infer::card(&model.name, &graph).map_err(|reason| ModelError::NoCard { path: path(), reason })?,
         };
         let misfit = |reason| ModelError::Misfit { card: card.name.clone(), path: path(), reason };
-        let plan = InputPlan::new(&card, &graph).map_err(misfit)?;
-        let head = head::build(&card, &graph, plan.size)
+        let mut plan = InputPlan::new(&card, &graph).map_err(misfit)?;
+        let head = head::build(&card, &graph, plan.fitting.size)
             .map_err(|reason| misfit(format!("head {:?}: {reason}", card.head.kind.to_string())))?;
+        plan.fit(&card, &*head);
         let mut workers = vec![Worker::new(first)];
         for _ in 1..options.sessions.max(1) {
-            workers.push(Worker::new(open()?));
+            workers.push(Worker::new(session::open(&opened, threads)?));
         }
         // The first run allocates and, in a bad graph, fails: better now than at the first photo.
-        let grey = Photo::from_image(RgbImage::from_pixel(64, 64, image::Rgb([114; 3])));
+        let grey = Photo::from_image(RgbImage::from_pixel(64, 48, image::Rgb([114; 3])));
         for worker in &mut workers {
             worker.preprocess(&grey, &card, &plan);
             worker.infer(&card, &plan, &*head, 1.0)?;
         }
-        let sha256 = digest
-            .join()
-            .unwrap_or_else(|_| Err(std::io::Error::other("the digest failed")))
-            .map_err(|e| ModelError::Graph { path: path(), reason: e.to_string() })?;
         let (idle, returned) = (Mutex::new(workers), Condvar::new());
-        Ok(Self { note: model.note, card, sha256, plan, head, limits: options.limits, idle, returned })
+        Ok(Self { note: model.note, card, sha256, prepared, plan, head, limits: options.limits, idle, returned })
     }
 
     /// The model's card.
@@ -116,6 +113,18 @@ impl Detector {
     #[must_use]
     pub fn labels(&self) -> &[String] {
         &self.card.labels
+    }
+
+    /// Whether what runs was prepared of the graph's file ([`crate::prepared`]), and not the file itself.
+    #[must_use]
+    pub fn is_prepared(&self) -> bool {
+        self.prepared
+    }
+
+    /// Whether photos are looked at in their own shape, not padded to `input_size`.
+    #[must_use]
+    pub fn fits_shape(&self) -> bool {
+        self.plan.fitting.stride.is_some()
     }
 
     /// Digest of the graph's file, lower-case hex.
@@ -133,7 +142,7 @@ impl Detector {
     /// Width and height of the input in pixels; `None` takes photos as they are.
     #[must_use]
     pub fn input_size(&self) -> Option<(u32, u32)> {
-        self.plan.size
+        self.plan.fitting.size
     }
 
     /// Whether boxes of the same object may overlap before NMS, so that a threshold on IoU means something.
@@ -167,13 +176,11 @@ impl Detector {
     /// # Errors
     /// [`PhotoError`].
     pub fn decode(&self, bytes: &[u8]) -> Result<Photo, PhotoError> {
-        let resize = self.card.input.resize;
         // A photo that is fed as it is decides the input's size itself: it is decoded in full.
-        if resize == Resize::None {
+        if self.card.input.resize == Resize::None {
             return Photo::decode(bytes, &self.limits);
         }
-        let size = self.plan.size;
-        Photo::decode_at_least(bytes, &self.limits, &|w, h| Placement::new((w, h), size, resize).content)
+        Photo::decode_at_least(bytes, &self.limits, &|w, h| Placement::new((w, h), &self.plan.fitting).content)
     }
 
     /// Finds objects in a decoded photo. `timings.decode` is 0.

@@ -6,6 +6,8 @@ use std::fmt;
 use ort::session::Session;
 use ort::value::{Outlet, TensorElementType, ValueType};
 
+use crate::prepared;
+
 /// The graph behind a session. Dimensions of -1 are dynamic.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Graph {
@@ -42,6 +44,11 @@ impl Graph {
             outputs: session.outputs().iter().map(TensorInfo::of).collect(),
             metadata: keys.into_iter().filter_map(|key| Some((key.clone(), metadata.custom(&key)?))).collect(),
         })
+    }
+
+    /// Width and height that the source of a prepared graph had fixed.
+    pub(crate) fn source_size(&self) -> Option<(u32, u32)> {
+        self.metadata.get(prepared::SIZE_KEY).and_then(|text| prepared::parse_size(text))
     }
 
     pub(crate) fn input(&self, name: &str) -> Option<&TensorInfo> {

@@ -25,6 +25,12 @@ pub(crate) trait Head: Send + Sync {
     /// [`HeadError`] where an output is not what the graph declared.
     fn read(&self, outputs: &Outputs<'_, '_>, confidence: f32, found: &mut Vec<Candidate>) -> Result<(), HeadError>;
 
+    /// The largest stride of a head that reads inputs of any shape, in pixels: the input's sides must be multiples of it.
+    /// `None` for heads that know one shape only.
+    fn stride(&self) -> Option<u32> {
+        None
+    }
+
     /// Whether boxes of the same object still overlap and need NMS.
     fn needs_nms(&self) -> bool {
         true
@@ -66,11 +72,13 @@ pub(crate) struct Outputs<'v, 's> {
     values: &'v SessionOutputs<'s>,
     /// Width and height of the input tensor.
     pub(crate) input: (f32, f32),
+    /// The same in whole pixels.
+    pub(crate) size: (usize, usize),
 }
 
 impl<'v, 's> Outputs<'v, 's> {
     pub(crate) fn new(values: &'v SessionOutputs<'s>, input: (u32, u32)) -> Self {
-        Self { values, input: (input.0 as f32, input.1 as f32) }
+        Self { values, input: (input.0 as f32, input.1 as f32), size: (input.0 as usize, input.1 as usize) }
     }
 
     /// Shape and data of an output of floats.

@@ -5,6 +5,17 @@ use image::RgbImage;
 use crate::BBox;
 use crate::card::{Color, Input, Layout, Resize};
 
+/// How photos are fitted to an input: what the card asks for and the graph allows.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Fitting {
+    /// Width and height of the input; `None` takes any.
+    pub(crate) size: Option<(u32, u32)>,
+    pub(crate) resize: Resize,
+    /// The input has the photo's own shape: its content within `size`, rounded up to this stride. `None` is always all
+    /// of `size`.
+    pub(crate) stride: Option<u32>,
+}
+
 /// Longest side of a photo fed as it is (`resize = "none"`), in pixels: bounds the memory of graphs of dynamic size.
 const MAX_UNRESIZED_SIDE: u32 = 1280;
 
@@ -22,10 +33,11 @@ pub(crate) struct Placement {
 }
 
 impl Placement {
-    /// Fits a photo of `photo` pixels to an `input` of that size; `None` is an input that takes any size.
-    pub(crate) fn new(photo: (u32, u32), input: Option<(u32, u32)>, resize: Resize) -> Self {
+    /// Fits a photo of `photo` pixels.
+    pub(crate) fn new(photo: (u32, u32), fitting: &Fitting) -> Self {
+        let Fitting { size, resize, stride } = *fitting;
         let (width, height) = (f64::from(photo.0), f64::from(photo.1));
-        let Some(input) = input else {
+        let Some(input) = size else {
             let shrink = (f64::from(MAX_UNRESIZED_SIDE) / width.max(height)).min(1.0);
             let side = |length: f64| ((length * shrink).round() as u32).max(1);
             let content = (side(width), side(height));
@@ -39,6 +51,8 @@ impl Placement {
             Resize::LetterboxCenter => (fit(width, input.0, f64::round), fit(height, input.1, f64::round)),
             Resize::Stretch | Resize::None => input,
         };
+        let rounded = |length: u32, most: u32| stride.map_or(most, |stride| length.next_multiple_of(stride).min(most));
+        let input = (rounded(content.0, input.0), rounded(content.1, input.1));
         let offset = match resize {
             Resize::LetterboxCenter => ((input.0 - content.0) / 2, (input.1 - content.1) / 2),
             _ => (0, 0),
@@ -211,6 +225,10 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    fn place(photo: (u32, u32), size: (u32, u32), resize: Resize) -> Placement {
+        Placement::new(photo, &Fitting { size: Some(size), resize, stride: None })
+    }
+
     fn input(resize: Resize) -> Input {
         Input { resize, pad: 114, ..Input::default() }
     }
@@ -222,7 +240,7 @@ mod tests {
             resize in prop_oneof![Just(Resize::Letterbox), Just(Resize::LetterboxCenter), Just(Resize::Stretch)],
             corners in prop::array::uniform4(0.0f32..1.0),
         ) {
-            let placement = Placement::new((width, height), Some((side, side)), resize);
+            let placement = place((width, height), (side, side), resize);
             prop_assert!(placement.content.0 + placement.offset.0 <= side);
             prop_assert!(placement.content.1 + placement.offset.1 <= side);
             let at = |fraction: f32, content: u32, offset: u32| fraction * content as f32 + offset as f32;
@@ -238,7 +256,7 @@ mod tests {
 
         #[test]
         fn a_letterbox_keeps_the_aspect_ratio(width in 50u32..5000, height in 50u32..5000) {
-            let placement = Placement::new((width, height), Some((416, 416)), Resize::Letterbox);
+            let placement = place((width, height), (416, 416), Resize::Letterbox);
             let (w, h) = placement.content;
             prop_assert!(w == 416 || h == 416 || w == 415 || h == 415);
             let ratio = f64::from(width) / f64::from(height);
@@ -246,9 +264,24 @@ mod tests {
         }
 
         #[test]
+        fn in_its_own_shape_a_photo_loses_only_padding(width in 1u32..5000, height in 1u32..5000, centre in any::<bool>()) {
+            let resize = if centre { Resize::LetterboxCenter } else { Resize::Letterbox };
+            let square = Fitting { size: Some((416, 416)), resize, stride: None };
+            let shape = Fitting { stride: Some(32), ..square };
+            let (square, shape) = (Placement::new((width, height), &square), Placement::new((width, height), &shape));
+            prop_assert_eq!(square.content, shape.content);
+            for (side, content, offset) in [
+                (shape.input.0, shape.content.0, shape.offset.0),
+                (shape.input.1, shape.content.1, shape.offset.1),
+            ] {
+                prop_assert!(side % 32 == 0 && side <= 416 && side < content + 32 && content + offset <= side);
+            }
+        }
+
+        #[test]
         fn one_colour_stays_one_colour(width in 1u32..200, height in 1u32..200, grey in 0u8..=255) {
             let photo = RgbImage::from_pixel(width, height, image::Rgb([grey; 3]));
-            let placement = Placement::new((width, height), Some((64, 64)), Resize::Stretch);
+            let placement = place((width, height), (64, 64), Resize::Stretch);
             let mut tensor: Vec<f32> = Vec::new();
             pack(&photo, &placement, &input(Resize::Stretch), &mut tensor, &mut Scratch::default());
             prop_assert!(tensor.iter().all(|value| (value - f32::from(grey)).abs() < 1e-3));
@@ -259,7 +292,7 @@ mod tests {
     fn layout_colour_and_normalisation() {
         let mut photo = RgbImage::from_pixel(2, 1, image::Rgb([10, 20, 30]));
         photo.put_pixel(1, 0, image::Rgb([40, 50, 60]));
-        let placement = Placement::new((2, 1), Some((2, 2)), Resize::Letterbox);
+        let placement = place((2, 1), (2, 2), Resize::Letterbox);
         let card = Input {
             color: Color::Bgr,
             scale: 0.5,
@@ -284,7 +317,7 @@ mod tests {
     fn an_old_tensor_leaves_no_trace() {
         let mut tensor: Vec<u8> = vec![9; 3 * 8 * 8];
         let photo = RgbImage::from_pixel(8, 2, image::Rgb([200; 3]));
-        let placement = Placement::new((8, 2), Some((8, 8)), Resize::LetterboxCenter);
+        let placement = place((8, 2), (8, 8), Resize::LetterboxCenter);
         pack(&photo, &placement, &input(Resize::LetterboxCenter), &mut tensor, &mut Scratch::default());
         let expected: Vec<u8> = (0..64).map(|i| if (24..40).contains(&i) { 200 } else { 114 }).collect();
         assert_eq!(&tensor[..64], &expected[..]);
@@ -293,7 +326,7 @@ mod tests {
     #[test]
     fn a_large_photo_is_averaged_not_sampled() {
         let photo = RgbImage::from_fn(400, 400, |x, y| image::Rgb([if (x + y) % 2 == 0 { 0 } else { 200 }; 3]));
-        let placement = Placement::new((400, 400), Some((40, 40)), Resize::Stretch);
+        let placement = place((400, 400), (40, 40), Resize::Stretch);
         let mut tensor: Vec<f32> = Vec::new();
         pack(&photo, &placement, &input(Resize::Stretch), &mut tensor, &mut Scratch::default());
         assert!(tensor.iter().all(|value| (value - 100.0).abs() < 1.0), "{:?}", &tensor[..8]);

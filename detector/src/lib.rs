@@ -17,6 +17,7 @@ mod letterbox;
 mod model;
 mod nms;
 mod photo;
+pub mod prepared;
 pub mod runtime;
 mod session;
 

@@ -6,10 +6,10 @@ use ort::session::Session;
 use ort::session::builder::GraphOptimizationLevel;
 use ort::value::TensorRef;
 
-use crate::card::{Card, Layout, Resize};
+use crate::card::{Card, Fit, Layout, Resize};
 use crate::graph::{Element, Graph};
 use crate::head::{Head, Outputs};
-use crate::letterbox::{Placement, Scratch, pack};
+use crate::letterbox::{Fitting, Placement, Scratch, pack};
 use crate::nms::Candidate;
 use crate::{ModelError, Photo, runtime};
 
@@ -21,8 +21,10 @@ pub(crate) fn open(path: &Path, threads: usize) -> Result<Session, ModelError> {
             .with_optimization_level(GraphOptimizationLevel::All)?
             .with_intra_threads(threads)?
             .with_inter_threads(1)?
-            // Spinning threads would burn the vCPU that decoding and the network need.
-            .with_intra_op_spinning(false)?
+            // Threads that sleep between two operators wake too late to be of use; threads that spin between two runs would
+            // burn the processor that decoding and the network need. So they spin while a run lasts, and only then.
+            .with_intra_op_spinning(threads > 1)?
+            .with_config_entry("session.force_spinning_stop", "1")?
             .commit_from_file(path)
     };
     build().map_err(|e| ModelError::Graph { path: path.display().to_string(), reason: e.to_string() })
@@ -36,8 +38,10 @@ pub(crate) struct InputPlan {
     element: Element,
     /// The input for the size that boxes are scaled to, in deploy exports.
     target_sizes: Option<String>,
-    /// Width and height; `None` takes any.
-    pub(crate) size: Option<(u32, u32)>,
+    /// Neither its width nor its height is fixed.
+    any_shape: bool,
+    /// How photos are fitted to it.
+    pub(crate) fitting: Fitting,
 }
 
 impl InputPlan {
@@ -69,14 +73,26 @@ impl InputPlan {
             Some([w, h]) if width.is_none_or(|g| g == w) && height.is_none_or(|g| g == h) => Some((w, h)),
             Some([w, h]) => return Err(format!("the card says input.size = [{w}, {h}], the graph's input is {image}")),
             None if card.input.resize == Resize::None => None,
-            None => Some(width.zip(height).ok_or_else(|| {
+            None => Some(width.zip(height).or(graph.source_size()).ok_or_else(|| {
                 format!("input {image} has no fixed size: write input.size = [width, height] into the card")
             })?),
         };
         if card.input.resize == Resize::None && (width.is_some() || height.is_some()) {
             return Err(format!("the card says input.resize = \"none\", but input {image} has a fixed size"));
         }
-        Ok(Self { image: image.name.clone(), element: image.element, target_sizes, size })
+        let fitting = Fitting { size, resize: card.input.resize, stride: None };
+        let any_shape = width.is_none() && height.is_none();
+        Ok(Self { image: image.name.clone(), element: image.element, target_sizes, any_shape, fitting })
+    }
+}
+
+impl InputPlan {
+    /// Gives the input the photos' own shape where the card asks for it, and graph and head allow it.
+    pub(crate) fn fit(&mut self, card: &Card, head: &dyn Head) {
+        let letterboxed = matches!(card.input.resize, Resize::Letterbox | Resize::LetterboxCenter);
+        if card.input.fit == Fit::Shape && letterboxed && self.any_shape {
+            self.fitting.stride = head.stride();
+        }
     }
 }
 
@@ -96,7 +112,7 @@ impl Worker {
 
     /// Resizes and packs the photo into the input tensor, and says where it lies there.
     pub(crate) fn preprocess(&mut self, photo: &Photo, card: &Card, plan: &InputPlan) -> Placement {
-        let placement = Placement::new((photo.width(), photo.height()), plan.size, card.input.resize);
+        let placement = Placement::new((photo.width(), photo.height()), &plan.fitting);
         match plan.element {
             Element::U8 => pack(photo.pixels(), &placement, &card.input, &mut self.bytes, &mut self.scratch),
             _ => pack(photo.pixels(), &placement, &card.input, &mut self.floats, &mut self.scratch),

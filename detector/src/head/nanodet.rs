@@ -18,8 +18,7 @@ struct Level {
     scores: String,
     distances: String,
     bins: usize,
-    stride: f32,
-    cells: Vec<(f32, f32)>,
+    stride: usize,
 }
 
 /// Prefixes of the output names; the stride follows.
@@ -38,9 +37,8 @@ impl Nanodet {
             }
             let bins = distances.dim(2).filter(|d| d % 4 == 0 && *d >= 8).map(|d| d / 4);
             let bins = bins.ok_or_else(|| format!("output {distances} should be [1,{},4*bins]", columns * rows))?;
-            let cells = cells(input, stride).collect();
             let (scores, distances) = (scores.name.clone(), distances.name.clone());
-            Ok(Level { scores, distances, bins, stride: stride as f32, cells })
+            Ok(Level { scores, distances, bins, stride })
         });
         let levels: Vec<Level> = levels.collect::<Result<_, String>>()?;
         if levels.is_empty() {
@@ -51,18 +49,24 @@ impl Nanodet {
 }
 
 impl Head for Nanodet {
+    fn stride(&self) -> Option<u32> {
+        self.levels.iter().filter_map(|level| u32::try_from(level.stride).ok()).max()
+    }
+
     fn read(&self, outputs: &Outputs<'_, '_>, confidence: f32, found: &mut Vec<Candidate>) -> Result<(), HeadError> {
         for level in &self.levels {
-            let scores = outputs.floats_of(&level.scores, level.cells.len() * self.classes)?;
-            let distances = outputs.floats_of(&level.distances, level.cells.len() * 4 * level.bins)?;
+            let (columns, rows) = grid(outputs.size, level.stride);
+            let scores = outputs.floats_of(&level.scores, columns * rows * self.classes)?;
+            let distances = outputs.floats_of(&level.distances, columns * rows * 4 * level.bins)?;
+            let stride = level.stride as f32;
             let rows = scores.chunks_exact(self.classes).zip(distances.chunks_exact(4 * level.bins));
-            for ((scores, distances), (column, row)) in rows.zip(&level.cells) {
+            for ((scores, distances), (column, row)) in rows.zip(cells(outputs.size, level.stride)) {
                 let (class_id, score) = best(scores.iter().copied());
                 if score.is_nan() || score < confidence {
                     continue;
                 }
-                let (cx, cy) = ((column + 0.5) * level.stride, (row + 0.5) * level.stride);
-                let side = |i: usize| expectation(&distances[i * level.bins..(i + 1) * level.bins]) * level.stride;
+                let (cx, cy) = ((column + 0.5) * stride, (row + 0.5) * stride);
+                let side = |i: usize| expectation(&distances[i * level.bins..(i + 1) * level.bins]) * stride;
                 let bbox = BBox::new(cx - side(0), cy - side(1), cx + side(2), cy + side(3));
                 found.push(candidate(class_id, score, bbox));
             }

@@ -22,6 +22,10 @@ impl Yolo {
 }
 
 impl Head for Yolo {
+    fn stride(&self) -> Option<u32> {
+        Some(32)
+    }
+
     fn read(&self, outputs: &Outputs<'_, '_>, confidence: f32, found: &mut Vec<Candidate>) -> Result<(), HeadError> {
         let columns = outputs.floats(&self.output)?.0.last().copied().unwrap_or(0);
         if columns == 0 {

@@ -21,6 +21,10 @@ impl YoloE2e {
 }
 
 impl Head for YoloE2e {
+    fn stride(&self) -> Option<u32> {
+        Some(32)
+    }
+
     fn read(&self, outputs: &Outputs<'_, '_>, confidence: f32, found: &mut Vec<Candidate>) -> Result<(), HeadError> {
         let (_, data) = outputs.floats(&self.output)?;
         for row in data.chunks_exact(6).filter(|row| row[4] >= confidence) {

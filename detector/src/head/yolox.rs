@@ -13,8 +13,6 @@ const STRIDES: [usize; 3] = [8, 16, 32];
 pub(crate) struct Yolox {
     output: String,
     classes: usize,
-    /// Per row: column, row and stride of its cell.
-    cells: Vec<(f32, f32, f32)>,
 }
 
 impl Yolox {
@@ -23,11 +21,7 @@ impl Yolox {
         let output = graph.only_output(&format!("[1,{rows},{}] (5 + {classes} labels)", classes + 5), |output| {
             output.fits(&[Some(1), Some(rows), Some(classes + 5)])
         })?;
-        let cells = STRIDES
-            .into_iter()
-            .flat_map(|stride| cells(input, stride).map(move |(column, row)| (column, row, stride as f32)))
-            .collect();
-        Ok(Self { output: output.name.clone(), classes, cells })
+        Ok(Self { output: output.name.clone(), classes })
     }
 }
 
@@ -37,10 +31,17 @@ pub(crate) fn rows(input: (usize, usize)) -> usize {
 }
 
 impl Head for Yolox {
+    fn stride(&self) -> Option<u32> {
+        Some(32)
+    }
+
     fn read(&self, outputs: &Outputs<'_, '_>, confidence: f32, found: &mut Vec<Candidate>) -> Result<(), HeadError> {
         let width = 5 + self.classes;
-        let data = outputs.floats_of(&self.output, self.cells.len() * width)?;
-        for (row, (column, line, stride)) in data.chunks_exact(width).zip(&self.cells) {
+        let data = outputs.floats_of(&self.output, rows(outputs.size) * width)?;
+        let cells = STRIDES
+            .into_iter()
+            .flat_map(|stride| cells(outputs.size, stride).map(move |(column, line)| (column, line, stride as f32)));
+        for (row, (column, line, stride)) in data.chunks_exact(width).zip(cells) {
             let objectness = row[4];
             // No class score exceeds 1: most cells end here. NaN ends here too.
             if objectness.is_nan() || objectness < confidence {

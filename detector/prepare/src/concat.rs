@@ -1,0 +1,80 @@
+//! A 1x1 convolution of two joined tensors is the sum of two convolutions, one of each: nothing needs to be joined, and ONNX
+//! Runtime fuses the sum into the second convolution.
+
+use crate::Outcome;
+use crate::edit::{Graph, has_plain_padding, integer_or, integers_or};
+use crate::onnx::Node;
+
+/// Splits the convolutions of every Concat that nothing else reads.
+pub(crate) fn split(graph: &mut Graph) -> Outcome {
+    let channels = graph.channels();
+    let joints: Vec<Node> = graph.proto().node.iter().filter(|node| joins_channels(node)).cloned().collect();
+    let mut count = 0;
+    for joint in joints {
+        let sizes: Option<Vec<usize>> = joint.input.iter().map(|name| channels.get(name).copied()).collect();
+        let readers = joint.output.first().and_then(|output| graph.readers(output));
+        let (Some(sizes), Some(readers)) = (sizes, readers) else { continue };
+        let all = sizes.iter().sum::<usize>();
+        let convs: Option<Vec<Conv>> = readers.iter().map(|place| Conv::of(graph, *place, all)).collect();
+        let Some(mut convs) = convs.filter(|convs| !convs.is_empty()) else { continue };
+        // From the last on, so that the places before stay what they are.
+        convs.sort_by_key(|conv| std::cmp::Reverse(conv.place));
+        for conv in convs {
+            conv.replace(graph, &joint.input, &sizes);
+            count += 1;
+        }
+    }
+    if count == 0 {
+        return Outcome::LeftAlone("no Concat is read by 1x1 convolutions alone".to_owned());
+    }
+    graph.prune();
+    Outcome::Done(count)
+}
+
+fn joins_channels(node: &Node) -> bool {
+    node.op_type == "Concat" && node.input.len() == 2 && integer_or(node, "axis", 0) == 1
+}
+
+struct Conv {
+    place: usize,
+    outputs: usize,
+    inputs: usize,
+    weights: Vec<f32>,
+}
+
+impl Conv {
+    /// The node at `place` as a 1x1 convolution of so many channels.
+    fn of(graph: &Graph, place: usize, channels: usize) -> Option<Self> {
+        let node = graph.proto().node.get(place).filter(|node| node.op_type == "Conv")?;
+        let (dims, weights) = graph.floats(node.input.get(1)?)?;
+        let &[outputs, inputs, 1, 1] = dims.as_slice() else { return None };
+        let plain = inputs == channels
+            && integer_or(node, "group", 1) == 1
+            && integers_or(node, "pads", &[0; 4]) == [0; 4]
+            && has_plain_padding(node);
+        plain.then_some(Self { place, outputs, inputs, weights })
+    }
+
+    fn replace(self, graph: &mut Graph, parts: &[String], sizes: &[usize]) {
+        let node = graph.proto().node[self.place].clone();
+        let mut nodes = Vec::new();
+        let mut start = 0;
+        for (index, (part, size)) in parts.iter().zip(sizes).enumerate() {
+            let rows = self.weights.chunks_exact(self.inputs);
+            let weights: Vec<f32> = rows.flat_map(|row| &row[start..start + size]).copied().collect();
+            let name = graph.add_floats(&node.input[1], &[self.outputs, *size, 1, 1], &weights);
+            let mut half = node.clone();
+            half.input = vec![part.clone(), name];
+            // The bias counts once.
+            half.input.extend(node.input.get(2).filter(|_| index == 0).cloned());
+            half.output = vec![graph.free_name(&format!("{}_part{index}", node.output[0]))];
+            half.name = format!("{}_part{index}", node.name);
+            nodes.push(half);
+            start += size;
+        }
+        let inputs = nodes.iter().map(|half| half.output[0].clone()).collect();
+        let name = format!("{}_sum", node.name);
+        nodes.push(Node { op_type: "Add".to_owned(), name, input: inputs, output: node.output, ..Node::default() });
+        graph.proto_mut().node.splice(self.place..=self.place, nodes);
+    }
+}

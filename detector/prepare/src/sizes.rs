@@ -1,0 +1,81 @@
+//! Height and width of the input left open, where nothing but a declaration stands against it: the declared size itself,
+//! and constants in Reshapes that hold the number of cells.
+
+use crate::Outcome;
+use crate::edit::Graph;
+use crate::onnx::{Dimension, GraphProto, TensorType};
+
+/// Frees the sizes. Whether the graph then really takes other ones is tried afterwards.
+pub(crate) fn free(graph: &mut Graph) -> Outcome {
+    let Some(place) = graph.proto().input.iter().position(|input| is_photo(graph.proto(), &input.name)) else {
+        return Outcome::LeftAlone("no input is a photo, batch by channels by rows by columns".to_owned());
+    };
+    let name = graph.proto().input[place].name.clone();
+    let dims = dims(graph.proto(), &name);
+    let &[_, _, rows, columns] = dims.as_slice() else { return Outcome::LeftAlone("its input has no size".to_owned()) };
+    if rows <= 0 && columns <= 0 {
+        return Outcome::LeftAlone("they are free already".to_owned());
+    }
+    let reshapes = free_reshapes(graph, rows * columns);
+    let graph = graph.proto_mut();
+    if let Some(shape) = tensor_type(&mut graph.input[place].kind).and_then(|kind| kind.shape.as_mut()) {
+        for (axis, name) in [(2, "height"), (3, "width")] {
+            shape.dim[axis] = Dimension { param: Some(name.to_owned()), ..Dimension::default() };
+        }
+    }
+    // ONNX Runtime finds out what the outputs are now.
+    for output in &mut graph.output {
+        if let Some(kind) = tensor_type(&mut output.kind) {
+            kind.shape = None;
+        }
+    }
+    graph.value_info.clear();
+    Outcome::Done(1 + reshapes)
+}
+
+/// Whether the input is a photo: four dimensions, three channels at the second.
+pub(crate) fn is_photo(graph: &GraphProto, name: &str) -> bool {
+    let is_weight = graph.initializer.iter().any(|tensor| tensor.name == name);
+    matches!(dims(graph, name).as_slice(), [_, 3, _, _]) && !is_weight
+}
+
+/// The dimensions of an input; 0 and less where they are open.
+pub(crate) fn dims(graph: &GraphProto, name: &str) -> Vec<i64> {
+    let input = graph.input.iter().find(|input| input.name == name);
+    let shape = input.and_then(|input| input.kind.as_ref()?.tensor.as_ref()?.shape.as_ref());
+    shape.map(|shape| shape.dim.iter().map(|dim| dim.value.unwrap_or(-1)).collect()).unwrap_or_default()
+}
+
+fn tensor_type(kind: &mut Option<crate::onnx::Type>) -> Option<&mut TensorType> {
+    kind.as_mut()?.tensor.as_mut()
+}
+
+/// Reshapes to three dimensions of which one is the number of cells of a stride, or of all of them: that one becomes what
+/// is left over, and the batch is copied. Returns how many were changed.
+fn free_reshapes(graph: &mut Graph, pixels: i64) -> usize {
+    let levels: Vec<i64> = [4, 8, 16, 32, 64, 128].iter().map(|stride| pixels / (stride * stride)).collect();
+    // Cells of one stride, or of neighbouring ones together.
+    let sums = (0..levels.len()).flat_map(|from| (from..levels.len()).map(move |to| (from, to)));
+    let cells: Vec<i64> = sums.map(|(from, to)| levels[from..=to].iter().sum()).filter(|cells| *cells > 1).collect();
+    let mut count = 0;
+    for place in 0..graph.proto().node.len() {
+        let node = &graph.proto().node[place];
+        if node.op_type != "Reshape" {
+            continue;
+        }
+        let Some(shape) = node.input.get(1).and_then(|name| graph.integers(name)) else { continue };
+        let &[batch, ..] = shape.as_slice() else { continue };
+        let fixed: Vec<usize> = (1..shape.len()).filter(|axis| cells.contains(&shape[*axis])).collect();
+        let others = (1..shape.len()).filter(|axis| shape[*axis] == -1).count();
+        let &[axis] = fixed.as_slice() else { continue };
+        if !matches!(batch, -1..=1) || others > 0 {
+            continue;
+        }
+        let mut freed = shape.clone();
+        (freed[0], freed[axis]) = (0, -1);
+        let name = graph.add_integers("free_shape", &freed);
+        graph.proto_mut().node[place].input[1] = name;
+        count += 1;
+    }
+    count
+}

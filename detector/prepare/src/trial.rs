@@ -1,0 +1,223 @@
+//! Running a graph beside its source, on tensors that hold anything.
+
+use std::time::Instant;
+
+use detector::runtime;
+use ort::session::{Session, SessionInputValue};
+use ort::session::builder::GraphOptimizationLevel;
+use ort::value::{DynValue, Tensor};
+
+use crate::edit::Graph;
+use crate::onnx;
+use crate::sizes;
+
+/// What an output may differ by: a few units in the last place of each of some hundred layers.
+const TOLERANCE: f32 = 1e-3;
+/// Where the graph leaves its size open and nobody says it, in pixels.
+const SIDE: u32 = 320;
+/// The largest stride of today's detectors, and some of tomorrow's.
+const STRIDE: u32 = 64;
+const ROUNDS: usize = 7;
+
+/// Milliseconds to load and to run, of the source and of what was made of it, and of its run on a wide photo.
+pub(crate) type Measured = ((f64, f64), (f64, f64), Option<f64>);
+
+/// The source's answers.
+pub(crate) struct Trial {
+    inputs: Vec<Input>,
+    /// Width and height on which source and prepared graph are compared.
+    size: (u32, u32),
+    is_fixed: bool,
+    /// For each round its outputs.
+    expected: Vec<Vec<Output>>,
+}
+
+struct Input {
+    name: String,
+    dims: Vec<i64>,
+    /// Its `DataType`.
+    element: i32,
+    is_photo: bool,
+}
+
+/// A name and its values, whatever they are.
+type Output = (String, Vec<f32>);
+
+impl Trial {
+    /// # Errors
+    /// Where the source itself does not run, or wants inputs of which nothing is known.
+    pub(crate) fn new(source: &[u8], graph: &Graph, size: Option<(u32, u32)>) -> Result<Self, String> {
+        let proto = graph.proto();
+        let mut inputs = Vec::new();
+        for info in proto.input.iter().filter(|info| !proto.initializer.iter().any(|tensor| tensor.name == info.name)) {
+            let element = info.kind.as_ref().and_then(|kind| kind.tensor.as_ref()?.element).unwrap_or_default();
+            let (name, dims, is_photo) = (info.name.clone(), sizes::dims(proto, &info.name), sizes::is_photo(proto, &info.name));
+            inputs.push(Input { name, dims, element, is_photo });
+        }
+        let photo = inputs.iter().find(|input| input.is_photo).ok_or("no input is a photo, batch by 3 by rows by columns")?;
+        let side = |axis: usize| photo.dims.get(axis).and_then(|d| u32::try_from(*d).ok()).filter(|d| *d > 0);
+        let fixed = side(3).zip(side(2));
+        let size = fixed.or(size).unwrap_or((SIDE, SIDE));
+        let mut trial = Self { inputs, size, is_fixed: fixed.is_some(), expected: Vec::new() };
+        let mut session = open(source).map_err(|e| format!("ONNX Runtime refuses it: {e}"))?;
+        let rounds = (0..3).map(|round| trial.run(&mut session, size, round)).collect::<Result<_, _>>();
+        trial.expected = rounds.map_err(|e| format!("it does not run: {e}"))?;
+        Ok(trial)
+    }
+
+    /// Width and height that the source's graph fixes.
+    pub(crate) fn fixed_size(&self) -> Option<(u32, u32)> {
+        self.is_fixed.then_some(self.size)
+    }
+
+    /// The largest difference to the source.
+    ///
+    /// # Errors
+    /// What differs, or why the graph does not run.
+    pub(crate) fn same(&self, graph: &[u8]) -> Result<f32, String> {
+        let mut session = open(graph).map_err(|e| e.to_string())?;
+        let mut most = 0f32;
+        for (round, expected) in self.expected.iter().enumerate() {
+            let found = self.run(&mut session, self.size, round)?;
+            for ((name, expected), (other, found)) in expected.iter().zip(&found) {
+                if name != other || expected.len() != found.len() {
+                    return Err(format!("output {name:?} has {} values instead of {}", found.len(), expected.len()));
+                }
+                for (a, b) in expected.iter().zip(found) {
+                    let difference = if a.to_bits() == b.to_bits() { 0.0 } else { (a - b).abs() / a.abs().max(1.0) };
+                    if difference.is_nan() || difference > TOLERANCE {
+                        return Err(format!("output {name:?} has {b} instead of {a}"));
+                    }
+                    most = most.max(difference);
+                }
+            }
+        }
+        Ok(most)
+    }
+
+    /// Whether the graph takes inputs of other shapes, with as many values in its outputs as there are cells: half the rows
+    /// give half of them.
+    ///
+    /// # Errors
+    /// Why not.
+    pub(crate) fn other_size(&self, graph: &[u8]) -> Result<f32, String> {
+        let mut session = open(graph).map_err(|e| e.to_string())?;
+        let (full, half) = (4 * STRIDE, 2 * STRIDE);
+        let mut count = |size| -> Result<Vec<usize>, String> {
+            Ok(self.run(&mut session, size, 0)?.into_iter().map(|(_, values)| values.len()).collect())
+        };
+        let (square, wide, tall) = (count((full, full))?, count((full, half))?, count((half, full))?);
+        if wide != tall || square.iter().zip(&wide).any(|(square, wide)| *square != 2 * wide) {
+            return Err("its outputs do not follow the input's size".to_owned());
+        }
+        Ok(0.0)
+    }
+
+    /// Medians of loading and running.
+    pub(crate) fn measure(&self, source: &[u8], prepared: &[u8]) -> Result<Measured, String> {
+        let load = |graph: &[u8]| -> Result<(Session, f64), String> {
+            let start = Instant::now();
+            let session = open(graph).map_err(|e| e.to_string())?;
+            Ok((session, milliseconds(start)))
+        };
+        let (mut before, load_before) = load(source)?;
+        let (mut after, load_after) = load(prepared)?;
+        let (width, height) = self.size;
+        let wide = (width, (height * 3 / 4).next_multiple_of(32));
+        // A first run on that shape tells whether there is one.
+        let takes_wide = self.run(&mut after, wide, 0).is_ok();
+        let mut times = [const { Vec::new() }; 3];
+        for round in 0..=ROUNDS {
+            for (place, (session, size)) in
+                [(&mut before, self.size), (&mut after, self.size)].into_iter().enumerate()
+            {
+                let time = self.time(session, size)?;
+                if round > 0 {
+                    times[place].push(time);
+                }
+            }
+            if takes_wide {
+                times[2].push(self.time(&mut after, wide)?);
+            }
+        }
+        let [before, after, wide] = times.map(median);
+        Ok(((load_before, load_after), (before, after), takes_wide.then_some(wide)))
+    }
+
+    fn time(&self, session: &mut Session, size: (u32, u32)) -> Result<f64, String> {
+        let inputs = self.inputs(size, 0)?;
+        let start = Instant::now();
+        session.run(inputs).map_err(|e| e.to_string())?;
+        Ok(milliseconds(start))
+    }
+
+    fn run(&self, session: &mut Session, size: (u32, u32), round: usize) -> Result<Vec<Output>, String> {
+        let values = session.run(self.inputs(size, round)?).map_err(|e| e.to_string())?;
+        values.iter().map(|(name, value)| Ok((name.to_owned(), numbers(&value)?))).collect()
+    }
+
+    /// The inputs of a round: smooth waves and noise, as photos have both, in the range that each kind of model takes.
+    fn inputs(&self, (width, height): (u32, u32), round: usize) -> Result<Vec<(String, SessionInputValue<'static>)>, String> {
+        let mut random = fastrand::Rng::with_seed(round as u64);
+        let amplitude = [255.0, 1.0, 128.0][round % 3];
+        let mut inputs = Vec::new();
+        for input in &self.inputs {
+            let mut dims: Vec<i64> = input.dims.iter().map(|d| (*d).max(1)).collect();
+            if input.is_photo {
+                (dims[2], dims[3]) = (i64::from(height), i64::from(width));
+            }
+            let count = usize::try_from(dims.iter().product::<i64>()).map_err(|e| e.to_string())?;
+            let wave = |i: usize| {
+                let (x, y) = ((i as u32 % width) as f32, (i as u32 / width) as f32);
+                0.5 + 0.3 * (x / 23.0).sin() * (y / 17.0).cos()
+            };
+            let mut photo = || (0..count).map(|i| (wave(i) + 0.2 * (random.f32() - 0.5)) * amplitude).collect::<Vec<f32>>();
+            let failed = |e: ort::Error| e.to_string();
+            let value: DynValue = match (input.element, input.is_photo) {
+                (onnx::FLOAT, true) => Tensor::from_array((dims, photo())).map_err(failed)?.into_dyn(),
+                (onnx::UINT8, true) => {
+                    let bytes: Vec<u8> = photo().into_iter().map(|v| v as u8).collect();
+                    Tensor::from_array((dims, bytes)).map_err(failed)?.into_dyn()
+                }
+                (onnx::FLOAT, false) => Tensor::from_array((dims, vec![1f32; count])).map_err(failed)?.into_dyn(),
+                (onnx::INT64, false) => {
+                    Tensor::from_array((dims, vec![i64::from(width); count])).map_err(failed)?.into_dyn()
+                }
+                (element, _) => return Err(format!("input {:?} holds what is not tried here (type {element})", input.name)),
+            };
+            inputs.push((input.name.clone(), value.into()));
+        }
+        Ok(inputs)
+    }
+}
+
+/// The values of an output as floats.
+fn numbers(value: &ort::value::ValueRef<'_>) -> Result<Vec<f32>, String> {
+    if let Ok((_, values)) = value.try_extract_tensor::<f32>() {
+        return Ok(values.to_vec());
+    }
+    if let Ok((_, values)) = value.try_extract_tensor::<i64>() {
+        return Ok(values.iter().map(|v| *v as f32).collect());
+    }
+    let (_, values) = value.try_extract_tensor::<i32>().map_err(|_| "an output holds no floats or integers".to_owned())?;
+    Ok(values.iter().map(|v| *v as f32).collect())
+}
+
+fn open(graph: &[u8]) -> Result<Session, Box<dyn std::error::Error>> {
+    let environment = runtime::environment()?;
+    Ok(Session::builder(&environment)?
+        .with_optimization_level(GraphOptimizationLevel::All)?
+        .with_intra_threads(1)?
+        .with_inter_threads(1)?
+        .with_intra_op_spinning(false)?
+        .commit_from_memory(graph)?)
+}
+
+fn milliseconds(since: Instant) -> f64 {
+    since.elapsed().as_secs_f64() * 1e3
+}
+
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or_default()
+}
