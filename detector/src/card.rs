@@ -236,6 +236,14 @@ impl Card {
         Self::parse(&path.display().to_string(), &text)
     }
 
+    /// The card as a `model.toml`.
+    ///
+    /// # Errors
+    /// Where a number has no TOML form; no card that was read has one.
+    pub fn to_toml(&self) -> Result<String, CardError> {
+        toml::to_string(self).map_err(|e| CardError::Invalid { card: self.name.clone(), reason: e.to_string() })
+    }
+
     /// What TOML's types cannot say.
     fn check(&self) -> Result<(), String> {
         if self.labels.is_empty() {
@@ -279,6 +287,12 @@ kind = "yolox"
     fn a_card_is_read() {
         let card = Card::parse("test", CARD).unwrap();
         assert_eq!((card.labels.len(), card.input.scale, card.head.kind), (80, 1.0, HeadKind::Yolox));
+    }
+
+    #[test]
+    fn a_card_survives_being_written() {
+        let card = Card::parse("test", CARD).unwrap();
+        assert_eq!(Card::parse("again", &card.to_toml().unwrap()).unwrap(), card);
     }
 
     #[test]

@@ -106,7 +106,10 @@ fn tree_dir() -> Option<PathBuf> {
 }
 
 /// A graph, a card, or a folder with both.
-fn find_path(path: &Path) -> Result<ModelFile, ModelError> {
+///
+/// # Errors
+/// As [`find`].
+pub fn find_path(path: &Path) -> Result<ModelFile, ModelError> {
     let missing = || ModelError::NotFound {
         model: path.display().to_string(),
         looked: "that path".to_owned(),
@@ -157,7 +160,9 @@ fn in_card_folder(folder: &Path) -> Result<Option<ModelFile>, ModelError> {
 /// or none.
 fn bare(path: &Path) -> Result<ModelFile, ModelError> {
     let stem = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or("model");
-    let beside = path.with_extension("toml");
+    // What was prepared of `best.onnx` has the card of `best.onnx`.
+    let stem = stem.strip_suffix(".prepared").unwrap_or(stem);
+    let beside = path.with_file_name(format!("{stem}.toml"));
     let card = if beside.is_file() { Some(Card::load(&beside)?) } else { known_card(stem) };
     let name = card.as_ref().map_or_else(|| stem.to_owned(), |card| card.name.clone());
     Ok(ModelFile { name, path: path.to_owned(), card, note: None })

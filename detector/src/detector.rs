@@ -24,11 +24,13 @@ pub struct DetectorOptions {
     pub sessions: usize,
     /// What a photo may cost.
     pub limits: Limits,
+    /// Take what was prepared of the graph, where there is something ([`crate::prepared`]).
+    pub prepared: bool,
 }
 
 impl Default for DetectorOptions {
     fn default() -> Self {
-        Self { threads: 1, sessions: 1, limits: Limits::default() }
+        Self { threads: 1, sessions: 1, limits: Limits::default(), prepared: true }
     }
 }
 
@@ -77,10 +79,12 @@ impl Detector {
     /// [`ModelError`].
     pub fn load(model: ModelFile, options: &DetectorOptions) -> Result<Self, ModelError> {
         let threads = options.threads.max(1);
-        let Opened { session: first, path: opened, sha256, prepared } = prepared::open(&model.path, threads)?;
+        let Opened { session: first, path: opened, sha256, prepared } =
+            prepared::open(&model.path, threads, options.prepared)?;
         let path = || model.path.display().to_string();
         let graph = Graph::of(&first).map_err(|e| ModelError::Graph { path: path(), reason: e.to_string() })?;
-        let card = match model.card {
+        let kept = || Card::parse(prepared::CARD_KEY, graph.metadata.get(prepared::CARD_KEY)?).ok();
+        let card = match model.card.or_else(kept) {
             Some(card) => card,
             None => infer::card(&model.name, &graph).map_err(|reason| ModelError::NoCard { path: path(), reason })?,
         };

@@ -3,11 +3,11 @@
 use std::io::Cursor;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use image::codecs::{jpeg::JpegDecoder, png::PngDecoder, webp::WebPDecoder};
+use image::codecs::{png::PngDecoder, webp::WebPDecoder};
 use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder, ImageFormat, RgbImage};
 
-use crate::jpeg;
+use crate::jpeg::{self, Jpeg};
 
 /// What a photo may cost. Checked against the header, before decoding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -203,21 +203,15 @@ fn decode(
     let undecodable = |e: image::ImageError| PhotoError::Undecodable { format, reason: reason(&e) };
     match format {
         PhotoFormat::Jpeg => {
-            let mut decoder = JpegDecoder::new(Cursor::new(bytes)).map_err(undecodable)?;
-            let (width, height) = check(&decoder, limits)?;
-            let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
-            let shape = jpeg::Shape::read(bytes)
-                .map_err(|reason| PhotoError::Undecodable { format, reason: reason.to_owned() })?;
+            let undecodable = |reason: String| PhotoError::Undecodable { format, reason };
+            let jpeg = Jpeg::read(bytes).map_err(|reason| undecodable(reason.to_owned()))?;
+            let (width, height) = jpeg.size;
+            check(jpeg.size, u64::from(width) * u64::from(height) * 3, limits)?;
+            let orientation = jpeg.orientation();
             let upright_size = if swaps_sides(orientation) { (height, width) } else { (width, height) };
             let eighths = jpeg::eighths(upright_size, needed(upright_size.0, upright_size.1));
-            let image = if eighths < 8 && shape.components != 4 {
-                let pixels =
-                    jpeg::decode_scaled(bytes, eighths).map_err(|reason| PhotoError::Undecodable { format, reason })?;
-                DynamicImage::ImageRgb8(pixels)
-            } else {
-                DynamicImage::from_decoder(decoder).map_err(undecodable)?
-            };
-            Ok(upright(image, orientation, (width, height)))
+            let pixels = jpeg.decode(eighths).map_err(undecodable)?;
+            Ok(upright(DynamicImage::ImageRgb8(pixels), orientation, jpeg.size))
         }
         PhotoFormat::Png => {
             let decoder = PngDecoder::with_limits(Cursor::new(bytes), allocation(limits)).map_err(undecodable)?;
@@ -229,7 +223,8 @@ fn decode(
 
 fn decode_with(mut decoder: impl ImageDecoder, format: PhotoFormat, limits: &Limits) -> Result<Photo, PhotoError> {
     let undecodable = |e: image::ImageError| PhotoError::Undecodable { format, reason: reason(&e) };
-    let size = check(&decoder, limits)?;
+    let size = decoder.dimensions();
+    check(size, decoder.total_bytes(), limits)?;
     decoder.set_limits(allocation(limits)).map_err(undecodable)?;
     let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
     let image = DynamicImage::from_decoder(decoder).map_err(undecodable)?;
@@ -243,14 +238,13 @@ fn allocation(limits: &Limits) -> image::Limits {
     allocation
 }
 
-/// Holds the header against the limits.
-fn check(decoder: &impl ImageDecoder, limits: &Limits) -> Result<(u32, u32), PhotoError> {
-    let (width, height) = decoder.dimensions();
+/// Holds the header's size against the limits; `bytes` is what the decoded pixels take.
+fn check((width, height): (u32, u32), bytes: u64, limits: &Limits) -> Result<(), PhotoError> {
     let fits = u64::from(width) * u64::from(height) <= limits.max_pixels
         && width.max(height) <= limits.max_side
-        && decoder.total_bytes() <= limits.max_pixels.saturating_mul(4);
+        && bytes <= limits.max_pixels.saturating_mul(4);
     if fits {
-        Ok((width, height))
+        Ok(())
     } else {
         let Limits { max_pixels, max_side, .. } = *limits;
         Err(PhotoError::TooManyPixels { width, height, max_pixels, max_side })

@@ -15,6 +15,8 @@ pub const VERSION_KEY: &str = "spotter.prepared";
 pub const SOURCE_KEY: &str = "spotter.source_sha256";
 /// Metadata key: `WIDTHxHEIGHT` of the source's input where its graph fixed it, in pixels.
 pub const SIZE_KEY: &str = "spotter.source_size";
+/// Metadata key: the card that was inferred of the source, as TOML. A card beside the source counts before it.
+pub const CARD_KEY: &str = "spotter.card";
 /// Files of another version are as if they were not there.
 pub const VERSION: &str = "1";
 
@@ -30,12 +32,6 @@ pub fn in_cache(sha256: &str) -> Option<PathBuf> {
     Some(catalog::cache_dir()?.join("prepared").join(format!("{sha256}.onnx")))
 }
 
-/// True for the name of a prepared graph.
-#[must_use]
-pub fn is_name(path: &Path) -> bool {
-    path.file_name().and_then(|name| name.to_str()).is_some_and(|name| name.ends_with(".prepared.onnx"))
-}
-
 /// An opened model.
 pub(crate) struct Opened {
     pub(crate) session: Session,
@@ -46,15 +42,17 @@ pub(crate) struct Opened {
     pub(crate) prepared: bool,
 }
 
-/// Opens what was prepared of `source`, else `source` itself.
-pub(crate) fn open(source: &Path, threads: usize) -> Result<Opened, ModelError> {
-    let unreadable = |e: std::io::Error| ModelError::Graph { path: source.display().to_string(), reason: e.to_string() };
+/// Opens what was prepared of `source` where `wanted`, else `source` itself.
+pub(crate) fn open(source: &Path, threads: usize, wanted: bool) -> Result<Opened, ModelError> {
+    let unreadable =
+        |e: std::io::Error| ModelError::Graph { path: source.display().to_string(), reason: e.to_string() };
     let path = source.to_owned();
     let digest = std::thread::spawn(move || catalog::sha256_file(&path));
     // Most of a start goes by in here, so the digest costs nothing.
     runtime::environment()?;
-    let sha256 = digest.join().unwrap_or_else(|_| Err(std::io::Error::other("the digest failed"))).map_err(unreadable)?;
-    let candidates = [Some(beside(source)), in_cache(&sha256)];
+    let sha256 =
+        digest.join().unwrap_or_else(|_| Err(std::io::Error::other("the digest failed"))).map_err(unreadable)?;
+    let candidates = if wanted { [Some(beside(source)), in_cache(&sha256)] } else { [None, None] };
     for path in candidates.into_iter().flatten().filter(|path| path.is_file()) {
         // Whatever is wrong with it: the source is there.
         let Ok(session) = session::open(&path, threads) else { continue };

@@ -15,7 +15,7 @@ use clap::{Args, Parser, Subcommand};
 pub(crate) use bulk::{BulkArgs, CollectArgs, SelectionArgs, StoreArgs, WaitArgs};
 pub(crate) use compare::{CompareArgs, Contender, Kind};
 pub(crate) use local::{FunctionArgs, LocalArgs};
-pub(crate) use model::{ModelArgs, ModelVerb, PullArgs};
+pub(crate) use model::{ModelArgs, ModelVerb, PrepareArgs, PullArgs};
 pub(crate) use report::{ReportArgs, ResultFormat};
 pub(crate) use sending::{BodyKind, SendArgs};
 pub(crate) use target::TargetArgs;

@@ -49,10 +49,6 @@ impl Graph {
         self.frame.metadata_props.push(onnx::Entry { key: key.to_owned(), value: value.to_owned() });
     }
 
-    pub(crate) fn metadata(&self, key: &str) -> Option<&str> {
-        self.frame.metadata_props.iter().find(|entry| entry.key == key).map(|entry| entry.value.as_str())
-    }
-
     /// The place of the node that makes a tensor.
     pub(crate) fn maker(&self, tensor: &str) -> Option<usize> {
         self.proto().node.iter().position(|node| node.output.iter().any(|output| output == tensor))
@@ -173,7 +169,17 @@ impl Graph {
     /// channels after them. Tensors of which that is not known are absent.
     pub(crate) fn channels(&self) -> HashMap<String, usize> {
         const KEEPING: [&str; 12] = [
-            "Relu", "LeakyRelu", "PRelu", "Sigmoid", "HardSigmoid", "HardSwish", "Clip", "Tanh", "Identity", "MaxPool", "AveragePool",
+            "Relu",
+            "LeakyRelu",
+            "PRelu",
+            "Sigmoid",
+            "HardSigmoid",
+            "HardSwish",
+            "Clip",
+            "Tanh",
+            "Identity",
+            "MaxPool",
+            "AveragePool",
             "BatchNormalization",
         ];
         let mut known: HashMap<String, usize> = HashMap::new();
@@ -233,6 +239,13 @@ pub(crate) fn set_integers(node: &mut Node, name: &str, values: &[i64]) {
     });
 }
 
+/// Sets an attribute of one whole number.
+pub(crate) fn set_integer(node: &mut Node, name: &str, value: i64) {
+    node.attribute.retain(|attribute| attribute.name != name);
+    let (name, kind) = (name.to_owned(), Some(onnx::INT));
+    node.attribute.push(Attribute { name, kind, i: Some(value), ..Attribute::default() });
+}
+
 /// The padding of a convolution or pool is written out, as begin and end of each axis.
 pub(crate) fn has_plain_padding(node: &Node) -> bool {
     attribute(node, "auto_pad").and_then(|pad| pad.s.as_deref()).is_none_or(|pad| pad.is_empty() || pad == b"NOTSET")
@@ -243,9 +256,11 @@ fn subgraphs(node: &Node) -> impl Iterator<Item = &GraphProto> {
 }
 
 fn reads(graph: &GraphProto, tensor: &str) -> bool {
-    graph.node.iter().any(|node| {
-        node.input.iter().any(|input| input == tensor) || subgraphs(node).any(|inner| reads(inner, tensor))
-    }) || graph.output.iter().any(|output| output.name == tensor)
+    graph
+        .node
+        .iter()
+        .any(|node| node.input.iter().any(|input| input == tensor) || subgraphs(node).any(|inner| reads(inner, tensor)))
+        || graph.output.iter().any(|output| output.name == tensor)
 }
 
 fn inputs_of(graph: &GraphProto, names: &mut HashSet<String>) {

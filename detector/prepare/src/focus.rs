@@ -31,7 +31,8 @@ struct Block {
 impl Block {
     fn find(graph: &Graph, place: usize) -> Option<Self> {
         let conv = graph.proto().node.get(place).filter(|node| node.op_type == "Conv")?;
-        let joint = graph.made_by(conv.input.first()?).filter(|node| node.op_type == "Concat" && node.input.len() == 4)?;
+        let joint =
+            graph.made_by(conv.input.first()?).filter(|node| node.op_type == "Concat" && node.input.len() == 4)?;
         if integer_or(joint, "axis", 0) != 1 || graph.readers(joint.output.first()?)?.len() != 1 {
             return None;
         }

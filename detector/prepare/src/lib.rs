@@ -4,23 +4,29 @@
 //! Each step is exact in real numbers, looks for its pattern by structure, and leaves alone what does not fit. After each
 //! one the graph is run beside its source on the same tensors; a step after which they differ is taken back.
 
+mod agreement;
 mod concat;
 mod edit;
 mod focus;
 mod onnx;
 mod pools;
+mod shuffle;
 mod sizes;
 mod trial;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use detector::{ModelError, catalog, prepared};
+use detector::catalog::ModelFile;
+use detector::{Detector, DetectorOptions, ModelError, prepared};
 use ort::session::Session;
 use ort::session::builder::GraphOptimizationLevel;
 
 use crate::edit::Graph;
 use crate::trial::Trial;
+
+pub use agreement::Agreement;
+pub use trial::Measured;
 
 /// Largest graph that is prepared, in bytes: protobuf allows 2 GiB, and a graph is held a few times.
 const MAX_BYTES: u64 = 1 << 30;
@@ -44,9 +50,9 @@ pub enum PrepareError {
         /// Why not.
         reason: String,
     },
-    /// ONNX Runtime is missing.
+    /// The model cannot be served at all.
     #[error(transparent)]
-    Runtime(#[from] ModelError),
+    Model(#[from] ModelError),
 }
 
 /// What became of one step.
@@ -70,89 +76,109 @@ pub struct Step {
 /// What was prepared.
 #[derive(Debug, Clone)]
 pub struct Report {
+    /// The source.
+    pub source: PathBuf,
     /// The prepared graph.
     pub path: PathBuf,
-    /// Digest of its source, lower-case hex.
-    pub sha256: String,
     /// All steps, in order.
     pub steps: Vec<Step>,
-    /// The largest difference of an output between source and prepared graph, relative to 1 or to the value itself where
-    /// that is larger.
-    pub difference: f32,
-    /// Median run of the source and of the prepared graph on the source's size, one thread, in milliseconds.
-    pub run_ms: (f64, f64),
-    /// The same for the time from the file to a session.
-    pub load_ms: (f64, f64),
-    /// Median run at three quarters of the height, where the sizes are free.
-    pub shape_ms: Option<f64>,
+    /// What came out, beside its source.
+    pub trial: Measured,
+    /// Their boxes, on the photos given.
+    pub boxes: Option<Agreement>,
 }
 
+/// What has to be shown before a step is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Proof {
+    /// The same outputs as the source's.
+    Same,
+    /// That, and outputs that follow the input's size.
+    OtherSizes,
+}
+
+/// Changes a graph wherever its pattern occurs.
 type Rewrite = fn(&mut Graph) -> Outcome;
 
 /// The rewrites, in the order in which they are tried.
-const REWRITES: [(&str, Rewrite); 3] = [
-    ("Focus folded into its convolution", focus::fold),
-    ("max pools of one tensor chained", pools::chain),
-    ("1x1 convolutions of a Concat split", concat::split),
+const REWRITES: [(&str, Rewrite, Proof); 5] = [
+    ("Focus folded into its convolution", focus::fold, Proof::Same),
+    ("max pools of one tensor chained", pools::chain, Proof::Same),
+    ("1x1 convolutions of a Concat split", concat::split, Proof::Same),
+    ("channel shuffles as a Gather", shuffle::gather, Proof::Same),
+    ("sizes freed", sizes::free, Proof::OtherSizes),
 ];
 
-/// Prepares the graph at `source` and writes it to `target` (by default beside it, else into the user's cache).
-/// `size` is the width and height of its input where the graph leaves them open.
+/// Prepares a model and writes the graph to `target` (by default beside its source, else into the user's cache). On each of
+/// `photos` the source and what comes out must find the same boxes.
 ///
 /// # Errors
 /// [`PrepareError`]; nothing is left behind then.
-pub fn prepare(source: &Path, target: Option<&Path>, size: Option<(u32, u32)>) -> Result<Report, PrepareError> {
-    let file = |path: &Path| {
-        let path = path.to_owned();
-        move |source| PrepareError::File { path, source }
-    };
+pub fn prepare(model: &ModelFile, target: Option<&Path>, photos: &[PathBuf]) -> Result<Report, PrepareError> {
+    let source = model.path.as_path();
     let refused = |reason: String| PrepareError::Graph { path: source.to_owned(), reason };
     let bytes = std::fs::metadata(source).map_err(file(source))?.len();
     if bytes > MAX_BYTES {
         return Err(refused(format!("it has {bytes} bytes, more than {MAX_BYTES}")));
     }
     let published = std::fs::read(source).map_err(file(source))?;
-    let sha256 = catalog::sha256_file(source).map_err(file(source))?;
-    let model = Graph::parse(&published).map_err(&refused)?;
-    if model.metadata(prepared::SOURCE_KEY).is_some() {
+    let plain = Detector::load(model.clone(), &DetectorOptions { prepared: false, ..DetectorOptions::default() })?;
+    if plain.is_prepared() {
         return Err(refused("it is a prepared graph already".to_owned()));
     }
 
-    let trial = Trial::new(&published, &model, size).map_err(&refused)?;
+    let graph = Graph::parse(&published).map_err(&refused)?;
+    let trial = Trial::new(&published, &graph, plain.input_size()).map_err(&refused)?;
+    let (graph, steps) = rewrite(graph, &trial);
+    let folder = tempfile::tempdir().map_err(file(Path::new("a temporary folder")))?;
+    let optimised = folder.path().join("optimised.onnx");
+    save_optimised(&graph.bytes(), &optimised).map_err(|e| refused(e.to_string()))?;
+    let mut graph = Graph::parse(&std::fs::read(&optimised).map_err(file(&optimised))?).map_err(&refused)?;
+    graph.set_metadata(prepared::VERSION_KEY, prepared::VERSION);
+    graph.set_metadata(prepared::SOURCE_KEY, plain.sha256());
+    graph.set_metadata(prepared::CARD_KEY, &plain.card().to_toml().map_err(ModelError::from)?);
+    if let Some((width, height)) = trial.fixed_size() {
+        graph.set_metadata(prepared::SIZE_KEY, &format!("{width}x{height}"));
+    }
+    if trial.fixed_size().is_some() && sizes::are_free(graph.proto()) {
+        // Optimised graphs do not always say what their outputs are.
+        let shapes = trial.other_sizes(&graph.bytes()).map_err(&refused)?;
+        sizes::declare(graph.proto_mut(), &shapes);
+    }
+    let graph = graph.bytes();
+    let measured =
+        trial.measure(&published, &graph).map_err(|why| refused(format!("optimised, it is not the same: {why}")))?;
+    std::fs::write(&optimised, &graph).map_err(file(&optimised))?;
+    let boxes = if photos.is_empty() { None } else { Some(agreement::on(model, &plain, &optimised, photos)?) };
+    if let Some(boxes) = boxes.as_ref().filter(|boxes| !boxes.is_same()) {
+        return Err(refused(format!("it would not find the same boxes: {boxes}")));
+    }
+    let path = write(&graph, source, plain.sha256(), target)?;
+    Ok(Report { source: source.to_owned(), path, steps, trial: measured, boxes })
+}
+
+/// Tries one step after the other, and keeps those after which the graph is still the same.
+fn rewrite(mut graph: Graph, trial: &Trial) -> (Graph, Vec<Step>) {
     let mut steps = Vec::new();
-    let mut current = model;
-    let mut attempt = |name, rewrite: &dyn Fn(&mut Graph) -> Outcome, check: &dyn Fn(&[u8]) -> Result<f32, String>| {
-        let mut changed = current.clone();
+    for (name, rewrite, wanted) in REWRITES {
+        let mut changed = graph.clone();
         let mut outcome = rewrite(&mut changed);
         if let Outcome::Done(_) = outcome {
-            match check(&changed.bytes()) {
-                Ok(_) => current = changed,
-                Err(why) => outcome = Outcome::LeftAlone(format!("the graph would not be the same: {why}")),
+            let bytes = changed.bytes();
+            let other_sizes = || if wanted == Proof::OtherSizes { trial.other_sizes(&bytes).map(drop) } else { Ok(()) };
+            match trial.same(&bytes).and_then(|_| other_sizes()) {
+                Ok(()) => graph = changed,
+                Err(why) => outcome = Outcome::LeftAlone(why),
             }
         }
         steps.push(Step { name, outcome });
-    };
-    for (name, rewrite) in REWRITES {
-        attempt(name, &rewrite, &|bytes| trial.same(bytes));
     }
-    attempt("sizes freed", &sizes::free, &|bytes| trial.same(bytes).and_then(|_| trial.other_size(bytes)));
+    (graph, steps)
+}
 
-    let folder = tempfile::tempdir().map_err(file(Path::new("a temporary folder")))?;
-    let optimised = folder.path().join("optimised.onnx");
-    save_optimised(&current.bytes(), &optimised).map_err(|e| refused(e.to_string()))?;
-    let saved = std::fs::read(&optimised).map_err(file(&optimised))?;
-    let mut saved = Graph::parse(&saved).map_err(&refused)?;
-    saved.set_metadata(prepared::VERSION_KEY, prepared::VERSION);
-    saved.set_metadata(prepared::SOURCE_KEY, &sha256);
-    if let Some((width, height)) = trial.fixed_size() {
-        saved.set_metadata(prepared::SIZE_KEY, &format!("{width}x{height}"));
-    }
-    let saved = saved.bytes();
-    let difference = trial.same(&saved).map_err(|why| refused(format!("optimised, it is not the same: {why}")))?;
-    let measured = trial.measure(&published, &saved).map_err(&refused)?;
-    let path = write(&saved, source, &sha256, target)?;
-    let (load_ms, run_ms, shape_ms) = measured;
-    Ok(Report { path, sha256, steps, difference, run_ms, load_ms, shape_ms })
+fn file(path: &Path) -> impl FnOnce(std::io::Error) -> PrepareError + use<> {
+    let path = path.to_owned();
+    |source| PrepareError::File { path, source }
 }
 
 /// Lets ONNX Runtime do what holds for every processor: the extended level, not the layouts of this one.

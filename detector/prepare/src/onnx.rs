@@ -128,6 +128,8 @@ pub(crate) struct Attribute {
     pub(crate) sparse_tensors: Vec<Vec<u8>>,
 }
 
+/// `AttributeType.INT`.
+pub(crate) const INT: i32 = 2;
 /// `AttributeType.INTS`.
 pub(crate) const INTS: i32 = 7;
 

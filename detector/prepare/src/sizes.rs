@@ -3,11 +3,13 @@
 
 use crate::Outcome;
 use crate::edit::Graph;
-use crate::onnx::{Dimension, GraphProto, TensorType};
+use crate::onnx::{Dimension, GraphProto, Shape, TensorType};
+use crate::trial::OutputShape;
 
 /// Frees the sizes. Whether the graph then really takes other ones is tried afterwards.
 pub(crate) fn free(graph: &mut Graph) -> Outcome {
-    let Some(place) = graph.proto().input.iter().position(|input| is_photo(graph.proto(), &input.name)) else {
+    let nchw = |name: &str| photo_axes(graph.proto(), name) == Some((2, 3));
+    let Some(place) = graph.proto().input.iter().position(|input| nchw(&input.name)) else {
         return Outcome::LeftAlone("no input is a photo, batch by channels by rows by columns".to_owned());
     };
     let name = graph.proto().input[place].name.clone();
@@ -33,10 +35,37 @@ pub(crate) fn free(graph: &mut Graph) -> Outcome {
     Outcome::Done(1 + reshapes)
 }
 
-/// Whether the input is a photo: four dimensions, three channels at the second.
-pub(crate) fn is_photo(graph: &GraphProto, name: &str) -> bool {
-    let is_weight = graph.initializer.iter().any(|tensor| tensor.name == name);
-    matches!(dims(graph, name).as_slice(), [_, 3, _, _]) && !is_weight
+/// Whether height and width of the photo are open.
+pub(crate) fn are_free(graph: &GraphProto) -> bool {
+    let open = |name: &str| {
+        let (rows, columns) = photo_axes(graph, name)?;
+        let dims = dims(graph, name);
+        Some(*dims.get(rows)? <= 0 && *dims.get(columns)? <= 0)
+    };
+    graph.input.iter().any(|input| open(&input.name) == Some(true))
+}
+
+/// Says what the outputs are: `None` follows the input's size.
+pub(crate) fn declare(graph: &mut GraphProto, shapes: &[OutputShape]) {
+    for (name, dims) in shapes {
+        let output = graph.output.iter_mut().find(|output| output.name == *name);
+        if let Some(kind) = output.and_then(|output| tensor_type(&mut output.kind)) {
+            let dim = dims.iter().map(|value| Dimension { value: *value, ..Dimension::default() }).collect();
+            kind.shape = Some(Shape { dim });
+        }
+    }
+}
+
+/// The axes of rows and columns, where an input is a photo: a batch of three channels, first or last.
+pub(crate) fn photo_axes(graph: &GraphProto, name: &str) -> Option<(usize, usize)> {
+    if graph.initializer.iter().any(|tensor| tensor.name == name) {
+        return None;
+    }
+    match dims(graph, name).as_slice() {
+        [_, 3, _, _] => Some((2, 3)),
+        [_, _, _, 3] => Some((1, 2)),
+        _ => None,
+    }
 }
 
 /// The dimensions of an input; 0 and less where they are open.

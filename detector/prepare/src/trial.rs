@@ -3,8 +3,9 @@
 use std::time::Instant;
 
 use detector::runtime;
-use ort::session::{Session, SessionInputValue};
+use ort::logging::LogLevel;
 use ort::session::builder::GraphOptimizationLevel;
+use ort::session::{Session, SessionInputValue};
 use ort::value::{DynValue, Tensor};
 
 use crate::edit::Graph;
@@ -19,8 +20,23 @@ const SIDE: u32 = 320;
 const STRIDE: u32 = 64;
 const ROUNDS: usize = 7;
 
-/// Milliseconds to load and to run, of the source and of what was made of it, and of its run on a wide photo.
-pub(crate) type Measured = ((f64, f64), (f64, f64), Option<f64>);
+/// An output's name and its dimensions; those that follow the input's size are `None`.
+pub(crate) type OutputShape = (String, Vec<Option<i64>>);
+
+/// What a prepared graph brings. Medians of one thread, in milliseconds: of the source, and of what was made of it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Measured {
+    /// Width and height of the input on which they were measured.
+    pub size: (u32, u32),
+    /// From the file's bytes to a session.
+    pub load_ms: (f64, f64),
+    /// A run.
+    pub run_ms: (f64, f64),
+    /// A run of the prepared graph on an input of three quarters of that height, where it takes one.
+    pub wide_ms: Option<f64>,
+    /// The largest difference of an output, relative to its value where that is above 1.
+    pub difference: f32,
+}
 
 /// The source's answers.
 pub(crate) struct Trial {
@@ -37,7 +53,8 @@ struct Input {
     dims: Vec<i64>,
     /// Its `DataType`.
     element: i32,
-    is_photo: bool,
+    /// The axes of rows and columns, where it is a photo.
+    axes: Option<(usize, usize)>,
 }
 
 /// A name and its values, whatever they are.
@@ -51,12 +68,14 @@ impl Trial {
         let mut inputs = Vec::new();
         for info in proto.input.iter().filter(|info| !proto.initializer.iter().any(|tensor| tensor.name == info.name)) {
             let element = info.kind.as_ref().and_then(|kind| kind.tensor.as_ref()?.element).unwrap_or_default();
-            let (name, dims, is_photo) = (info.name.clone(), sizes::dims(proto, &info.name), sizes::is_photo(proto, &info.name));
-            inputs.push(Input { name, dims, element, is_photo });
+            let (name, dims, axes) =
+                (info.name.clone(), sizes::dims(proto, &info.name), sizes::photo_axes(proto, &info.name));
+            inputs.push(Input { name, dims, element, axes });
         }
-        let photo = inputs.iter().find(|input| input.is_photo).ok_or("no input is a photo, batch by 3 by rows by columns")?;
+        let photo = inputs.iter().find_map(|input| Some((input, input.axes?)));
+        let (photo, (rows, columns)) = photo.ok_or("no input is a photo, a batch of three channels")?;
         let side = |axis: usize| photo.dims.get(axis).and_then(|d| u32::try_from(*d).ok()).filter(|d| *d > 0);
-        let fixed = side(3).zip(side(2));
+        let fixed = side(columns).zip(side(rows));
         let size = fixed.or(size).unwrap_or((SIDE, SIDE));
         let mut trial = Self { inputs, size, is_fixed: fixed.is_some(), expected: Vec::new() };
         let mut session = open(source).map_err(|e| format!("ONNX Runtime refuses it: {e}"))?;
@@ -75,7 +94,7 @@ impl Trial {
     /// # Errors
     /// What differs, or why the graph does not run.
     pub(crate) fn same(&self, graph: &[u8]) -> Result<f32, String> {
-        let mut session = open(graph).map_err(|e| e.to_string())?;
+        let mut session = open(graph)?;
         let mut most = 0f32;
         for (round, expected) in self.expected.iter().enumerate() {
             let found = self.run(&mut session, self.size, round)?;
@@ -96,28 +115,40 @@ impl Trial {
     }
 
     /// Whether the graph takes inputs of other shapes, with as many values in its outputs as there are cells: half the rows
-    /// give half of them.
+    /// give half of them. Returns what the outputs then are.
     ///
     /// # Errors
     /// Why not.
-    pub(crate) fn other_size(&self, graph: &[u8]) -> Result<f32, String> {
-        let mut session = open(graph).map_err(|e| e.to_string())?;
+    pub(crate) fn other_sizes(&self, graph: &[u8]) -> Result<Vec<OutputShape>, String> {
+        let mut session = open(graph)?;
         let (full, half) = (4 * STRIDE, 2 * STRIDE);
-        let mut count = |size| -> Result<Vec<usize>, String> {
-            Ok(self.run(&mut session, size, 0)?.into_iter().map(|(_, values)| values.len()).collect())
+        let mut shapes = |size| -> Result<Vec<(String, Vec<i64>)>, String> {
+            let values = session.run(self.inputs(size, 0)?).map_err(|e| clause(&e))?;
+            Ok(values.iter().map(|(name, value)| (name.to_owned(), value.shape().to_vec())).collect())
         };
-        let (square, wide, tall) = (count((full, full))?, count((full, half))?, count((half, full))?);
-        if wide != tall || square.iter().zip(&wide).any(|(square, wide)| *square != 2 * wide) {
-            return Err("its outputs do not follow the input's size".to_owned());
+        let (square, wide, tall) = (shapes((full, full))?, shapes((full, half))?, shapes((half, full))?);
+        let count = |shape: &[i64]| shape.iter().product::<i64>();
+        let mut outputs = Vec::new();
+        for (((name, square), (_, wide)), (_, tall)) in square.into_iter().zip(wide).zip(tall) {
+            if count(&square) != 2 * count(&wide) || count(&wide) != count(&tall) || square.len() != wide.len() {
+                return Err("the outputs do not follow the input's size".to_owned());
+            }
+            let dims =
+                square.iter().zip(&wide).zip(&tall).map(|((a, b), c)| (a == b && b == c).then_some(*a)).collect();
+            outputs.push((name, dims));
         }
-        Ok(0.0)
+        Ok(outputs)
     }
 
-    /// Medians of loading and running.
+    /// Compares a prepared graph with its source once more, and measures both.
+    ///
+    /// # Errors
+    /// As [`Trial::same`].
     pub(crate) fn measure(&self, source: &[u8], prepared: &[u8]) -> Result<Measured, String> {
+        let difference = self.same(prepared)?;
         let load = |graph: &[u8]| -> Result<(Session, f64), String> {
             let start = Instant::now();
-            let session = open(graph).map_err(|e| e.to_string())?;
+            let session = open(graph)?;
             Ok((session, milliseconds(start)))
         };
         let (mut before, load_before) = load(source)?;
@@ -128,8 +159,7 @@ impl Trial {
         let takes_wide = self.run(&mut after, wide, 0).is_ok();
         let mut times = [const { Vec::new() }; 3];
         for round in 0..=ROUNDS {
-            for (place, (session, size)) in
-                [(&mut before, self.size), (&mut after, self.size)].into_iter().enumerate()
+            for (place, (session, size)) in [(&mut before, self.size), (&mut after, self.size)].into_iter().enumerate()
             {
                 let time = self.time(session, size)?;
                 if round > 0 {
@@ -141,39 +171,50 @@ impl Trial {
             }
         }
         let [before, after, wide] = times.map(median);
-        Ok(((load_before, load_after), (before, after), takes_wide.then_some(wide)))
+        Ok(Measured {
+            size: self.size,
+            load_ms: (load_before, load_after),
+            run_ms: (before, after),
+            wide_ms: takes_wide.then_some(wide),
+            difference,
+        })
     }
 
     fn time(&self, session: &mut Session, size: (u32, u32)) -> Result<f64, String> {
         let inputs = self.inputs(size, 0)?;
         let start = Instant::now();
-        session.run(inputs).map_err(|e| e.to_string())?;
+        session.run(inputs).map_err(|e| clause(&e))?;
         Ok(milliseconds(start))
     }
 
     fn run(&self, session: &mut Session, size: (u32, u32), round: usize) -> Result<Vec<Output>, String> {
-        let values = session.run(self.inputs(size, round)?).map_err(|e| e.to_string())?;
+        let values = session.run(self.inputs(size, round)?).map_err(|e| clause(&e))?;
         values.iter().map(|(name, value)| Ok((name.to_owned(), numbers(&value)?))).collect()
     }
 
     /// The inputs of a round: smooth waves and noise, as photos have both, in the range that each kind of model takes.
-    fn inputs(&self, (width, height): (u32, u32), round: usize) -> Result<Vec<(String, SessionInputValue<'static>)>, String> {
+    fn inputs(
+        &self,
+        (width, height): (u32, u32),
+        round: usize,
+    ) -> Result<Vec<(String, SessionInputValue<'static>)>, String> {
         let mut random = fastrand::Rng::with_seed(round as u64);
         let amplitude = [255.0, 1.0, 128.0][round % 3];
         let mut inputs = Vec::new();
         for input in &self.inputs {
             let mut dims: Vec<i64> = input.dims.iter().map(|d| (*d).max(1)).collect();
-            if input.is_photo {
-                (dims[2], dims[3]) = (i64::from(height), i64::from(width));
+            if let Some((rows, columns)) = input.axes {
+                (dims[rows], dims[columns]) = (i64::from(height), i64::from(width));
             }
             let count = usize::try_from(dims.iter().product::<i64>()).map_err(|e| e.to_string())?;
             let wave = |i: usize| {
                 let (x, y) = ((i as u32 % width) as f32, (i as u32 / width) as f32);
                 0.5 + 0.3 * (x / 23.0).sin() * (y / 17.0).cos()
             };
-            let mut photo = || (0..count).map(|i| (wave(i) + 0.2 * (random.f32() - 0.5)) * amplitude).collect::<Vec<f32>>();
-            let failed = |e: ort::Error| e.to_string();
-            let value: DynValue = match (input.element, input.is_photo) {
+            let mut photo =
+                || (0..count).map(|i| (wave(i) + 0.2 * (random.f32() - 0.5)) * amplitude).collect::<Vec<f32>>();
+            let failed = |e: ort::Error| clause(&e);
+            let value: DynValue = match (input.element, input.axes.is_some()) {
                 (onnx::FLOAT, true) => Tensor::from_array((dims, photo())).map_err(failed)?.into_dyn(),
                 (onnx::UINT8, true) => {
                     let bytes: Vec<u8> = photo().into_iter().map(|v| v as u8).collect();
@@ -183,7 +224,9 @@ impl Trial {
                 (onnx::INT64, false) => {
                     Tensor::from_array((dims, vec![i64::from(width); count])).map_err(failed)?.into_dyn()
                 }
-                (element, _) => return Err(format!("input {:?} holds what is not tried here (type {element})", input.name)),
+                (element, _) => {
+                    return Err(format!("input {:?} holds what is not tried here (type {element})", input.name));
+                }
             };
             inputs.push((input.name.clone(), value.into()));
         }
@@ -199,18 +242,32 @@ fn numbers(value: &ort::value::ValueRef<'_>) -> Result<Vec<f32>, String> {
     if let Ok((_, values)) = value.try_extract_tensor::<i64>() {
         return Ok(values.iter().map(|v| *v as f32).collect());
     }
-    let (_, values) = value.try_extract_tensor::<i32>().map_err(|_| "an output holds no floats or integers".to_owned())?;
+    let (_, values) =
+        value.try_extract_tensor::<i32>().map_err(|_| "an output holds no floats or integers".to_owned())?;
     Ok(values.iter().map(|v| *v as f32).collect())
 }
 
-fn open(graph: &[u8]) -> Result<Session, Box<dyn std::error::Error>> {
-    let environment = runtime::environment()?;
-    Ok(Session::builder(&environment)?
-        .with_optimization_level(GraphOptimizationLevel::All)?
-        .with_intra_threads(1)?
-        .with_inter_threads(1)?
-        .with_intra_op_spinning(false)?
-        .commit_from_memory(graph)?)
+fn open(graph: &[u8]) -> Result<Session, String> {
+    let environment = runtime::environment().map_err(|e| e.to_string())?;
+    let build = || -> ort::Result<Session> {
+        Session::builder(&environment)?
+            .with_optimization_level(GraphOptimizationLevel::All)?
+            .with_intra_threads(1)?
+            .with_inter_threads(1)?
+            .with_intra_op_spinning(false)?
+            // What does not work out here is a result, not an error to be logged.
+            .with_log_level(LogLevel::Fatal)?
+            .commit_from_memory(graph)
+    };
+    build().map_err(|e| clause(&e))
+}
+
+/// ONNX Runtime's complaint in one clause: which node, rather than where in its source.
+fn clause(error: &ort::Error) -> String {
+    let text = error.to_string();
+    let text = text.split(" Status Message").next().unwrap_or_default();
+    let text = text.replace("Non-zero status code returned while running", "ONNX Runtime fails at its");
+    text.split('\n').next().unwrap_or_default().trim().chars().take(160).collect()
 }
 
 fn milliseconds(since: Instant) -> f64 {

@@ -68,7 +68,10 @@ impl Settings {
     /// [`ModelError`].
     pub fn load(&self, sessions: usize, threads: usize) -> Result<detector::Detector, ModelError> {
         let model = catalog::find(self.model.as_deref())?;
-        detector::Detector::load(model, &DetectorOptions { threads, sessions, limits: self.limits })
+        detector::Detector::load(
+            model,
+            &DetectorOptions { threads, sessions, limits: self.limits, ..DetectorOptions::default() },
+        )
     }
 
     /// The thresholds of a request that says nothing: the environment's, else the card's own, else the general ones.

@@ -16,6 +16,8 @@ pub(crate) enum ModelVerb {
     List,
     /// Fetch a known model; an interrupted download goes on where it ended.
     Pull(PullArgs),
+    /// Make a graph load and run faster, with the same answers; from then on the functions take what was prepared.
+    Prepare(PrepareArgs),
     /// A model's card.
     Show {
         /// A known model's name, or a path to an .onnx file.
@@ -46,4 +48,20 @@ pub(crate) struct PullArgs {
     /// No progress.
     #[arg(long, short)]
     pub(crate) quiet: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PrepareArgs {
+    /// A known model's name, or a path to an .onnx file.
+    #[arg(value_name = "NAME|PATH")]
+    pub(crate) model: String,
+
+    /// Photos on which the graph and what is made of it must find the same boxes.
+    #[arg(value_name = "PHOTO")]
+    pub(crate) photos: Vec<PathBuf>,
+
+    /// Where the prepared graph goes [default: beside the graph, as NAME.prepared.onnx; where that folder cannot be written
+    /// to, the user's cache].
+    #[arg(long, short, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
 }

@@ -1,5 +1,6 @@
 //! `uploader model`: known models and their files.
 
+use std::fmt::Write as _;
 use std::io::{Write, stdout};
 use std::path::{Path, PathBuf};
 
@@ -7,8 +8,10 @@ use anyhow::{Context, Result, bail};
 use comfy_table::{Table, presets};
 use detector::{Card, catalog};
 
+use ::prepare::{Measured, Outcome, Step};
+
 use super::Ending;
-use crate::args::{ModelArgs, ModelVerb, PullArgs};
+use crate::args::{ModelArgs, ModelVerb, PrepareArgs, PullArgs};
 use crate::model::{Source, Wanted, pull, sources};
 use crate::output::Progress;
 
@@ -16,6 +19,7 @@ pub(crate) async fn run(args: ModelArgs) -> Result<Ending> {
     match args.verb {
         ModelVerb::List => list(),
         ModelVerb::Pull(args) => fetch(args).await,
+        ModelVerb::Prepare(args) => prepare(&args),
         ModelVerb::Show { model } => show(&model),
         ModelVerb::Verify { model } => verify(&model),
     }
@@ -82,6 +86,11 @@ async fn fetch(args: PullArgs) -> Result<Ending> {
     match came {
         Ok(()) => {
             writeln!(stdout(), "{} is there: {}", card.name, to.display())?;
+            // It runs as it is, too, only slower.
+            match ::prepare::prepare(&catalog::find_path(&to)?, None, &[]) {
+                Ok(report) => writeln!(stdout(), "prepared for a faster start and run: {}", report.path.display())?,
+                Err(error) => eprintln!("uploader: it was not prepared and runs as it is: {error}"),
+            }
             Ok(Ending::Good)
         }
         Err(error) => {
@@ -89,6 +98,36 @@ async fn fetch(args: PullArgs) -> Result<Ending> {
             Ok(Ending::Failures)
         }
     }
+}
+
+fn prepare(args: &PrepareArgs) -> Result<Ending> {
+    let model = catalog::find(Some(&args.model))?;
+    let report = ::prepare::prepare(&model, args.output.as_deref(), &args.photos)?;
+    let out = &mut stdout();
+    writeln!(out, "{}: {}", model.name, report.source.display())?;
+    let mut table = Table::new();
+    table.load_preset(presets::NOTHING);
+    for Step { name, outcome } in &report.steps {
+        let became = match outcome {
+            Outcome::Done(1) => "1 place".to_owned(),
+            Outcome::Done(places) => format!("{places} places"),
+            Outcome::LeftAlone(why) => format!("left alone: {why}"),
+        };
+        table.add_row([*name, &became]);
+    }
+    let Measured { size: (width, height), load_ms, run_ms, wide_ms, difference } = report.trial;
+    table.add_row(["load", &format!("{:.1} ms, before {:.1}", load_ms.1, load_ms.0)]);
+    let mut run = format!("{:.2} ms, before {:.2} (one thread, {width} x {height})", run_ms.1, run_ms.0);
+    if let Some(wide) = wide_ms {
+        write!(run, "; {wide:.2} for a photo of 4:3 in its own shape")?;
+    }
+    table.add_row(["run", &run]);
+    table.add_row(["outputs", &format!("the same within {difference:.1e}")]);
+    if let Some(boxes) = &report.boxes {
+        table.add_row(["boxes", &format!("the same: {boxes}")]);
+    }
+    writeln!(out, "{table}\nwritten: {}", report.path.display())?;
+    Ok(Ending::Good)
 }
 
 fn show(model: &str) -> Result<Ending> {
