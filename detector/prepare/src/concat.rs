@@ -68,13 +68,19 @@ impl Conv {
             // The bias counts once.
             half.input.extend(node.input.get(2).filter(|_| index == 0).cloned());
             half.output = vec![graph.free_name(&format!("{}_part{index}", node.output[0]))];
-            half.name = format!("{}_part{index}", node.name);
+            // Nodes need no names, and must not share one.
+            half.name.clear();
             nodes.push(half);
             start += size;
         }
         let inputs = nodes.iter().map(|half| half.output[0].clone()).collect();
-        let name = format!("{}_sum", node.name);
-        nodes.push(Node { op_type: "Add".to_owned(), name, input: inputs, output: node.output, ..Node::default() });
+        nodes.push(Node {
+            op_type: "Add".to_owned(),
+            name: node.name,
+            input: inputs,
+            output: node.output,
+            ..Node::default()
+        });
         graph.proto_mut().node.splice(self.place..=self.place, nodes);
     }
 }

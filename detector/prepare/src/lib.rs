@@ -12,6 +12,9 @@ mod onnx;
 mod pools;
 mod shuffle;
 mod sizes;
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test may panic")]
+mod tests;
 mod trial;
 
 use std::io::Write;

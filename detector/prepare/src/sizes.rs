@@ -93,11 +93,11 @@ fn free_reshapes(graph: &mut Graph, pixels: i64) -> usize {
             continue;
         }
         let Some(shape) = node.input.get(1).and_then(|name| graph.integers(name)) else { continue };
-        let &[batch, ..] = shape.as_slice() else { continue };
-        let fixed: Vec<usize> = (1..shape.len()).filter(|axis| cells.contains(&shape[*axis])).collect();
-        let others = (1..shape.len()).filter(|axis| shape[*axis] == -1).count();
-        let &[axis] = fixed.as_slice() else { continue };
-        if !matches!(batch, -1..=1) || others > 0 {
+        let &[batch, _, _] = shape.as_slice() else { continue };
+        // A number of channels may be a number of cells by chance; there are more cells than channels at the strides that count.
+        let fixed = (1..shape.len()).filter(|axis| cells.contains(&shape[*axis])).max_by_key(|axis| shape[*axis]);
+        let Some(axis) = fixed else { continue };
+        if !matches!(batch, -1..=1) || shape[1..].contains(&-1) {
             continue;
         }
         let mut freed = shape.clone();

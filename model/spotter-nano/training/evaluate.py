@@ -20,7 +20,7 @@ import numpy as np
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
-from nano import COCO_IDS, boxes_of, corners_of, grid, letterbox, overlaps, scores_of, session, tensor
+from nano import COCO_IDS, SIZE, boxes_of, corners_of, grid, letterbox, overlaps, scores_of, session, tensor
 
 
 def suppress(boxes, scores, limit):
@@ -36,10 +36,12 @@ def suppress(boxes, scores, limit):
 class Model:
     """An ONNX file in YOLOX's layout with the pipeline around it."""
 
-    def __init__(self, path):
+    def __init__(self, path, size=SIZE):
+        """`size` is the side of the input where the graph leaves it free."""
         self.session = session(path)
         self.input = self.session.get_inputs()[0].name
-        self.size = self.session.get_inputs()[0].shape[2]
+        fixed = self.session.get_inputs()[0].shape[2]
+        self.size = fixed if isinstance(fixed, int) else size
         self.grid = grid(self.size)
 
     def find(self, photo, confidence=0.001, limit=0.65):
@@ -134,6 +136,7 @@ def main():
     parser.add_argument("model")
     parser.add_argument("--photos", type=pathlib.Path, required=True, help="folder with instances.json and photos")
     parser.add_argument("--teacher", help="measured beside the model")
+    parser.add_argument("--size", type=int, default=SIZE, help="side of the model's input, where it is free")
     parser.add_argument("--samples", type=pathlib.Path, help="folder of other photos to look at")
     parser.add_argument("--rounds", type=int, default=200, help="runs for the timing")
     parser.add_argument("--json", type=pathlib.Path, help="write the numbers there too")
@@ -143,9 +146,9 @@ def main():
         coco = COCO(options.photos / "instances.json")
     where = {f.name: f for f in options.photos.rglob("*") if f.suffix.lower() in (".jpg", ".jpeg", ".png")}
     photos = {i["id"]: cv2.imread(str(where[i["file_name"]])) for i in coco.loadImgs(coco.getImgIds())}
-    models = {"model": Model(options.model)}
+    models = {"model": Model(options.model, options.size)}
     if options.teacher:
-        models["teacher"] = Model(options.teacher)
+        models["teacher"] = Model(options.teacher, 416)
     report = {}
     for name, model in models.items():
         overall, classes = precision(coco, photos, model)

@@ -28,7 +28,7 @@ OPSET = 17
 
 
 class Deployed(nn.Module):
-    """Picture f32 [B,3,S,S] in 0..255 -> [B,N,85] in YOLOX's layout, scores as probabilities; N is 2100 for 320."""
+    """Picture f32 [B,3,H,W] in 0..255 -> [B,N,85] in YOLOX's layout, scores as probabilities; N is 2100 for 320x320."""
 
     def __init__(self, net):
         super().__init__()
@@ -40,7 +40,7 @@ class Deployed(nn.Module):
             boxes = self.net.boxes[i](self.net.box_stems[i](y))
             classes = self.net.classes[i](self.net.class_stems[i](y))
             scores = torch.sigmoid(torch.cat([boxes[:, 4:], classes], 1))
-            cells = int(y.shape[2]) * int(y.shape[3])       # a constant: only the batch stays free
+            cells = int(y.shape[2]) * int(y.shape[3])       # a constant, until free()
             levels.append(torch.cat([boxes[:, :4], scores], 1).reshape(-1, 5 + CLASSES, cells))
         return torch.cat(levels, 2).transpose(1, 2)
 
@@ -82,22 +82,34 @@ def mix(net, path, share):
             parameter.lerp_(kept[name], share)
 
 
-def cells_of(size):
+def cells_of(width, height):
     """Cells of all levels."""
-    return sum((size // stride) ** 2 for stride in STRIDES)
+    return sum((width // stride) * (height // stride) for stride in STRIDES)
 
 
 def export(net, path, size=SIZE):
-    """Writes the graph for `size` x `size` pixels, its batch dimension free."""
-    axes = {"images": {0: "batch"}, "output": {0: "batch"}}
+    """Writes the graph, traced on `size` x `size` pixels; batch, height and width are free."""
+    axes = {"images": {0: "batch", 2: "height", 3: "width"}, "output": {0: "batch", 1: "cells"}}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         torch.onnx.export(Deployed(fold(net)), torch.zeros(1, 3, size, size), str(path), opset_version=OPSET,
                           input_names=["images"], output_names=["output"], dynamic_axes=axes)
-    model = onnx.load(str(path))        # the exporter forgets that only the batch is free in the output
-    for axis, length in zip(model.graph.output[0].type.tensor_type.shape.dim[1:], (cells_of(size), 5 + CLASSES)):
-        axis.dim_value = length
+    model = onnx.load(str(path))
+    free(model)
     onnx.save(model, str(path))
+
+
+def free(model):
+    """Frees the sizes that tracing made constants: the cells in the Reshapes, and what the exporter says of the output."""
+    for node in model.graph.node:
+        if node.op_type == "Constant" and node.attribute[0].name == "value":
+            shape = numpy_helper.to_array(node.attribute[0].t)
+            if shape.dtype == np.int64 and shape.shape == (3,) and shape[1] == 5 + CLASSES:
+                freed = np.array([0, 5 + CLASSES, -1], np.int64)
+                node.attribute[0].t.CopyFrom(numpy_helper.from_array(freed, node.attribute[0].t.name))
+    for axis, name in zip(model.graph.output[0].type.tensor_type.shape.dim[:2], ("batch", "cells")):
+        axis.dim_param = name
+    model.graph.output[0].type.tensor_type.shape.dim[2].dim_value = 5 + CLASSES
 
 
 def halve(path):
@@ -118,15 +130,15 @@ def halve(path):
 
 
 def check(net, path, size=SIZE):
-    """Largest difference between the graph and the unfolded network, for batches of one and three."""
+    """Largest difference between the graph and the unfolded network, for batches of one and three, square and wide."""
     onnx, worst = session(path), 0.0
-    for batch in (1, 3):
-        pictures = np.random.default_rng(batch).uniform(0, 255, (batch, 3, size, size)).astype(np.float32)
+    for batch, height in ((1, size), (3, size), (1, size - 64)):
+        pictures = np.random.default_rng(batch).uniform(0, 255, (batch, 3, height, size)).astype(np.float32)
         with torch.no_grad():
             answer = net(torch.from_numpy(pictures) / 255)
         answer = torch.cat([answer[..., :4], answer[..., 4:].sigmoid()], 2).numpy()
         got = onnx.run(None, {"images": pictures})[0]
-        assert got.shape == (batch, cells_of(size), 5 + CLASSES), got.shape
+        assert got.shape == (batch, cells_of(size, height), 5 + CLASSES), got.shape
         worst = max(worst, float(np.abs(got - answer).max()))
     return worst
 
@@ -144,7 +156,7 @@ def main():
     parser.add_argument("model", type=pathlib.Path)
     parser.add_argument("--card", type=pathlib.Path, help="model.toml of the model")
     parser.add_argument("--keep", nargs=2, metavar=("FILE", "SHARE"), help="share of another export's weights, 0 to 1")
-    parser.add_argument("--size", type=int, default=SIZE, help="side of the input, a multiple of 32")
+    parser.add_argument("--size", type=int, default=SIZE, help="side on which it is traced, a multiple of 32")
     options = parser.parse_args()
     net = load(options.checkpoints)
     if options.keep:
