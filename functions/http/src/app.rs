@@ -200,7 +200,9 @@ fn check_host(head: &Parts) -> Result<(), Problem> {
     match (hosts.next(), hosts.next()) {
         (None, _) => Ok(()),
         (Some(host), None) if valid(host.as_bytes()) => Ok(()),
-        _ => Err(Problem::new(Code::InvalidParameter, "The Host header must be one host name, with or without a port.")),
+        _ => {
+            Err(Problem::new(Code::InvalidParameter, "The Host header must be one host name, with or without a port."))
+        }
     }
 }
 

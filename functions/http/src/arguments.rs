@@ -64,7 +64,8 @@ pub fn addresses(listen: &str) -> Result<Vec<SocketAddr>, String> {
     if let Ok(port) = text.strip_prefix(':').unwrap_or(text).parse() {
         return Ok(vec![(Ipv4Addr::LOCALHOST, port).into()]);
     }
-    let reason = |error: std::io::Error| format!("--listen {text:?}: {error}; give ADDR:PORT, for example 127.0.0.1:9000");
+    let reason =
+        |error: std::io::Error| format!("--listen {text:?}: {error}; give ADDR:PORT, for example 127.0.0.1:9000");
     Ok(text.to_socket_addrs().map_err(reason)?.collect())
 }
 
@@ -79,12 +80,9 @@ mod tests {
 
     #[test]
     fn an_address_may_be_a_port_alone() {
-        for (listen, address) in [
-            ("9000", "127.0.0.1:9000"),
-            (":0", "127.0.0.1:0"),
-            ("0.0.0.0:80", "0.0.0.0:80"),
-            ("[::1]:80", "[::1]:80"),
-        ] {
+        for (listen, address) in
+            [("9000", "127.0.0.1:9000"), (":0", "127.0.0.1:0"), ("0.0.0.0:80", "0.0.0.0:80"), ("[::1]:80", "[::1]:80")]
+        {
             assert_eq!(addresses(listen).unwrap(), [address.parse().unwrap()], "{listen}");
         }
         for listen in ["", "127.0.0.1", "127.0.0.1:99999", "host:", "::1"] {

@@ -1,7 +1,7 @@
 //! Bodies of requests: bounded in size, in what all of them hold together, and in time.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::HeaderMap;
@@ -9,7 +9,7 @@ use http::header::EXPECT;
 use http_body::Body;
 use http_body_util::BodyExt;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 use wire::{Code, MAX_IMAGES, Problem};
 
 /// What all bodies may hold together, in bytes; no single one may hold more.
@@ -150,7 +150,8 @@ mod tests {
     #[tokio::test]
     async fn a_body_comes_whole_and_gives_its_memory_back() {
         let bodies = Bodies::new(1000);
-        let parts = stream::iter([b"ab", b"cd", b"ef"]).map(|part| Ok::<_, Infallible>(Frame::data(Bytes::from_static(part))));
+        let parts =
+            stream::iter([b"ab", b"cd", b"ef"]).map(|part| Ok::<_, Infallible>(Frame::data(Bytes::from_static(part))));
         let received = bodies.read(&mut StreamBody::new(parts)).await.unwrap();
         assert_eq!((received.bytes.as_ref(), bodies.budget.available_permits()), (&b"abcdef"[..], BUDGET - 6));
         drop(received);
@@ -160,7 +161,8 @@ mod tests {
     #[tokio::test]
     async fn bounds_hold_for_one_and_for_all() {
         let bodies = Bodies::new(usize::MAX);
-        let code = async |bytes: usize| bodies.read(&mut Full::new(Bytes::from(vec![0; bytes]))).await.map_err(|p| p.code);
+        let code =
+            async |bytes: usize| bodies.read(&mut Full::new(Bytes::from(vec![0; bytes]))).await.map_err(|p| p.code);
         assert_eq!(code(BUDGET + 1).await.unwrap_err(), Code::TooManyBytes);
         let half = code(BUDGET / 2 + 1).await.unwrap();
         assert_eq!(code(BUDGET / 2).await.unwrap_err(), Code::Overloaded);
@@ -170,5 +172,19 @@ mod tests {
         assert_eq!(small.most, 40 * MAX_IMAGES + ENVELOPE);
         assert_eq!(small.read(&mut chunks(Duration::ZERO)).await.unwrap_err().code, Code::TooManyBytes);
         assert_eq!(small.budget.available_permits(), BUDGET);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn slow_senders_are_cut_off() {
+        let bodies = Bodies::new(usize::MAX);
+        for pause in [Duration::from_secs(1), SILENCE * 2] {
+            let start = Instant::now();
+            assert_eq!(bodies.read(&mut chunks(pause)).await.unwrap_err().code, Code::Timeout);
+            assert!(start.elapsed() <= SILENCE * 2, "{pause:?}");
+        }
+        // 700 bytes every half a second are enough.
+        let patient = timeout(SILENCE * 100, bodies.read(&mut chunks(Duration::from_millis(500)))).await;
+        assert!(patient.is_err());
+        assert_eq!(bodies.budget.available_permits(), BUDGET);
     }
 }

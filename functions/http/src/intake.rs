@@ -34,7 +34,9 @@ impl Intake {
         };
         let essence = declared.as_deref().map(essence);
         let mut intake = match essence.as_deref() {
-            Some("multipart/form-data") => Handle::current().block_on(multipart(body, declared.as_deref().unwrap_or_default()))?,
+            Some("multipart/form-data") => {
+                Handle::current().block_on(multipart(body, declared.as_deref().unwrap_or_default()))?
+            }
             Some("application/json") => json(&body, max_bytes)?,
             Some(kind) if kind.ends_with("+json") => json(&body, max_bytes)?,
             Some(kind) if kind.starts_with("image/") || kind == "application/octet-stream" => raw(body)?,

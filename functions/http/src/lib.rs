@@ -12,6 +12,7 @@ mod body;
 mod engine;
 mod intake;
 pub mod lambda;
+mod log;
 mod page;
 mod place;
 mod reply;
@@ -22,5 +23,6 @@ mod work;
 
 pub use app::{App, AppOptions};
 pub use arguments::{Arguments, addresses};
+pub use log::Log;
 pub use place::Place;
 pub use token::Token;

@@ -1,10 +1,11 @@
 //! `detect-http`: the Lambda function where Lambda starts it, with `--listen` a server.
 
+use std::io::Write;
 use std::process::ExitCode;
 use std::time::Instant;
 
 use clap::Parser;
-use detect_http::{App, AppOptions, Arguments, Place, Token, addresses, lambda, server};
+use detect_http::{App, AppOptions, Arguments, Log, Place, Token, addresses, lambda, server};
 use tokio::runtime::{Builder, Runtime};
 use wire::Settings;
 
@@ -19,9 +20,14 @@ fn main() -> ExitCode {
     let start = Instant::now();
     let outcome = if std::env::var_os("AWS_LAMBDA_RUNTIME_API").is_some() { function(start) } else { serve(start) };
     outcome.unwrap_or_else(|error| {
-        eprintln!("detect-http: {error:#}");
+        tell(&format!("detect-http: {error:#}"));
         ExitCode::FAILURE
     })
+}
+
+/// Says something on standard error, and does not mind where that is closed.
+fn tell(text: &str) {
+    let _ = writeln!(Log::writer(), "{text}");
 }
 
 fn function(start: Instant) -> anyhow::Result<ExitCode> {
@@ -35,19 +41,19 @@ fn function(start: Instant) -> anyhow::Result<ExitCode> {
 fn serve(start: Instant) -> anyhow::Result<ExitCode> {
     let arguments = Arguments::parse();
     let Some(listen) = arguments.listen() else {
-        eprintln!("{USAGE}");
+        tell(USAGE);
         return Ok(ExitCode::from(WRONG_USE));
     };
     let (addresses, settings) = match (addresses(&listen), Settings::from_env()) {
         (Ok(addresses), Ok(settings)) => (addresses, settings),
         (addresses, settings) => {
             let reasons = [addresses.err(), settings.err().map(|error| error.to_string())];
-            reasons.iter().flatten().for_each(|reason| eprintln!("detect-http: {reason}"));
+            reasons.iter().flatten().for_each(|reason| tell(&format!("detect-http: {reason}")));
             return Ok(ExitCode::from(WRONG_USE));
         }
     };
     // Standard output is for the address alone.
-    lambda_http::tracing::init_default_subscriber_with_writer(std::io::stderr);
+    lambda_http::tracing::init_default_subscriber_with_writer(Log::writer);
     let token = Token::from_env();
     if token.is_none() && addresses.iter().any(|address| !address.ip().is_loopback()) {
         tracing::warn!("nobody is kept out of {listen}: set API_TOKEN, or listen on 127.0.0.1");

@@ -186,7 +186,7 @@ mod tests {
             let response = asked(ACCEPT_ENCODING, accepted);
             assert_eq!(response.headers().contains_key(CONTENT_ENCODING), gzip, "{accepted}");
         }
-        assert_eq!(asked(ACCEPT_ENCODING, "identity").body(), PAGE.html);
+        assert_eq!(asked(ACCEPT_ENCODING, "identity").body(), &PAGE.html);
     }
 
     #[test]
