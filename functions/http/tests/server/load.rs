@@ -47,7 +47,7 @@ fn a_request_whose_client_has_left_is_not_worked_on() {
     let mut server = Server::start(&["--sessions", "1", "--queue", "8"]);
     let mut long = server.connect();
     long.send("POST /detect", &[], &long_request(30));
-    // So much has come before this: the session is taken.
+    server.wait_until_at_work();
     let body = json!({ "images": vec![STANDARD.encode(photo()); 3] }).to_string();
     let mut leaving = server.connect();
     leaving.send("POST /detect", &[], body.as_bytes());

@@ -18,7 +18,7 @@ fn what_is_under_way_is_finished() {
         let (mut working, mut waiting) = (server.connect(), server.connect());
         working.send("POST /detect", &[], body.as_bytes());
         waiting.send("POST /detect", &[], body.as_bytes());
-        std::thread::sleep(std::time::Duration::from_millis(200));
+        server.wait_until_at_work();
         server.signal(signal);
         assert!(idle.is_closed(), "a connection that is only kept is closed");
         for connection in [&mut working, &mut waiting] {
