@@ -180,14 +180,14 @@ def test_the_page_asks_for_the_token_once(guarded, pictures, tmp_path):
 
 def test_sigterm_finishes_what_is_under_way(tmp_path, pictures):
     server = support.Server(tmp_path / "log", model=support.fixture("yolox")[0], arguments=("--sessions", "1"))
-    photo, answers = support.draw(json.loads((support.fixture("yolox")[0] / "expected.json").read_text())["cases"][0]["picture"], 16), []
-    body = {"images": [photo] * 24, "annotate": True}
+    photo, answers = support.draw(json.loads((support.fixture("yolox")[0] / "expected.json").read_text())["cases"][0]["picture"], 8), []
+    body = {"images": [photo] * 12, "annotate": True}
     threads = [threading.Thread(target=lambda: answers.append(support.Client(server.base).json(body))) for _ in range(3)]
     for thread in threads:
         thread.start()
-    while "photos=24" not in server.log.read_text():
+    while "photos=12" not in server.log.read_text():
         pass  # The first is answered, so the others are there.
     assert server.close() == 0
     for thread in threads:
         thread.join()
-    assert [len(answer.ok()["results"]) for answer in answers] == [24] * 3
+    assert [len(answer.ok()["results"]) for answer in answers] == [12] * 3
