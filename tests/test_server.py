@@ -4,6 +4,7 @@ functions/http/tests/server; here it is held against the emulator, and its page 
 import base64
 import json
 import threading
+import time
 
 import browser as chromium
 import load
@@ -181,12 +182,20 @@ def test_the_page_asks_for_the_token_once(guarded, pictures, tmp_path):
 def test_sigterm_finishes_what_is_under_way(tmp_path, pictures):
     server = support.Server(tmp_path / "log", model=support.fixture("yolox")[0], arguments=("--sessions", "1"))
     photo, answers = support.draw(json.loads((support.fixture("yolox")[0] / "expected.json").read_text())["cases"][0]["picture"], 8), []
-    body = {"images": [photo] * 12, "annotate": True}
-    threads = [threading.Thread(target=lambda: answers.append(support.Client(server.base).json(body))) for _ in range(3)]
+    body, together = {"images": [photo] * 12, "annotate": True}, threading.Barrier(3)
+
+    def ask():
+        client = support.Client(server.base)
+        client.call("GET", "/health")
+        together.wait()
+        answers.append(client.json(body))
+
+    threads = [threading.Thread(target=ask) for _ in range(3)]
     for thread in threads:
         thread.start()
     while "photos=12" not in server.log.read_text():
-        pass  # The first is answered, so the others are there.
+        time.sleep(0.01)
+    # The first is answered, so the others are there.
     assert server.close() == 0
     for thread in threads:
         thread.join()

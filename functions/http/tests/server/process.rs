@@ -90,7 +90,7 @@ impl Server {
     }
 
     /// Processor time used so far.
-    fn processor_time(&self) -> Duration {
+    pub(crate) fn processor_time(&self) -> Duration {
         let tasks = std::fs::read_dir(format!("/proc/{}/task", self.child.id())).unwrap();
         // Nanoseconds on a processor, the first figure.
         let ran = |task: std::fs::DirEntry| std::fs::read_to_string(task.path().join("schedstat")).unwrap_or_default();
