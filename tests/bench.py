@@ -1,65 +1,88 @@
-"""What can be measured from outside, as `name value` lines: medians after warm-up, both sides in one run, one thread each.
+"""What can be measured from outside, as `name value` lines: medians after warm-up, both sides of a ratio by turns in one run.
 
     python tests/bench.py [--photos DIR] [--rounds N]
+    python tests/bench.py --model-into DIR        copies and prepares the model that all benchmarks run, prints its path
 
-    init_ms        process start to first poll for work, model loaded and warmed (median of 5 starts)
-    peak_mb        peak memory of detect-http after 300 photos
-    http_ms        round trip of one photo (base64 JSON, keep-alive) through the local emulator
-    empty_ms       round trip of GET /health the same way: the emulator's own share
-    pipeline_ms    the detector's own time for the same photos, as Server-Timing tells it
-    http/pipeline  (http_ms - empty_ms) / pipeline_ms
-    peer_ms        round trip of the same requests to tests/peer.py
-    peer/http      peer_ms / http_ms
+    init_ms            process start to listening, model loaded and warmed (median of 9 starts)
+    peak_mb            peak memory of detect-http after more than 300 photos, one session
+    http_ms            round trip of one photo, sent as it is, over plain HTTP with keep-alive; one session of one thread
+    pipeline_ms        the detector's own time for the same photos, as Server-Timing tells it
+    http/pipeline      http_ms / pipeline_ms, median of the photos' own ratios
+    peer/http_T        round trip of a photo as base64 in JSON to tests/peer.py (ONNX Runtime as it comes) over ours, T threads each
+    http_load          photos per second with 8 clients, all cores
+    peer_load          the same of the peer at its best setting, which stands behind it
+    peer/http_load     http_load / peer_load
+    decode/turbo       decoding a 640x480 JPEG in the detector over libjpeg-turbo in OpenCV, medians by turns
 """
 
 import argparse
 import base64
+import collections
 import contextlib
 import json
 import os
 import pathlib
+import re
+import shutil
 import statistics
 import subprocess
 import sys
 import tempfile
 
+import cv2
+import load
+import numpy as np
 import support
 
 WARM_UP = 5
+CLIENTS = 8
 
 
-def model_path():
-    """The default model where the assets have it, else the one in the tree: a YOLOX head both."""
+def model_into(folder):
+    """The default model where the assets have it, else the one in the tree (a YOLOX head both), copied and prepared."""
     published = support.assets("models/yolox_nano.onnx")
-    return published if published.exists() else support.ROOT / "model" / "spotter-nano" / "model.onnx"
+    source = published if published.exists() else support.ROOT / "model" / "spotter-nano" / "model.onnx"
+    model = folder / ("yolox_nano.onnx" if published.exists() else "spotter_nano.onnx")
+    shutil.copy(source, model)
+    command = [support.binary("uploader"), "model", "prepare", model]
+    subprocess.run(command, check=True, env=support.environment(), stdout=subprocess.DEVNULL)
+    return model
 
 
 def photos(folder):
-    """Up to 50 photos as request bodies."""
+    """Up to 50 photos."""
     files = sorted(path for path in folder.iterdir() if path.suffix.lower() in (".jpg", ".jpeg", ".png"))[:50]
-    return [json.dumps({"image": base64.b64encode(path.read_bytes()).decode()}) for path in files]
+    return [path.read_bytes() for path in files]
 
 
-@contextlib.contextmanager
-def peer(model):
-    """The Python peer; gives its client."""
-    command = [sys.executable, support.ROOT / "tests" / "peer.py", "--model", model, "--threads", "1"]
-    process = subprocess.Popen([str(word) for word in command], stdout=subprocess.PIPE, text=True)
-    try:
-        yield support.Client(process.stdout.readline().strip())
-    finally:
-        process.terminate()
-        process.wait()
+def as_json(photo):
+    return json.dumps({"image": base64.b64encode(photo).decode()})
 
 
-def local(folder):
-    """One copy of the function with one thread."""
-    return support.Local(pathlib.Path(folder, "log"), model_path(), arguments=("--workers", "1", "--memory", "1769"))
+class Peer:
+    """tests/peer.py, until close()."""
+
+    def __init__(self, model, threads):
+        command = [sys.executable, support.ROOT / "tests" / "peer.py", "--model", model, "--threads", threads]
+        self.process = subprocess.Popen([str(word) for word in command], stdout=subprocess.PIPE, text=True)
+        self.base = self.process.stdout.readline().strip()
+        self.client = support.Client(self.base)
+
+    def close(self):
+        self.process.terminate()
+        self.process.wait()
 
 
-def post(client, body):
+def server(folder, model, sessions, threads):
+    """detect-http with the prepared model; refuses to measure anything else."""
+    function = support.Server(pathlib.Path(folder, "log"), model, ("--sessions", str(sessions), "--threads", str(threads)))
+    assert function.client.call("GET", "/model").json["prepared"], "what was prepared is not what runs"
+    return function
+
+
+def post(client, body, content_type):
     """(round trip in ms, the answer)."""
-    reply = client.post(body, content_type="application/json")
+    reply = client.post(body, content_type=content_type)
     return 1000 * reply.seconds, reply.ok()
 
 
@@ -67,49 +90,109 @@ def say(name, value):
     print(f"{name} {value:.3g}", flush=True)
 
 
+def starts(folder, model):
+    for _ in range(9):
+        with contextlib.closing(server(folder, model, 1, 1)) as function:
+            yield function.client.call("GET", "/health").json["init_ms"]
+
+
+def against_the_detector(folder, model, bodies, rounds):
+    trips, cores = [], []
+    with contextlib.closing(server(folder, model, 1, 1)) as function:
+        for body in bodies[:WARM_UP]:
+            post(function.client, body, "image/jpeg")
+        for body in bodies * max(rounds, 300 // len(bodies) + 1):
+            trip, answer = post(function.client, body, "image/jpeg")
+            trips.append(trip)
+            cores.append(answer["timings_ms"]["total"])
+        say("peak_mb", function.megabytes("VmHWM"))
+    say("http_ms", statistics.median(trips))
+    say("pipeline_ms", statistics.median(cores))
+    say("http/pipeline", statistics.median(trip / core for trip, core in zip(trips, cores)))
+
+
+def against_the_peer(folder, model, bodies, rounds, threads):
+    bodies, times, differing = [as_json(body) for body in bodies], collections.defaultdict(list), 0
+    with contextlib.closing(server(folder, model, 1, threads)) as function, contextlib.closing(Peer(model, threads)) as peer:
+        for body in bodies[:WARM_UP] + bodies * rounds:
+            found = []
+            for name, client in (("http", function.client), ("peer", peer.client)):  # by turns: a busy moment meets both
+                milliseconds, answer = post(client, body, "application/json")
+                times[name].append(milliseconds)
+                found.append(len(answer["detections"]))
+            differing += abs(found[0] - found[1]) > 1
+    ours, theirs = (statistics.median(times[name][WARM_UP:]) for name in ("http", "peer"))
+    print(f"{threads} thread(s): ours {ours:.2f} ms, peer {theirs:.2f} ms, {differing} answers differ in number", file=sys.stderr)
+    say(f"peer/http_{threads}", theirs / ours)
+
+
+def under_load(folder, model, bodies, rounds):
+    body, requests, cores = as_json(bodies[0]), rounds * 60, os.cpu_count()
+
+    def rate(base):
+        load.storm(base, body, CLIENTS, 40, content_type="application/json")
+        watch = load.Watch()
+        statuses = load.storm(base, body, CLIENTS, requests, content_type="application/json")
+        assert statuses[200] == requests, statuses
+        return requests / watch.seconds()
+
+    ours, theirs = [], collections.defaultdict(list)
+    for _ in range(3):
+        with contextlib.closing(server(folder, model, cores, 1)) as function:
+            ours.append(rate(function.base))
+        for threads in range(1, cores + 1):
+            with contextlib.closing(Peer(model, threads)) as peer:
+                theirs[threads].append(rate(peer.base))
+    best = max(theirs, key=lambda threads: statistics.median(theirs[threads]))
+    ours, theirs = statistics.median(ours), statistics.median(theirs[best])
+    say("http_load", ours)
+    print(f"peer_load {theirs:.3g}  ({best} thread(s) a photo)")
+    say("peer/http_load", ours / theirs)
+
+
+def decoding(folder):
+    """The detector's benchmark and OpenCV decode the same file, by turns of some hundred times each."""
+    sample = cv2.imread(str(support.ROOT / ".tools" / "samples" / "coffee.png"))
+    photo = pathlib.Path(folder, "photo.jpg")
+    cv2.imwrite(str(photo), cv2.resize(sample, (640, 480), interpolation=cv2.INTER_CUBIC), [cv2.IMWRITE_JPEG_QUALITY, 90])
+    data = np.frombuffer(photo.read_bytes(), np.uint8)
+    cv2.setNumThreads(1)
+    command = ["cargo", "bench", "--locked", "--quiet", "--package", "detector", "--bench", "decode", "--", str(photo)]
+    ours, theirs = [], []
+    for _ in range(5):
+        printed = subprocess.run(command, check=True, capture_output=True, text=True, cwd=support.ROOT).stdout
+        ours.append(float(re.search(r"^decode_ms ([\d.]+)", printed, re.MULTILINE)[1]))
+        watch, times = load.Watch(), []
+        for _ in range(300):
+            watch.restart()
+            cv2.imdecode(data, cv2.IMREAD_COLOR)
+            times.append(1000 * watch.seconds())
+        theirs.append(statistics.median(times))
+    say("decode_ms", statistics.median(ours))
+    say("turbo_ms", statistics.median(theirs))
+    say("decode/turbo", statistics.median(a / b for a, b in zip(ours, theirs)))
+
+
 def main():
     default = support.assets("photos/coco-dev/images")
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--photos", type=pathlib.Path, default=default if default.is_dir() else support.ROOT / ".tools/samples")
     parser.add_argument("--rounds", type=int, default=6, help="how often every photo is sent")
+    parser.add_argument("--model-into", type=pathlib.Path, metavar="DIR", help="only copy and prepare the model")
     options = parser.parse_args()
+    if options.model_into:
+        options.model_into.mkdir(parents=True, exist_ok=True)
+        return print(model_into(options.model_into))
     bodies = photos(options.photos)
-
     with tempfile.TemporaryDirectory() as folder:
-        starts = []
-        for _ in range(4):
-            function = local(folder)
-            starts.append(post(function.client, bodies[0])[1]["init_ms"])
-            function.close()
-        function = local(folder)
-        ours, empty, pipeline, theirs, differing = [], [], [], [], 0
-        with peer(model_path()) as other:
-            for body in bodies[:WARM_UP]:
-                starts.append(post(function.client, body)[1]["init_ms"])
-                post(other, body)
-            for _ in range(options.rounds):
-                for body in bodies:  # by turns, so that a busy moment meets both
-                    milliseconds, answer = post(function.client, body)
-                    ours.append(milliseconds)
-                    pipeline.append(answer["timings_ms"]["total"])
-                    empty.append(1000 * function.client.call("GET", "/health").seconds)
-                    milliseconds, others = post(other, body)
-                    theirs.append(milliseconds)
-                    differing += abs(len(answer["detections"]) - len(others["detections"])) > 1
-        peak = function.peak_megabytes()
-        function.close()
-
-    http, nothing, core, python = (statistics.median(values) for values in (ours, empty, pipeline, theirs))
-    say("init_ms", statistics.median(starts[:5]))
-    say("peak_mb", peak)
-    say("http_ms", http)
-    say("empty_ms", nothing)
-    say("pipeline_ms", core)
-    say("http/pipeline", (http - nothing) / core)
-    say("peer_ms", python)
-    say("peer/http", python / http)
-    requests = len(ours)
-    print(f"{requests} requests to each, {differing} with different detections, load {os.getloadavg()[0]:.1f}", file=sys.stderr)
+        model = model_into(pathlib.Path(folder))
+        say("init_ms", statistics.median(starts(folder, model)))
+        against_the_detector(folder, model, bodies, options.rounds)
+        for threads in (1, 2):
+            against_the_peer(folder, model, bodies, options.rounds, threads)
+        under_load(folder, model, bodies, options.rounds)
+        decoding(folder)
+    print(f"load {os.getloadavg()[0]:.1f}", file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -17,7 +17,20 @@ import urllib.parse
 import support
 
 
-def storm(base, body, clients, requests, rate=None, times=None):
+class Watch:
+    """Seconds since it was made or restarted."""
+
+    def __init__(self):
+        self.restart()
+
+    def restart(self):
+        self.begin = time.perf_counter()
+
+    def seconds(self):
+        return time.perf_counter() - self.begin
+
+
+def storm(base, body, clients, requests, rate=None, times=None, content_type="application/octet-stream"):
     """Sends requests over kept connections; gives {status: number}. With `rate` they begin by the clock, that many a second,
     and `times` gets the seconds since each was due."""
     url, lock, statuses = urllib.parse.urlsplit(base), threading.Lock(), collections.Counter()
@@ -32,7 +45,7 @@ def storm(base, body, clients, requests, rate=None, times=None):
                 return connection.close()
             begin = start + number / rate if rate else time.monotonic()
             time.sleep(max(0, begin - time.monotonic()))
-            connection.request("POST", "/detect", body, {"Content-Type": "application/octet-stream"})
+            connection.request("POST", "/detect", body, {"Content-Type": content_type})
             response = connection.getresponse()
             response.read()
             with lock:

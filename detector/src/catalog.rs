@@ -46,7 +46,8 @@ pub fn known() -> Vec<Card> {
 /// The card of a known model. Case, `-` and `_` make no difference.
 #[must_use]
 pub fn known_card(name: &str) -> Option<Card> {
-    known().into_iter().find(|card| same(&card.name, name))
+    let (known, text) = KNOWN.iter().find(|(known, _)| same(known, name))?;
+    Card::parse(known, text).ok()
 }
 
 /// The user's cache of models: `$XDG_CACHE_HOME/spotter/models`, or `~/.cache/spotter/models`.

@@ -38,6 +38,7 @@ impl Engine {
             model = model.name,
             sha256 = model.sha256,
             note = model.note,
+            prepared = detector.is_prepared(),
             sessions,
             threads,
             init_ms,
