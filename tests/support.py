@@ -91,6 +91,7 @@ class Client:
         url = urllib.parse.urlsplit(base)
         self.prefix = url.path.rstrip("/")
         self.connection = http.client.HTTPConnection(url.hostname, url.port, timeout=20)
+        self.used = time.monotonic()
 
     def call(self, method, path, body=b"", content_type=None, **headers):
         """Asks, and asks again where the emulator lost the answer: one of a hundred larger ones, by a 500 of its own (the
@@ -106,6 +107,9 @@ class Client:
 
     def _call(self, method, path, body, headers):
         started = time.monotonic()
+        if started - self.used > 60:  # A server closes connections that nobody uses.
+            self.connection.close()
+        self.used = started
         try:
             self.connection.request(method, self.prefix + path, body, headers)
             response = self.connection.getresponse()

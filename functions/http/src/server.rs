@@ -1,6 +1,7 @@
 //! Plain HTTP: a socket, its connections, and how they end.
 
 mod connection;
+mod outgoing;
 mod phase;
 
 use std::io::{self, Write as _};
@@ -13,6 +14,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{Semaphore, watch};
 use tokio::time::{sleep, timeout};
 
+use self::outgoing::Outgoing;
 use crate::app::App;
 
 /// Connections at once; further ones wait to be accepted. Below the 1024 files that a process commonly may have open.
@@ -78,6 +80,7 @@ fn cannot_listen(addresses: &[SocketAddr], error: &io::Error) -> anyhow::Error {
 
 async fn accept(listener: TcpListener, app: App, mut stopped: watch::Receiver<()>) {
     let places = Arc::new(Semaphore::new(MOST_CONNECTIONS));
+    let outgoing = Outgoing::new();
     loop {
         let next = async {
             let place = Arc::clone(&places).acquire_owned().await.ok()?;
@@ -87,9 +90,9 @@ async fn accept(listener: TcpListener, app: App, mut stopped: watch::Receiver<()
             Some(next) = next => next,
             _ = stopped.changed() => return,
         };
-        let (app, stopped) = (app.clone(), stopped.clone());
+        let (app, outgoing, stopped) = (app.clone(), outgoing.clone(), stopped.clone());
         tokio::spawn(async move {
-            connection::serve(stream, app, stopped).await;
+            connection::serve(stream, app, outgoing, stopped).await;
             drop(place);
         });
     }

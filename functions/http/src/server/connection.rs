@@ -17,6 +17,7 @@ use tokio::time::sleep;
 use tokio_util::io::InspectReader;
 
 use super::GRACE;
+use super::outgoing::Outgoing;
 use super::phase::{Phase, Reporter, Watchdog};
 use crate::app::App;
 
@@ -26,16 +27,16 @@ const READ_AHEAD: u32 = 64 << 10;
 const MOST_STREAMS: u32 = 64;
 
 /// Serves a connection to its end.
-pub(super) async fn serve(stream: TcpStream, app: App, mut stopped: watch::Receiver<()>) {
+pub(super) async fn serve(stream: TcpStream, app: App, outgoing: Outgoing, mut stopped: watch::Receiver<()>) {
     // Answers are small, and whole when they are sent. Where this cannot be set they come all the same.
     let _ = stream.set_nodelay(true);
     let (reporter, mut watchdog) = Reporter::new();
     let heard = reporter.clone();
     let io = TokioIo::new(InspectReader::new(stream, move |_: &[u8]| heard.heard()));
     let service = service_fn(move |request: Request<Incoming>| {
-        let (app, under_way) = (app.clone(), reporter.request(request.version()));
+        let (app, outgoing, under_way) = (app.clone(), outgoing.clone(), reporter.request(request.version()));
         async move {
-            let response = answer(&app, request).await;
+            let response = answer(&app, &outgoing, request).await;
             drop(under_way);
             Ok::<_, Infallible>(response)
         }
@@ -73,7 +74,7 @@ fn builder() -> auto::Builder<TokioExecutor> {
     builder
 }
 
-async fn answer(app: &App, request: Request<Incoming>) -> Response<Full<Bytes>> {
+async fn answer(app: &App, outgoing: &Outgoing, request: Request<Incoming>) -> Response<Full<Bytes>> {
     let (version, head_only) = (request.version(), request.method() == Method::HEAD);
     let mut response = app.handle(request).await;
     // The rest of a body that came too slowly is not waited for.
@@ -85,5 +86,5 @@ async fn answer(app: &App, request: Request<Incoming>) -> Response<Full<Bytes>> 
         response.headers_mut().insert(CONTENT_LENGTH, length);
         return response.map(|_| Full::default());
     }
-    response.map(Full::new)
+    outgoing.admit(response).map(Full::new)
 }

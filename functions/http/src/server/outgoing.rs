@@ -1,0 +1,77 @@
+//! Answers on their way: what clients that are slow to read may hold.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::Response;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use wire::{Code, Problem};
+
+use crate::reply;
+
+/// What all answers that are not sent yet may hold together, in bytes.
+const BUDGET: usize = 256_000_000;
+/// Answers up to this many bytes are not counted: the bound on connections bounds them, and nobody's slowness may hold
+/// them up.
+const SMALL: usize = 64 << 10;
+
+/// The memory for answers.
+#[derive(Debug, Clone)]
+pub(super) struct Outgoing(Arc<Semaphore>);
+
+/// An answer's body, and its share of the memory until the last of it is sent.
+struct Held {
+    body: Bytes,
+    _share: OwnedSemaphorePermit,
+}
+
+impl AsRef<[u8]> for Held {
+    fn as_ref(&self) -> &[u8] {
+        &self.body
+    }
+}
+
+impl Outgoing {
+    pub(super) fn new() -> Self {
+        Self(Arc::new(Semaphore::new(BUDGET)))
+    }
+
+    /// The answer as it can be sent: itself, or `overloaded` where too much is being sent already.
+    pub(super) fn admit(&self, response: Response<Bytes>) -> Response<Bytes> {
+        let length = response.body().len();
+        if length <= SMALL {
+            return response;
+        }
+        let share =
+            u32::try_from(length).ok().and_then(|length| Arc::clone(&self.0).try_acquire_many_owned(length).ok());
+        match share {
+            Some(share) => response.map(|body| Bytes::from_owner(Held { body, _share: share })),
+            None => reply::problem(
+                &Problem::new(
+                    Code::Overloaded,
+                    "The answers being sent hold all the memory for them; ask again in a second.",
+                ),
+                "",
+            ),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn large_answers_wait_for_each_other_and_small_ones_for_none() {
+        let outgoing = Outgoing::new();
+        let answer = |bytes: usize| outgoing.admit(Response::new(Bytes::from(vec![0; bytes])));
+        let large = answer(BUDGET / 2 + 1);
+        let piece = large.body().slice(..1);
+        drop(large);
+        assert_eq!(answer(BUDGET / 2).status(), 503);
+        assert_eq!(answer(SMALL).status(), 200);
+        drop(piece);
+        assert_eq!(answer(BUDGET / 2).status(), 200);
+        assert_eq!(outgoing.0.available_permits(), BUDGET);
+    }
+}
