@@ -1,5 +1,6 @@
 //! What the service tells of itself: `GET /health` and `GET /model`.
 
+use detector::card::Fit;
 use detector::{Card, annotate};
 use serde::Serialize;
 use wire::{ModelRef, ThresholdsUsed};
@@ -30,6 +31,10 @@ pub(crate) struct Model<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     note: Option<&'a str>,
     input_size: Option<[u32; 2]>,
+    /// `shape` where photos are looked at in their own shape within `input_size`.
+    fit: Fit,
+    /// Whether what runs was prepared of the file with that digest.
+    prepared: bool,
     thresholds: ThresholdsUsed,
     needs_nms: bool,
     limits: Limits,
@@ -70,6 +75,8 @@ impl<'a> Model<'a> {
             sha256: &engine.model.sha256,
             note: engine.model.note.as_deref(),
             input_size: detector.input_size().map(|(width, height)| [width, height]),
+            fit: if detector.fits_shape() { Fit::Shape } else { Fit::Square },
+            prepared: detector.is_prepared(),
             thresholds: (&engine.defaults).into(),
             needs_nms: detector.needs_nms(),
             limits: Limits {
