@@ -1,17 +1,25 @@
 //! `uploader` sends photos to the detection function, here or in the cloud, and tells with numbers where the time went.
 
+// Either may be closed while we write: see `notice`.
+#![deny(clippy::print_stderr, clippy::print_stdout)]
+
 mod args;
 mod bulk;
+mod child;
 mod container;
 mod emulator;
 mod journey;
 mod link;
 mod model;
+mod notice;
 mod onebox;
 mod output;
 mod photo;
+mod post;
 mod prices;
 mod report;
+mod search;
+mod server;
 mod target;
 mod verb;
 
@@ -20,6 +28,7 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use crate::args::Cli;
+use crate::notice::notice;
 use crate::verb::Ending;
 
 fn main() -> ExitCode {
@@ -28,7 +37,7 @@ fn main() -> ExitCode {
         Ok(ending) => ending.into(),
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("uploader: {error:#}");
+            notice!("uploader: {error:#}");
             Ending::Misuse.into()
         }
     }

@@ -13,7 +13,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 
 use crate::args::{Cli, Verb};
-use crate::{container, emulator};
+use crate::{child, container};
 
 /// How a run ended, as an exit code tells it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,7 +47,7 @@ impl From<Ending> for ExitCode {
 pub(crate) fn run(cli: Cli) -> Result<Ending> {
     if let Verb::Child(args) = &cli.verb {
         // Comes back only with an error.
-        let error = emulator::become_command(args);
+        let error = child::become_command(args);
         return Err(error).with_context(|| format!("cannot start {:?}", args.command.first()));
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start")?;

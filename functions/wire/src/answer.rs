@@ -80,6 +80,9 @@ impl From<&Thresholds> for ThresholdsUsed {
 /// Stage timings in milliseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 pub struct TimingsMs {
+    /// Waiting for a session to be free, before anything was done. Absent in older answers, which is 0.
+    #[serde(default)]
+    pub queue: f64,
     /// Bytes to upright pixels.
     pub decode: f64,
     /// Pixels to tensor.
@@ -88,17 +91,23 @@ pub struct TimingsMs {
     pub inference: f64,
     /// Head, thresholds, NMS.
     pub postprocess: f64,
-    /// All of it.
+    /// All of it, waiting included.
     pub total: f64,
 }
 
 impl TimingsMs {
+    /// These timings of a photo that waited for `queue` before it was worked on.
+    #[must_use]
+    pub fn after(self, queue: Duration) -> Self {
+        Self { queue: millis(queue), total: to_microsecond(self.total + queue.as_secs_f64() * 1e3), ..self }
+    }
+
     /// The stages as a `Server-Timing` header (W3C Server Timing).
     #[must_use]
     pub fn server_timing(&self) -> String {
         format!(
-            "decode;dur={}, preprocess;dur={}, inference;dur={}, postprocess;dur={}, total;dur={}",
-            self.decode, self.preprocess, self.inference, self.postprocess, self.total
+            "queue;dur={}, decode;dur={}, preprocess;dur={}, inference;dur={}, postprocess;dur={}, total;dur={}",
+            self.queue, self.decode, self.preprocess, self.inference, self.postprocess, self.total
         )
     }
 }
@@ -106,6 +115,7 @@ impl TimingsMs {
 impl From<&Timings> for TimingsMs {
     fn from(timings: &Timings) -> Self {
         Self {
+            queue: 0.0,
             decode: millis(timings.decode),
             preprocess: millis(timings.preprocess),
             inference: millis(timings.inference),
@@ -117,6 +127,7 @@ impl From<&Timings> for TimingsMs {
 
 impl std::ops::AddAssign for TimingsMs {
     fn add_assign(&mut self, other: Self) {
+        self.queue += other.queue;
         self.decode += other.decode;
         self.preprocess += other.preprocess;
         self.inference += other.inference;
@@ -213,5 +224,9 @@ pub(crate) fn round(value: f32, digits: i32) -> f64 {
 
 /// A duration in milliseconds, to the microsecond.
 fn millis(duration: Duration) -> f64 {
-    (duration.as_secs_f64() * 1e6).round() / 1e3
+    to_microsecond(duration.as_secs_f64() * 1e3)
+}
+
+fn to_microsecond(milliseconds: f64) -> f64 {
+    (milliseconds * 1e3).round() / 1e3
 }

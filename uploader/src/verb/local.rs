@@ -1,4 +1,4 @@
-//! `uploader local`: the functions on this machine, until Ctrl-C.
+//! `uploader local`: the function on this machine, until Ctrl-C.
 
 use std::env;
 use std::future::pending;
@@ -10,23 +10,48 @@ use anyhow::Result;
 
 use super::Ending;
 use crate::args::LocalArgs;
-use crate::emulator::{DETECT_BULK, DETECT_HTTP, Emulator, Function};
+use crate::emulator::{DETECT_BULK, DETECT_HTTP, Emulator, Function, free_port};
+use crate::notice::notice;
 use crate::onebox::{ACCESS_KEY, EventSource, Mapping, OneBox, SECRET_KEY};
+use crate::post::Post;
+use crate::server::{Audience, Server};
 use crate::target::cores;
 
 pub(crate) async fn run(args: LocalArgs) -> Result<Ending> {
-    let workers = args.workers.unwrap_or_else(cores);
-    let mut functions = vec![Function::detect_http(&args.function, workers)?];
+    if args.emulator || args.onebox.bulk { under_the_emulator(args).await } else { over_plain_http(args).await }
+}
+
+async fn over_plain_http(args: LocalArgs) -> Result<Ending> {
+    args.function.tell_what_is_not_for_servers(args.quiet);
+    if !args.quiet && env::var_os("RESULTS_URI").is_some_and(|uri| !uri.is_empty()) {
+        notice!("uploader: RESULTS_URI is set, but detect-bulk runs only with --emulator or --bulk");
+    }
+    // Who already has the port is told better here than by the function's log.
+    let port = if args.port == 0 { 0 } else { free_port(args.port)? };
+    let server = Server::find(args.function.server(), Audience::Everybody { port, loud: !args.quiet })?;
+    let post = Post::man(server).await?;
+    let url = post.endpoint().await.map_err(anyhow::Error::msg)?.url();
+    let mut out = stdout();
+    writeln!(out, "{url}")?;
+    out.flush()?;
+    let _ = introduce(&mut out, &url, None, None, args.quiet);
+    Err(anyhow::Error::msg(post.given_up().await))
+}
+
+async fn under_the_emulator(args: LocalArgs) -> Result<Ending> {
+    let wanted = args.function.emulated();
+    let workers = wanted.workers.unwrap_or_else(cores);
+    let mut functions = vec![Function::detect_http(&wanted, workers)?];
     let mut onebox = None;
     if args.onebox.bulk {
         // The binary before the servers: what is missing is told at once.
-        let mut function = Function::detect_bulk(&args.function, args.onebox.bulk_function.as_deref(), workers)?;
+        let mut function = Function::detect_bulk(&wanted, args.onebox.bulk_function.as_deref(), workers)?;
         let started = OneBox::start(args.onebox.visibility()).await?;
         function.variables = started.variables();
         functions.push(function);
         onebox = Some(started);
     } else if env::var_os("RESULTS_URI").is_some_and(|uri| !uri.is_empty()) {
-        functions.push(Function::detect_bulk(&args.function, args.onebox.bulk_function.as_deref(), workers)?);
+        functions.push(Function::detect_bulk(&wanted, args.onebox.bulk_function.as_deref(), workers)?);
     }
     let has_bulk = functions.len() > 1;
     let emulator = Arc::new(Emulator::start(args.port, functions, !args.quiet).await?);
@@ -90,6 +115,7 @@ fn introduce(
         writeln!(out, "raw events:    {bulk}")?;
     }
     if !quiet {
+        writeln!(out, "open: {url} in a browser")?;
         writeln!(out, "try:  curl --data-binary @photo.jpg -H 'content-type: image/jpeg' {url}detect")?;
         writeln!(out, "or:   uploader detect photo.jpg --url {url}")?;
         if let Some(onebox) = onebox {

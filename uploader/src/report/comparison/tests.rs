@@ -18,7 +18,14 @@ pub(crate) fn answer(detections: Vec<FoundObject>) -> Answer {
         detections,
         model: ModelRef { name: "yolox-nano".to_owned(), sha256: "c789161ed43c".to_owned(), note: None },
         thresholds: ThresholdsUsed { confidence: 0.25, iou: 0.45, max_detections: 100 },
-        timings_ms: TimingsMs { decode: 1.0, preprocess: 1.0, inference: 7.0, postprocess: 1.0, total: 10.0 },
+        timings_ms: TimingsMs {
+            decode: 1.0,
+            preprocess: 1.0,
+            inference: 7.0,
+            postprocess: 1.0,
+            total: 10.0,
+            ..TimingsMs::default()
+        },
         cold_start: false,
         init_ms: 61.0,
         annotated: None,
@@ -76,7 +83,7 @@ pub(crate) fn comparison() -> Comparison {
             own.iter().for_each(|sample| tally.add(&sample.record));
             tally.elapsed = own_turns.iter().map(|turn| turn.wall).sum();
             let link = Link { round_trip, ..Link::default() };
-            let origin = Origin { name: name.to_owned(), title: format!("<{name}>"), kind, link };
+            let origin = Origin { name: name.to_owned(), title: format!("<{name}>"), kind, link, memory_mb: 1769 };
             let ladder =
                 [1, 4].map(|at_once| Rung { at_once, photos_per_second: tally.throughput() * at_once as f64 }).to_vec();
             Measured::new(origin, &tally, &own, &own_turns, ladder, &rates)
