@@ -1,89 +1,208 @@
-//! The function's state and its routes.
+//! The service: its routes, and the way of a request through it. It is the same under Lambda and behind a socket.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
-use detector::{Detector, ModelError, Thresholds};
-use lambda_http::http::{Method, StatusCode};
-use lambda_http::{Body, Request, Response};
-use wire::{Code, Format, ModelRef, Problem, Settings};
+use bytes::Bytes;
+use detector::ModelError;
+use http::header::HOST;
+use http::request::Parts;
+use http::uri::Authority;
+use http::{Method, Request, Response, StatusCode};
+use http_body::Body;
+use tokio::sync::oneshot;
+use wire::{Code, Format, Problem, Settings};
 
+use crate::about::{Health, Model};
+use crate::body::{self, Bodies};
+use crate::engine::Engine;
 use crate::intake::Intake;
-use crate::page;
-use crate::reply;
-use crate::work::{self, Done};
+use crate::place::Place;
+use crate::token::Token;
+use crate::turns::Turns;
+use crate::work::{self, Circumstances, Done};
+use crate::{page, reply};
 
-/// A loaded function.
+/// How the service works.
+#[derive(Debug, Clone)]
+pub struct AppOptions {
+    /// Where it runs.
+    pub place: Place,
+    /// How many requests are worked on at once, 1 or more.
+    pub sessions: usize,
+    /// Threads of each session, 1 or more.
+    pub threads: usize,
+    /// How many requests may wait for a session.
+    pub queue: usize,
+    /// What requests must bring; `None` lets everybody in.
+    pub token: Option<Token>,
+}
+
+/// The service. Clones are the same service.
+#[derive(Debug, Clone)]
+pub struct App(Arc<Shared>);
+
 #[derive(Debug)]
-pub struct App {
-    pub(crate) detector: Detector,
-    pub(crate) defaults: Thresholds,
-    pub(crate) model: ModelRef,
-    pub(crate) init_ms: f64,
-    /// True until the first photo was answered.
-    cold: AtomicBool,
+struct Shared {
+    settings: Settings,
+    options: AppOptions,
+    /// Empty while the model is being loaded.
+    engine: OnceLock<Engine>,
+    bodies: Bodies,
+    turns: Turns,
+}
+
+/// What a request asks for.
+enum Route {
+    Page,
+    Health,
+    Model,
+    /// Photos, answered in this shape unless they ask for another.
+    Detect(Format),
 }
 
 impl App {
-    /// Loads and warms the model; `start` is when the process began.
+    /// The service before its model is loaded: it answers `loading`.
+    #[must_use]
+    pub fn new(settings: Settings, options: AppOptions) -> Self {
+        let bodies = Bodies::new(settings.limits.max_bytes);
+        let turns = Turns::new(options.sessions, options.queue);
+        Self(Arc::new(Shared { settings, options, engine: OnceLock::new(), bodies, turns }))
+    }
+
+    /// Loads and warms the model; `start` is when the process began. Takes a while and blocks its thread.
     ///
     /// # Errors
     /// [`ModelError`].
-    pub fn load(settings: &Settings, start: Instant) -> Result<Self, ModelError> {
-        let detector = settings.load(1, settings.threads)?;
-        let defaults = settings.thresholds(&detector);
-        let model = ModelRef {
-            name: detector.card().name.clone(),
-            sha256: detector.sha256().to_owned(),
-            note: detector.note().map(str::to_owned),
-        };
-        let init_ms = (start.elapsed().as_secs_f64() * 1e4).round() / 10.0;
-        tracing::info!(
-            model = model.name,
-            sha256 = model.sha256,
-            note = model.note,
-            threads = settings.threads,
-            init_ms,
-            "ready"
-        );
-        Ok(Self { detector, defaults, model, init_ms, cold: AtomicBool::new(true) })
+    pub fn load(&self, start: Instant) -> Result<(), ModelError> {
+        let AppOptions { sessions, threads, .. } = self.0.options;
+        let engine = Engine::load(&self.0.settings, sessions, threads, start)?;
+        // Loaded twice, the first one stays.
+        let _ = self.0.engine.set(engine);
+        Ok(())
     }
 
-    /// Answers one request. Whatever a caller sends, this is an answer.
-    pub async fn handle(&self, request: Request) -> Response<Body> {
+    /// Answers one request. Whatever a caller sends, this is an answer; who stops waiting for it (the future is
+    /// dropped) is not worked for any more.
+    pub async fn handle<B>(&self, request: Request<B>) -> Response<Bytes>
+    where
+        B: Body<Data = Bytes, Error: Send> + Send + Unpin + 'static,
+    {
         let start = Instant::now();
-        let method = request.method().clone();
-        let path = request.uri().path().trim_end_matches('/').to_owned();
-        let bytes = request.body().len();
+        let (head, body) = request.into_parts();
+        let (method, path) = (head.method.clone(), head.uri.path().trim_end_matches('/').to_owned());
         let mut done = Done::default();
-        let response = match (&method, path.as_str()) {
-            (&Method::POST, "" | "/detect") => self.detect(request, Format::Spotter, &mut done).await,
-            (&Method::POST, "/api/detect") => self.detect(request, Format::Seed, &mut done).await,
-            (&Method::GET | &Method::HEAD, "") => Ok(page::answer(request.headers())),
-            (&Method::GET | &Method::HEAD, "/health") => Ok(reply::json(&reply::Health::of(self))),
-            (&Method::GET | &Method::HEAD, "/model") => Ok(reply::json(&reply::Model::of(self))),
-            (_, "" | "/detect" | "/api/detect" | "/health" | "/model") => {
-                Err(Problem::new(Code::MethodNotAllowed, format!("{method} is not answered here; {}", allowed(&path))))
+        let response = match self.route(&head, &path) {
+            Ok(Route::Detect(format)) => self.detect(head, body, format, &mut done).await,
+            route => {
+                body::discard(&head.headers, body);
+                route.and_then(|route| self.tell(&route, &head))
             }
-            _ => Err(Problem::new(
-                Code::NotFound,
-                "There is POST /detect, GET /model, GET /health and, for a browser, GET /.",
-            )),
         };
         let response = response.unwrap_or_else(|problem| {
             done.code = Some(problem.code);
             reply::problem(&problem, allowed_methods(&path))
         });
         let response = reply::with_cold_start(response, done.cold_start);
-        log(&method, &path, bytes, response.status(), &done, start);
+        log(&method, &path, response.status(), &done, start);
         response
     }
 
-    async fn detect(&self, request: Request, format: Format, done: &mut Done) -> Result<Response<Body>, Problem> {
-        let intake = Intake::read(request, self.detector.limits().max_bytes).await?;
-        let cold_start = self.cold.swap(false, Ordering::Relaxed);
-        // Decoding and inference hold the thread; the runtime's other work moves elsewhere meanwhile.
-        tokio::task::block_in_place(|| work::answer(self, intake, format, cold_start, done))
+    /// What a request asks for, if it may.
+    fn route(&self, head: &Parts, path: &str) -> Result<Route, Problem> {
+        check_host(head)?;
+        let reads = matches!(head.method, Method::GET | Method::HEAD);
+        match &self.0.options.token {
+            Some(token) if !(reads && matches!(path, "" | "/health")) => token.check(&head.headers)?,
+            _ => {}
+        }
+        match (&head.method, path) {
+            (&Method::POST, "" | "/detect") => Ok(Route::Detect(Format::Spotter)),
+            (&Method::POST, "/api/detect") => Ok(Route::Detect(Format::Seed)),
+            (_, "") if reads => Ok(Route::Page),
+            (_, "/health") if reads => Ok(Route::Health),
+            (_, "/model") if reads => Ok(Route::Model),
+            (method, "" | "/detect" | "/api/detect" | "/health" | "/model") => Err(Problem::new(
+                Code::MethodNotAllowed,
+                format!("{method} is not answered here; use {}.", allowed_methods(path)),
+            )),
+            _ => Err(Problem::new(
+                Code::NotFound,
+                "There is POST /detect, GET /model, GET /health and, for a browser, GET /.",
+            )),
+        }
+    }
+
+    fn engine(&self) -> Result<&Engine, Problem> {
+        let loading = || Problem::new(Code::Loading, "The model is being loaded; ask again in a second.");
+        self.0.engine.get().ok_or_else(loading)
+    }
+
+    /// What needs no photo.
+    fn tell(&self, route: &Route, head: &Parts) -> Result<Response<Bytes>, Problem> {
+        let engine = self.engine()?;
+        Ok(match route {
+            Route::Health => reply::json(&Health::of(engine)),
+            Route::Model => reply::json(&Model::of(engine, self.0.options.place)),
+            Route::Page | Route::Detect(_) => page::answer(&head.headers),
+        })
+    }
+
+    async fn detect<B>(
+        &self,
+        head: Parts,
+        mut body: B,
+        format: Format,
+        done: &mut Done,
+    ) -> Result<Response<Bytes>, Problem>
+    where
+        B: Body<Data = Bytes, Error: Send> + Send + Unpin + 'static,
+    {
+        let received = match self.engine() {
+            Ok(_) => self.0.bodies.read(&mut body).await,
+            Err(problem) => Err(problem),
+        };
+        let received = received.inspect_err(|problem| {
+            if problem.code != Code::Timeout {
+                body::discard(&head.headers, body);
+            }
+        })?;
+        done.bytes = received.bytes.len();
+        let turn = self.0.turns.take().await?;
+        let app = self.clone();
+        let (sender, receiver) = oneshot::channel();
+        // Decoding and inference hold a thread, and go on when this future is dropped: with them goes what they use.
+        tokio::task::spawn_blocking(move || {
+            let mut done = Done { bytes: received.bytes.len(), ..Done::default() };
+            let waited = turn.waited;
+            let abandoned = || sender.is_closed();
+            let circumstances = Circumstances { place: app.0.options.place, format, waited, abandoned: &abandoned };
+            let answer = app.engine().and_then(|engine| {
+                let intake = Intake::read(&head, received.bytes.clone(), engine.detector.limits().max_bytes)?;
+                work::answer(engine, intake, &circumstances, &mut done)
+            });
+            drop((turn, received));
+            // Nobody waits for it: then it is lost.
+            let _ = sender.send((answer, done));
+        });
+        let (answer, work) = receiver.await.map_err(|_| work::internal())?;
+        *done = work;
+        answer
+    }
+}
+
+/// RFC 9112, 3.2: a Host that is none is refused.
+fn check_host(head: &Parts) -> Result<(), Problem> {
+    let mut hosts = head.headers.get_all(HOST).iter();
+    let valid = |host: &[u8]| {
+        host.is_empty() || Authority::try_from(host).is_ok_and(|authority| !authority.as_str().contains('@'))
+    };
+    match (hosts.next(), hosts.next()) {
+        (None, _) => Ok(()),
+        (Some(host), None) if valid(host.as_bytes()) => Ok(()),
+        _ => {
+            Err(Problem::new(Code::InvalidParameter, "The Host header must be one host name, with or without a port."))
+        }
     }
 }
 
@@ -95,23 +214,20 @@ fn allowed_methods(path: &str) -> &'static str {
     }
 }
 
-fn allowed(path: &str) -> String {
-    format!("use {}.", allowed_methods(path))
-}
-
 /// One line per request: sizes, counts and times, never what is in a photo.
-fn log(method: &Method, path: &str, bytes: usize, status: StatusCode, done: &Done, start: Instant) {
+fn log(method: &Method, path: &str, status: StatusCode, done: &Done, start: Instant) {
     let path: String = path.chars().take(80).collect();
     tracing::info!(
         method = method.as_str(),
         path,
         status = status.as_u16(),
         code = done.code.map(tracing::field::display),
-        bytes,
+        bytes = done.bytes,
         photos = done.photos,
         failed = done.failed,
         pixels = done.pixels,
         detections = done.detections,
+        queue_ms = done.timings.queue,
         decode_ms = done.timings.decode,
         preprocess_ms = done.timings.preprocess,
         inference_ms = done.timings.inference,

@@ -3,16 +3,17 @@
 use std::borrow::Cow;
 
 use bytes::Bytes;
-use lambda_http::http::header::CONTENT_TYPE;
-use lambda_http::{Body, Request, RequestExt};
+use http::header::CONTENT_TYPE;
+use http::request::Parts;
 use multer::Multipart;
+use tokio::runtime::Handle;
 use wire::{Code, MAX_IMAGES, Options, Problem, RequestBody, decode_base64};
 
 /// The photos of a request and what is asked of them.
 #[derive(Debug)]
 pub(crate) struct Intake {
     /// Each photo's bytes, or why it has none.
-    pub(crate) photos: Vec<Result<Vec<u8>, Problem>>,
+    pub(crate) photos: Vec<Result<Bytes, Problem>>,
     /// The answer is a list, also for one photo.
     pub(crate) many: bool,
     /// The body was a photo itself: an annotated answer is one too.
@@ -22,24 +23,20 @@ pub(crate) struct Intake {
 }
 
 impl Intake {
-    /// Reads a request; no photo may have more than `max_bytes`.
-    pub(crate) async fn read(request: Request, max_bytes: usize) -> Result<Self, Problem> {
-        let query = query(&request)?;
-        let declared = match request.headers().get(CONTENT_TYPE) {
+    /// Reads a request; no photo of JSON may have more than `max_bytes`. Called where the runtime lets a thread block.
+    pub(crate) fn read(head: &Parts, body: Bytes, max_bytes: usize) -> Result<Self, Problem> {
+        let query = Options::from_query(head.uri.query().unwrap_or_default())?;
+        let declared = match head.headers.get(CONTENT_TYPE) {
             None => None,
             Some(value) => {
                 Some(value.to_str().map_err(|_| unsupported("with bytes that are no text"))?.trim().to_owned())
             }
         };
-        let body = match request.into_body() {
-            Body::Empty => Vec::new(),
-            Body::Text(text) => text.into_bytes(),
-            Body::Binary(bytes) => bytes,
-            _ => Vec::new(),
-        };
         let essence = declared.as_deref().map(essence);
         let mut intake = match essence.as_deref() {
-            Some("multipart/form-data") => multipart(body, declared.as_deref().unwrap_or_default()).await?,
+            Some("multipart/form-data") => {
+                Handle::current().block_on(multipart(body, declared.as_deref().unwrap_or_default()))?
+            }
             Some("application/json") => json(&body, max_bytes)?,
             Some(kind) if kind.ends_with("+json") => json(&body, max_bytes)?,
             Some(kind) if kind.starts_with("image/") || kind == "application/octet-stream" => raw(body)?,
@@ -76,13 +73,7 @@ fn missing() -> Problem {
     Problem::new(Code::MissingImage, "The body is empty; send a photo.")
 }
 
-/// The options in the query.
-fn query(request: &Request) -> Result<Options, Problem> {
-    let pairs = request.query_string_parameters();
-    Options::from_pairs(pairs.iter().map(|(name, value)| (name.to_owned(), value.to_owned())))
-}
-
-fn raw(body: Vec<u8>) -> Result<Intake, Problem> {
+fn raw(body: Bytes) -> Result<Intake, Problem> {
     if body.is_empty() {
         return Err(missing());
     }
@@ -91,13 +82,13 @@ fn raw(body: Vec<u8>) -> Result<Intake, Problem> {
 
 fn json(body: &[u8], max_bytes: usize) -> Result<Intake, Problem> {
     let RequestBody { images, many, options } = RequestBody::parse(body)?;
-    let decode = |text: Cow<'_, str>| decode_base64(&text, max_bytes);
+    let decode = |text: Cow<'_, str>| decode_base64(&text, max_bytes).map(Bytes::from);
     let photos = images.into_iter().map(|image| image.and_then(decode)).collect();
     Ok(Intake { photos, many, raw: false, options })
 }
 
 /// Every part with a file name, or named like a photo, is a photo; the other parts are options.
-async fn multipart(body: Vec<u8>, content_type: &str) -> Result<Intake, Problem> {
+async fn multipart(body: Bytes, content_type: &str) -> Result<Intake, Problem> {
     let malformed = |e: multer::Error| {
         Problem::new(Code::InvalidParameter, format!("The multipart/form-data body cannot be read: {e}."))
     };
@@ -105,7 +96,7 @@ async fn multipart(body: Vec<u8>, content_type: &str) -> Result<Intake, Problem>
         return Err(missing());
     }
     let boundary = multer::parse_boundary(content_type).map_err(malformed)?;
-    let stream = futures_util::stream::iter([Ok::<_, std::convert::Infallible>(Bytes::from(body))]);
+    let stream = futures_util::stream::iter([Ok::<_, std::convert::Infallible>(body)]);
     let mut parts = Multipart::new(stream, boundary);
     let mut photos = Vec::new();
     let mut pairs = Vec::new();
@@ -115,7 +106,7 @@ async fn multipart(body: Vec<u8>, content_type: &str) -> Result<Intake, Problem>
             || matches!(name.as_str(), "image" | "images" | "file" | "files" | "photo" | "photos")
             || part.content_type().is_some_and(|kind| kind.type_() == "image");
         if is_photo {
-            photos.push(Ok(part.bytes().await.map_err(malformed)?.to_vec()));
+            photos.push(Ok(part.bytes().await.map_err(malformed)?));
         } else {
             pairs.push((name, part.text().await.map_err(malformed)?));
         }

@@ -9,14 +9,14 @@ use std::sync::LazyLock;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use lambda_http::http::StatusCode;
-use lambda_http::http::header::{
+use http::header::{
     ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, HeaderMap,
     HeaderName, HeaderValue, IF_NONE_MATCH, REFERRER_POLICY, VARY, X_CONTENT_TYPE_OPTIONS,
 };
-use lambda_http::{Body, Response};
+use http::{Response, StatusCode};
 use sha2::{Digest, Sha256};
 
 const DOCUMENT: &str = include_str!("../page/index.html");
@@ -43,9 +43,9 @@ const SCRIPT_LINK: &str = r#"<script type="module" src="main.js"></script>"#;
 static PAGE: LazyLock<Page> = LazyLock::new(Page::assemble);
 
 struct Page {
-    html: String,
+    html: Bytes,
     /// Empty where compressing failed.
-    gzip: Vec<u8>,
+    gzip: Bytes,
     policy: String,
     etag: String,
 }
@@ -65,24 +65,24 @@ impl Page {
             source(STYLE),
         );
         let etag = format!("W/\"{}\"", STANDARD.encode(&Sha256::digest(&html)[..12]));
-        Self { gzip: compressed(html.as_bytes()).unwrap_or_default(), html, policy, etag }
+        Self { gzip: compressed(html.as_bytes()).unwrap_or_default().into(), html: html.into(), policy, etag }
     }
 }
 
 /// The page, as the client takes it; 304 where it has it.
-pub(crate) fn answer(request: &HeaderMap) -> Response<Body> {
+pub(crate) fn answer(request: &HeaderMap) -> Response<Bytes> {
     let page = &*PAGE;
     let has = |value: &HeaderValue| value.to_str().is_ok_and(|tags| tags.contains(&page.etag) || tags.trim() == "*");
     let mut response = if request.get(IF_NONE_MATCH).is_some_and(has) {
-        let mut response = Response::new(Body::Empty);
+        let mut response = Response::new(Bytes::new());
         *response.status_mut() = StatusCode::NOT_MODIFIED;
         response
     } else if takes_gzip(request) && !page.gzip.is_empty() {
-        let mut response = Response::new(Body::Binary(page.gzip.clone()));
+        let mut response = Response::new(page.gzip.clone());
         response.headers_mut().insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
         response
     } else {
-        Response::new(Body::Text(page.html.clone()))
+        Response::new(page.html.clone())
     };
     let fixed: [(HeaderName, &str); 7] = [
         (CONTENT_TYPE, "text/html; charset=utf-8"),
@@ -138,13 +138,13 @@ mod tests {
     use super::*;
     use std::collections::BTreeSet;
 
-    fn asked(name: HeaderName, value: &str) -> Response<Body> {
+    fn asked(name: HeaderName, value: &str) -> Response<Bytes> {
         answer(&HeaderMap::from_iter([(name, HeaderValue::from_str(value).unwrap())]))
     }
 
     #[test]
     fn everything_is_inside() {
-        let html = &PAGE.html;
+        let html = std::str::from_utf8(&PAGE.html).unwrap();
         assert!(!html.contains(STYLE_LINK) && !html.contains(SCRIPT_LINK));
         assert_eq!(html.matches("</script>").count(), 1, "a module must not end the script");
         assert_eq!(html.matches("</style>").count(), 1);
@@ -186,7 +186,7 @@ mod tests {
             let response = asked(ACCEPT_ENCODING, accepted);
             assert_eq!(response.headers().contains_key(CONTENT_ENCODING), gzip, "{accepted}");
         }
-        assert_eq!(asked(ACCEPT_ENCODING, "identity").body().to_vec(), PAGE.html.as_bytes());
+        assert_eq!(asked(ACCEPT_ENCODING, "identity").body(), &PAGE.html);
     }
 
     #[test]

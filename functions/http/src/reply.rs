@@ -1,98 +1,20 @@
 //! Answers as HTTP: bodies by format, and the headers that go with them.
 
-use detector::{Card, annotate};
-use lambda_http::http::StatusCode;
-use lambda_http::http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue};
-use lambda_http::{Body, Response};
+use bytes::Bytes;
+use http::header::{
+    ALLOW, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER,
+    WWW_AUTHENTICATE,
+};
+use http::{Response, StatusCode};
 use serde::Serialize;
 use wire::coco::ImageId;
-use wire::{Answer, Code, Format, ItemError, ModelRef, Problem, ThresholdsUsed, TimingsMs, coco, rekognition, seed};
-
-use crate::app::App;
+use wire::{Answer, Code, Format, ItemError, Problem, TimingsMs, coco, rekognition, seed};
 
 const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
 const X_COLD_START: HeaderName = HeaderName::from_static("x-cold-start");
-/// Lambda cuts a synchronous answer off at 6 MiB; the event around it takes some of that.
-const MAX_ANSWER_BYTES: usize = 6 * 1024 * 1024 - 16 * 1024;
-/// A Function URL's request may have 6 MB as Lambda takes it; a photo is base64 in it.
-const MAX_REQUEST_PHOTO_BYTES: usize = 4_500_000;
-
-/// The answer to `GET /health`.
-#[derive(Serialize)]
-pub(crate) struct Health<'a> {
-    status: &'static str,
-    model: &'a ModelRef,
-    init_ms: f64,
-    version: &'static str,
-}
-
-impl<'a> Health<'a> {
-    pub(crate) fn of(app: &'a App) -> Self {
-        Self { status: "ok", model: &app.model, init_ms: app.init_ms, version: env!("CARGO_PKG_VERSION") }
-    }
-}
-
-/// The answer to `GET /model`.
-#[derive(Serialize)]
-pub(crate) struct Model<'a> {
-    name: &'a str,
-    sha256: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    note: Option<&'a str>,
-    input_size: Option<[u32; 2]>,
-    thresholds: ThresholdsUsed,
-    needs_nms: bool,
-    limits: Limits,
-    labels: &'a [String],
-    /// The colour of each label, as annotated photos have it.
-    colors: Vec<Color>,
-    card: &'a Card,
-}
-
-/// The largest photo that is taken.
-#[derive(Serialize)]
-struct Limits {
-    bytes: usize,
-    pixels: u64,
-}
-
-/// A colour and the one that text on it has, as CSS writes them.
-#[derive(Serialize)]
-struct Color {
-    fill: String,
-    ink: String,
-}
-
-impl Color {
-    fn of(class_id: usize) -> Self {
-        let css = |[r, g, b]: [u8; 3]| format!("#{r:02x}{g:02x}{b:02x}");
-        let fill = annotate::color(class_id);
-        Self { fill: css(fill), ink: css(annotate::ink(fill)) }
-    }
-}
-
-impl<'a> Model<'a> {
-    pub(crate) fn of(app: &'a App) -> Self {
-        Self {
-            name: &app.model.name,
-            sha256: &app.model.sha256,
-            note: app.model.note.as_deref(),
-            input_size: app.detector.input_size().map(|(width, height)| [width, height]),
-            thresholds: (&app.defaults).into(),
-            needs_nms: app.detector.needs_nms(),
-            limits: Limits {
-                bytes: app.detector.limits().max_bytes.min(MAX_REQUEST_PHOTO_BYTES),
-                pixels: app.detector.limits().max_pixels,
-            },
-            labels: app.detector.labels(),
-            colors: (0..app.detector.labels().len()).map(Color::of).collect(),
-            card: app.detector.card(),
-        }
-    }
-}
 
 /// One photo's answer.
-pub(crate) fn one(answer: &Answer, format: Format) -> Response<Body> {
+pub(crate) fn one(answer: &Answer, format: Format) -> Response<Bytes> {
     match format {
         Format::Spotter => json(answer),
         Format::Seed => json(&seed::single(answer)),
@@ -110,7 +32,7 @@ enum Entry<'a, T> {
 }
 
 /// Several photos' answers, in order.
-pub(crate) fn many(outcomes: &[Result<Answer, ItemError>], format: Format) -> Response<Body> {
+pub(crate) fn many(outcomes: &[Result<Answer, ItemError>], format: Format) -> Response<Bytes> {
     match format {
         Format::Seed => json(&seed::many(outcomes)),
         Format::Spotter => results(outcomes, |_, answer| answer),
@@ -122,7 +44,7 @@ pub(crate) fn many(outcomes: &[Result<Answer, ItemError>], format: Format) -> Re
 fn results<'a, T: Serialize>(
     outcomes: &'a [Result<Answer, ItemError>],
     shape: impl Fn(u64, &'a Answer) -> T,
-) -> Response<Body> {
+) -> Response<Bytes> {
     let entry = |(index, outcome): (u64, &'a Result<Answer, ItemError>)| match outcome {
         Ok(answer) => Entry::Answered(shape(index, answer)),
         Err(error) => Entry::Failed { error },
@@ -135,36 +57,40 @@ fn results<'a, T: Serialize>(
 }
 
 /// A JSON body.
-pub(crate) fn json(value: &impl Serialize) -> Response<Body> {
-    match serde_json::to_string(value) {
-        Ok(text) => response(StatusCode::OK, "application/json", Body::Text(text)),
+pub(crate) fn json(value: &impl Serialize) -> Response<Bytes> {
+    match serde_json::to_vec(value) {
+        Ok(text) => response(StatusCode::OK, "application/json", text),
         Err(error) => unwritable(&error),
     }
 }
 
-fn unwritable(error: &serde_json::Error) -> Response<Body> {
+fn unwritable(error: &serde_json::Error) -> Response<Bytes> {
     tracing::error!(%error, "an answer cannot be written as JSON");
     problem(&Problem::new(Code::Internal, "The function failed; its log says more."), "")
 }
 
 /// A picture.
-pub(crate) fn jpeg(bytes: Vec<u8>) -> Response<Body> {
-    response(StatusCode::OK, "image/jpeg", Body::Binary(bytes))
+pub(crate) fn jpeg(bytes: Vec<u8>) -> Response<Bytes> {
+    response(StatusCode::OK, "image/jpeg", bytes)
 }
 
 /// A problem document (RFC 9457); `allowed` are the methods a 405 names.
-pub(crate) fn problem(problem: &Problem, allowed: &'static str) -> Response<Body> {
+pub(crate) fn problem(problem: &Problem, allowed: &'static str) -> Response<Bytes> {
     let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    let body = serde_json::to_string(problem).unwrap_or_default();
-    let mut response = response(status, Problem::MEDIA_TYPE, Body::Text(body));
-    if status == StatusCode::METHOD_NOT_ALLOWED {
-        response.headers_mut().insert(ALLOW, HeaderValue::from_static(allowed));
+    let mut response = response(status, Problem::MEDIA_TYPE, serde_json::to_vec(problem).unwrap_or_default());
+    let headers = response.headers_mut();
+    let mut also = |name, value| drop::<Option<HeaderValue>>(headers.insert(name, HeaderValue::from_static(value)));
+    match problem.code {
+        Code::MethodNotAllowed => also(ALLOW, allowed),
+        Code::Unauthorized => also(WWW_AUTHENTICATE, "Bearer"),
+        Code::Loading | Code::Overloaded => also(RETRY_AFTER, "1"),
+        _ => {}
     }
     response
 }
 
 /// Adds `Server-Timing`.
-pub(crate) fn with_timing(mut response: Response<Body>, timings: &TimingsMs) -> Response<Body> {
+pub(crate) fn with_timing(mut response: Response<Bytes>, timings: &TimingsMs) -> Response<Bytes> {
     if let Ok(value) = HeaderValue::from_str(&timings.server_timing()) {
         response.headers_mut().insert(SERVER_TIMING, value);
     }
@@ -172,19 +98,17 @@ pub(crate) fn with_timing(mut response: Response<Body>, timings: &TimingsMs) -> 
 }
 
 /// Adds `X-Cold-Start`.
-pub(crate) fn with_cold_start(mut response: Response<Body>, cold_start: bool) -> Response<Body> {
+pub(crate) fn with_cold_start(mut response: Response<Bytes>, cold_start: bool) -> Response<Bytes> {
     let value = HeaderValue::from_static(if cold_start { "true" } else { "false" });
     response.headers_mut().insert(X_COLD_START, value);
     response
 }
 
-/// Refuses an answer that Lambda would cut off.
-pub(crate) fn bounded(response: Response<Body>) -> Result<Response<Body>, Problem> {
-    let bytes = match response.body() {
-        Body::Binary(bytes) => bytes.len().div_ceil(3) * 4,
-        body => body.len(),
-    };
-    if bytes <= MAX_ANSWER_BYTES {
+/// Refuses an answer larger than `most` bytes; Lambda carries as base64 what is no text.
+pub(crate) fn bounded(response: Response<Bytes>, most: Option<usize>) -> Result<Response<Bytes>, Problem> {
+    let length = response.body().len();
+    let bytes = if is_text(response.headers()) { length } else { length.div_ceil(3) * 4 };
+    if most.is_none_or(|most| bytes <= most) {
         return Ok(response);
     }
     Err(Problem::new(
@@ -193,8 +117,14 @@ pub(crate) fn bounded(response: Response<Body>) -> Result<Response<Body>, Proble
     ))
 }
 
-fn response(status: StatusCode, content_type: &'static str, body: Body) -> Response<Body> {
-    let mut response = Response::new(body);
+/// Whether a body with these headers is text as it stands.
+pub(crate) fn is_text(headers: &HeaderMap) -> bool {
+    let kind = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    !headers.contains_key(CONTENT_ENCODING) && (kind.starts_with("text/") || kind.ends_with("json"))
+}
+
+fn response(status: StatusCode, content_type: &'static str, body: Vec<u8>) -> Response<Bytes> {
+    let mut response = Response::new(Bytes::from(body));
     *response.status_mut() = status;
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
     response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));

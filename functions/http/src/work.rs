@@ -1,24 +1,25 @@
 //! The photos of a request, one after the other, so that memory is one photo's whatever their number.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Duration;
 
-use base64::Engine;
+use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
 use detector::annotate::{self, Label};
 use detector::{DetectError, Photo, Thresholds};
-use lambda_http::{Body, Response};
+use http::Response;
 use wire::{Answer, Code, Format, ItemError, Problem, TimingsMs};
 
-use crate::app::App;
+use crate::engine::Engine;
 use crate::intake::Intake;
+use crate::place::Place;
 use crate::reply;
-
-/// A synchronous answer may have 6 MiB as Lambda sends it; a picture is base64 in it.
-const MAX_PICTURE_BYTES: usize = 4 << 20;
 
 /// What was done for a request, for its log line.
 #[derive(Debug, Default)]
 pub(crate) struct Done {
+    pub(crate) bytes: usize,
     pub(crate) photos: usize,
     pub(crate) failed: usize,
     pub(crate) pixels: u64,
@@ -34,22 +35,37 @@ struct Answered {
     picture: Option<Vec<u8>>,
 }
 
-/// Detects, and shapes the answer. A problem of a single photo is the request's; of several, its own.
+/// The circumstances of a request.
+pub(crate) struct Circumstances<'a> {
+    pub(crate) place: Place,
+    /// The shape of an answer where the request asks for none.
+    pub(crate) format: Format,
+    /// How long the request waited for its session.
+    pub(crate) waited: Duration,
+    /// Whether nobody waits for the answer any more.
+    pub(crate) abandoned: &'a dyn Fn() -> bool,
+}
+
+/// Detects, and shapes the answer. A problem of a single photo is the request's; of several, its own. The photos of a
+/// request share its session, so each is said to have waited as long as the request.
 pub(crate) fn answer(
-    app: &App,
+    engine: &Engine,
     intake: Intake,
-    default_format: Format,
-    cold_start: bool,
+    circumstances: &Circumstances<'_>,
     done: &mut Done,
-) -> Result<Response<Body>, Problem> {
-    let format = intake.options.format.unwrap_or(default_format);
+) -> Result<Response<Bytes>, Problem> {
+    let place = circumstances.place;
+    let format = intake.options.format.unwrap_or(circumstances.format);
     let annotate = intake.options.annotate.unwrap_or(false);
-    let thresholds = intake.options.thresholds(&app.defaults, app.detector.labels())?;
-    let budget = MAX_PICTURE_BYTES / intake.photos.len().max(1);
-    done.cold_start = cold_start;
+    let thresholds = intake.options.thresholds(&engine.defaults, engine.detector.labels())?;
+    let budget = place.max_picture_bytes() / intake.photos.len().max(1);
+    done.cold_start = engine.is_cold_start();
     let mut outcomes = Vec::with_capacity(intake.photos.len());
     for photo in intake.photos {
-        let outcome = photo.and_then(|bytes| one(app, &bytes, &thresholds, annotate.then_some(budget)));
+        if (circumstances.abandoned)() {
+            break;
+        }
+        let outcome = photo.and_then(|bytes| one(engine, &bytes, &thresholds, annotate.then_some(budget)));
         done.photos += 1;
         match &outcome {
             Ok(Answered { answer, .. }) => {
@@ -60,28 +76,30 @@ pub(crate) fn answer(
             Err(_) => done.failed += 1,
         }
         outcomes.push(outcome.map(|mut answered| {
-            answered.answer.cold_start = cold_start;
-            answered.answer.init_ms = app.init_ms;
+            answered.answer.timings_ms = answered.answer.timings_ms.after(circumstances.waited);
+            answered.answer.cold_start = done.cold_start;
+            answered.answer.init_ms = engine.init_ms;
             answered
         }));
     }
-    if !intake.many {
+    done.timings = done.timings.after(circumstances.waited);
+    let response = if intake.many {
+        let outcomes: Vec<Result<Answer, ItemError>> = outcomes
+            .into_iter()
+            .map(|outcome| match outcome {
+                Ok(answered) => Ok(with_picture(answered.answer, answered.picture)),
+                Err(problem) => Err(ItemError::from(&problem)),
+            })
+            .collect();
+        reply::many(&outcomes, format)
+    } else {
         let answered = outcomes.pop().unwrap_or_else(|| Err(internal()))?;
-        let timing = answered.answer.timings_ms;
-        let response = match answered.picture {
+        match answered.picture {
             Some(picture) if intake.raw => reply::jpeg(picture),
             picture => reply::one(&with_picture(answered.answer, picture), format),
-        };
-        return reply::bounded(reply::with_timing(response, &timing));
-    }
-    let outcomes: Vec<Result<Answer, ItemError>> = outcomes
-        .into_iter()
-        .map(|outcome| match outcome {
-            Ok(answered) => Ok(with_picture(answered.answer, answered.picture)),
-            Err(problem) => Err(ItemError::from(&problem)),
-        })
-        .collect();
-    reply::bounded(reply::with_timing(reply::many(&outcomes, format), &done.timings))
+        }
+    };
+    reply::bounded(reply::with_timing(response, &done.timings), place.max_answer_bytes())
 }
 
 fn with_picture(mut answer: Answer, picture: Option<Vec<u8>>) -> Answer {
@@ -89,22 +107,22 @@ fn with_picture(mut answer: Answer, picture: Option<Vec<u8>>) -> Answer {
     answer
 }
 
-fn internal() -> Problem {
+pub(crate) fn internal() -> Problem {
     Problem::new(Code::Internal, "The function failed on this photo; its log says more.")
 }
 
 /// One photo. A panic in it is this photo's failure only.
-fn one(app: &App, bytes: &[u8], thresholds: &Thresholds, picture: Option<usize>) -> Result<Answered, Problem> {
+fn one(engine: &Engine, bytes: &[u8], thresholds: &Thresholds, picture: Option<usize>) -> Result<Answered, Problem> {
     let work = || -> Result<Answered, Problem> {
-        let findings = app.detector.detect(bytes, thresholds).map_err(|error| match error {
+        let findings = engine.detector.detect(bytes, thresholds).map_err(|error| match error {
             DetectError::Photo(error) => Problem::from(&error),
             DetectError::Model(error) => {
                 tracing::error!(%error, "inference failed");
                 internal()
             }
         })?;
-        let answer = Answer::new(&findings, app.detector.labels(), app.model.clone(), thresholds);
-        let picture = picture.map(|budget| draw(app, bytes, &answer, budget)).transpose()?;
+        let answer = Answer::new(&findings, engine.detector.labels(), engine.model.clone(), thresholds);
+        let picture = picture.map(|budget| draw(engine, bytes, &answer, budget)).transpose()?;
         Ok(Answered { answer, picture })
     };
     catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| {
@@ -114,8 +132,8 @@ fn one(app: &App, bytes: &[u8], thresholds: &Thresholds, picture: Option<usize>)
 }
 
 /// The photo in its original size with boxes, halved until it fits into `budget` bytes.
-fn draw(app: &App, bytes: &[u8], answer: &Answer, budget: usize) -> Result<Vec<u8>, Problem> {
-    let mut image = Photo::decode(bytes, app.detector.limits()).map_err(|error| Problem::from(&error))?.into_image();
+fn draw(engine: &Engine, bytes: &[u8], answer: &Answer, budget: usize) -> Result<Vec<u8>, Problem> {
+    let mut image = Photo::decode(bytes, engine.detector.limits()).map_err(|error| Problem::from(&error))?.into_image();
     let labels: Vec<Label> = answer.detections.iter().map(wire::FoundObject::to_label).collect();
     annotate::draw(&mut image, &labels);
     loop {

@@ -5,8 +5,10 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use detect_http::App;
-use lambda_http::{Body, Request, Response, http};
+use bytes::Bytes;
+use detect_http::{App, AppOptions, Place};
+use http::{Request, Response};
+use http_body_util::Full;
 use serde_json::{Value, json};
 use wire::{Problem, Settings};
 
@@ -17,7 +19,9 @@ const MOST_MEMORY_MB: u64 = 400;
 fn app() -> App {
     let graph = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../model/fixtures/yolox");
     let settings = Settings { model: Some(graph.display().to_string()), ..Settings::from_env().unwrap() };
-    App::load(&settings, Instant::now()).unwrap()
+    let app = App::new(settings, AppOptions { place: Place::Lambda, sessions: 1, threads: 1, queue: 0, token: None });
+    app.load(Instant::now()).unwrap();
+    app
 }
 
 fn assets() -> Option<PathBuf> {
@@ -37,15 +41,15 @@ fn files(folder: &Path) -> Vec<PathBuf> {
     files
 }
 
-fn post(path: &str, content_type: Option<&str>, body: impl Into<Body>) -> Request {
-    let mut builder = http::Request::builder().method("POST").uri(format!("http://localhost{path}"));
+fn post(path: &str, content_type: Option<&str>, body: impl Into<Bytes>) -> Request<Full<Bytes>> {
+    let mut builder = Request::builder().method("POST").uri(format!("http://localhost{path}"));
     if let Some(content_type) = content_type {
         builder = builder.header("content-type", content_type);
     }
-    builder.body(body.into()).unwrap()
+    builder.body(Full::new(body.into())).unwrap()
 }
 
-fn text(response: &Response<Body>) -> String {
+fn text(response: &Response<Bytes>) -> String {
     String::from_utf8(response.body().to_vec()).unwrap()
 }
 
@@ -57,7 +61,7 @@ fn peak_mb() -> u64 {
 }
 
 /// Asserts a defined answer and says its status.
-fn assert_defined(name: &str, response: &Response<Body>) -> u16 {
+fn assert_defined(name: &str, response: &Response<Bytes>) -> u16 {
     let status = response.status().as_u16();
     if status == 200 {
         let answer: Value = serde_json::from_str(&text(response)).unwrap();
@@ -179,8 +183,8 @@ async fn paths_and_methods() {
         ("GET", "/../etc/passwd", 404),
         ("POST", "/api/other", 404),
     ] {
-        let request = http::Request::builder().method(method).uri(format!("http://localhost{path}"));
-        let response = app.handle(request.body(Body::Empty).unwrap()).await;
+        let request = Request::builder().method(method).uri(format!("http://localhost{path}"));
+        let response = app.handle(request.body(Full::<Bytes>::default()).unwrap()).await;
         assert_eq!(response.status(), status, "{method} {path}");
         assert_eq!(response.headers().contains_key("allow"), status == 405, "{method} {path}");
         assert_eq!(response.headers()["x-cold-start"], "false");
@@ -191,7 +195,7 @@ async fn paths_and_methods() {
         (&first.headers()["x-cold-start"], &second.headers()["x-cold-start"]),
         (&"true".parse().unwrap(), &"false".parse().unwrap())
     );
-    assert!(second.headers()["server-timing"].to_str().unwrap().starts_with("decode;dur="));
+    assert!(second.headers()["server-timing"].to_str().unwrap().starts_with("queue;dur=0, decode;dur="));
 }
 
 fn webp() -> Vec<u8> {

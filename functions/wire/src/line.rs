@@ -74,7 +74,9 @@ mod tests {
             "detections": [{"label": "cat", "class_id": 15, "score": 0.91, "box": [64.0, 48.0, 320.0, 240.0]}],
             "model": model,
             "thresholds": {"confidence": 0.25, "iou": 0.45, "max_detections": 100},
-            "timings_ms": {"decode": 1.0, "preprocess": 0.5, "inference": 7.0, "postprocess": 0.5, "total": 9.0},
+            "timings_ms": {
+                "queue": 0.25, "decode": 1.0, "preprocess": 0.5, "inference": 7.0, "postprocess": 0.5, "total": 9.25
+            },
             "cold_start": false,
             "init_ms": 0.0
         });

@@ -15,11 +15,15 @@ pub enum Code {
     MissingImage,
     /// An option has a wrong type or is out of range.
     InvalidParameter,
+    /// The token is missing or wrong.
+    Unauthorized,
     /// No such path.
     NotFound,
     /// The path exists, the method does not.
     MethodNotAllowed,
-    /// The photo's file is larger than the function accepts.
+    /// The request came too slowly.
+    Timeout,
+    /// The photo's file, or the whole request, is larger than the function accepts.
     TooManyBytes,
     /// The photo has more pixels, or a longer side, than the function accepts.
     TooManyPixels,
@@ -31,6 +35,10 @@ pub enum Code {
     UndecodableImage,
     /// The function failed; the caller did nothing wrong.
     Internal,
+    /// The model is still being loaded; ask again in a moment.
+    Loading,
+    /// Too many requests wait already; ask again in a moment.
+    Overloaded,
 }
 
 impl Code {
@@ -39,12 +47,15 @@ impl Code {
     pub fn status(self) -> u16 {
         match self {
             Self::InvalidJson | Self::InvalidBase64 | Self::MissingImage | Self::InvalidParameter => 400,
+            Self::Unauthorized => 401,
             Self::NotFound => 404,
             Self::MethodNotAllowed => 405,
+            Self::Timeout => 408,
             Self::TooManyBytes | Self::TooManyPixels => 413,
             Self::UnsupportedMediaType | Self::UnsupportedImage => 415,
             Self::UndecodableImage => 422,
             Self::Internal => 500,
+            Self::Loading | Self::Overloaded => 503,
         }
     }
 
@@ -54,14 +65,18 @@ impl Code {
             Self::InvalidBase64 => "The photo is not valid base64",
             Self::MissingImage => "The request holds no photo",
             Self::InvalidParameter => "An option is not usable",
+            Self::Unauthorized => "A token is needed",
             Self::NotFound => "There is nothing at this path",
             Self::MethodNotAllowed => "This path does not answer that method",
+            Self::Timeout => "The request came too slowly",
             Self::TooManyBytes => "The photo has too many bytes",
             Self::TooManyPixels => "The photo has too many pixels",
             Self::UnsupportedMediaType => "This content type is not read here",
             Self::UnsupportedImage => "This kind of file is not read here",
             Self::UndecodableImage => "The photo cannot be decoded",
             Self::Internal => "The function failed",
+            Self::Loading => "The model is being loaded",
+            Self::Overloaded => "Too many requests at once",
         }
     }
 }

@@ -19,12 +19,12 @@ pub(crate) fn answer(detections: Vec<FoundObject>) -> Answer {
         model: ModelRef { name: "yolox-nano".to_owned(), sha256: "c789161ed43c".to_owned(), note: None },
         thresholds: ThresholdsUsed { confidence: 0.25, iou: 0.45, max_detections: 100 },
         timings_ms: TimingsMs {
+            queue: 0.0,
             decode: 1.0,
             preprocess: 1.0,
             inference: 7.0,
             postprocess: 1.0,
             total: 10.0,
-            ..TimingsMs::default()
         },
         cold_start: false,
         init_ms: 61.0,

@@ -1,0 +1,53 @@
+//! The loaded model and what is known about it: all that looking at photos needs.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+use detector::{Detector, ModelError, Thresholds};
+use wire::{ModelRef, Settings};
+
+/// A loaded model with the function's defaults.
+#[derive(Debug)]
+pub(crate) struct Engine {
+    pub(crate) detector: Detector,
+    pub(crate) defaults: Thresholds,
+    pub(crate) model: ModelRef,
+    /// Process start to ready, in milliseconds.
+    pub(crate) init_ms: f64,
+    /// True until the first photo was answered.
+    cold: AtomicBool,
+}
+
+impl Engine {
+    /// Loads and warms `sessions` sessions of `threads` threads each; `start` is when the process began.
+    pub(crate) fn load(
+        settings: &Settings,
+        sessions: usize,
+        threads: usize,
+        start: Instant,
+    ) -> Result<Self, ModelError> {
+        let detector = settings.load(sessions, threads)?;
+        let defaults = settings.thresholds(&detector);
+        let model = ModelRef {
+            name: detector.card().name.clone(),
+            sha256: detector.sha256().to_owned(),
+            note: detector.note().map(str::to_owned),
+        };
+        let init_ms = (start.elapsed().as_secs_f64() * 1e4).round() / 10.0;
+        tracing::info!(
+            model = model.name,
+            sha256 = model.sha256,
+            note = model.note,
+            sessions,
+            threads,
+            init_ms,
+            "ready"
+        );
+        Ok(Self { detector, defaults, model, init_ms, cold: AtomicBool::new(true) })
+    }
+
+    /// True for the first request that has photos, and for no other.
+    pub(crate) fn is_cold_start(&self) -> bool {
+        self.cold.swap(false, Ordering::Relaxed)
+    }
+}

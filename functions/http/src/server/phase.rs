@@ -1,0 +1,132 @@
+//! What a connection is doing, and how long it may.
+
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time::timeout;
+
+/// How long a request's head may take to come; also a new connection's first.
+const HEAD: Duration = Duration::from_secs(10);
+/// How long a connection may be kept without a request.
+const KEPT: Duration = Duration::from_secs(120);
+
+/// What a connection is doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Phase {
+    /// Nothing: the last request is answered.
+    Idle,
+    /// Something came that is no whole request yet.
+    Speaking,
+    /// So many requests are under way; the service bounds how long each may take.
+    UnderWay(usize),
+}
+
+/// The phase of a connection, as its reader and its requests report it.
+#[derive(Debug, Clone)]
+pub(super) struct Reporter(watch::Sender<Phase>);
+
+/// Keeps a connection in [`Phase::UnderWay`] until dropped.
+#[derive(Debug)]
+pub(super) struct RequestUnderWay(Reporter);
+
+impl Reporter {
+    /// A connection that was just accepted, which is to say something soon.
+    pub(super) fn new() -> (Self, Watchdog) {
+        let (sender, receiver) = watch::channel(Phase::Speaking);
+        (Self(sender), Watchdog(receiver))
+    }
+
+    /// Bytes came.
+    pub(super) fn heard(&self) {
+        self.0.send_if_modified(|phase| {
+            let begins = *phase == Phase::Idle;
+            if begins {
+                *phase = Phase::Speaking;
+            }
+            begins
+        });
+    }
+
+    /// A request came.
+    pub(super) fn request(&self) -> RequestUnderWay {
+        self.0.send_modify(|phase| {
+            *phase = match *phase {
+                Phase::UnderWay(others) => Phase::UnderWay(others + 1),
+                Phase::Idle | Phase::Speaking => Phase::UnderWay(1),
+            }
+        });
+        RequestUnderWay(self.clone())
+    }
+}
+
+impl Drop for RequestUnderWay {
+    fn drop(&mut self) {
+        self.0.0.send_modify(|phase| {
+            *phase = match *phase {
+                Phase::UnderWay(number @ 2..) => Phase::UnderWay(number - 1),
+                _ => Phase::Idle,
+            }
+        });
+    }
+}
+
+/// Notices when a connection has been in a phase for too long.
+#[derive(Debug)]
+pub(super) struct Watchdog(watch::Receiver<Phase>);
+
+impl Watchdog {
+    /// The phase that took too long; never where requests are under way.
+    pub(super) async fn expired(&mut self) -> Phase {
+        loop {
+            let phase = *self.0.borrow_and_update();
+            let patience = match phase {
+                Phase::Speaking => HEAD,
+                Phase::Idle => KEPT,
+                Phase::UnderWay(_) => Duration::MAX,
+            };
+            match timeout(patience, self.0.changed()).await {
+                Err(_) => return phase,
+                Ok(Ok(())) => {}
+                // The connection is gone, and this future with it.
+                Ok(Err(_)) => std::future::pending().await,
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::time::Instant;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_connection_that_says_nothing_expires_soon_and_one_that_is_kept_late() {
+        let (reporter, mut watchdog) = Reporter::new();
+        let start = Instant::now();
+        assert_eq!(watchdog.expired().await, Phase::Speaking);
+        assert_eq!(start.elapsed().as_secs(), HEAD.as_secs());
+
+        drop(reporter.request());
+        let start = Instant::now();
+        assert_eq!(watchdog.expired().await, Phase::Idle);
+        assert_eq!(start.elapsed().as_secs(), KEPT.as_secs());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn requests_under_way_have_their_time() {
+        let (reporter, mut watchdog) = Reporter::new();
+        let (first, second) = (reporter.request(), reporter.request());
+        drop(first);
+        reporter.heard();
+        assert!(timeout(KEPT * 10, watchdog.expired()).await.is_err());
+        drop(second);
+        reporter.heard();
+        let start = Instant::now();
+        tokio::time::sleep(HEAD / 2).await;
+        // More of the same head does not buy more time.
+        reporter.heard();
+        assert_eq!(watchdog.expired().await, Phase::Speaking);
+        assert!(start.elapsed() <= HEAD * 2);
+    }
+}
