@@ -2,8 +2,11 @@
 
 // Either may be closed while we write: see `notice`.
 #![deny(clippy::print_stderr, clippy::print_stdout)]
+// What is for datasets in S3 alone stands idle without it.
+#![cfg_attr(not(feature = "aws"), allow(dead_code, unused_imports))]
 
 mod args;
+#[cfg(feature = "aws")]
 mod bulk;
 mod child;
 mod container;
@@ -12,6 +15,7 @@ mod journey;
 mod link;
 mod model;
 mod notice;
+#[cfg(feature = "aws")]
 mod onebox;
 mod output;
 mod photo;
@@ -30,6 +34,10 @@ use clap::Parser;
 use crate::args::Cli;
 use crate::notice::notice;
 use crate::verb::Ending;
+
+/// What to do where this program was built without a part of itself.
+#[cfg(not(all(feature = "aws", feature = "charts")))]
+pub(crate) const NOT_BUILT_IN: &str = "this uploader was built without it, for `make demo`: `make build` brings it";
 
 fn main() -> ExitCode {
     let cli = Cli::parse();

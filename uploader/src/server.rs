@@ -23,7 +23,8 @@ const LISTENS_WITHIN: Duration = Duration::from_secs(30);
 /// Loading and warming the largest models on a busy machine.
 const READY_WITHIN: Duration = Duration::from_secs(90);
 const ONE_CALL: Duration = Duration::from_secs(5);
-const PAUSE: Duration = Duration::from_millis(5);
+/// Between two questions whether it is ready: at first short, because it often is at once.
+const PAUSES: [Duration; 2] = [Duration::from_millis(5), Duration::from_millis(100)];
 
 /// What a server is started with.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -109,6 +110,7 @@ impl Server {
         }
         let request = request.body(Full::default()).context("API_TOKEN cannot be sent in a header")?;
         let start = Instant::now();
+        let [mut pause, longest] = PAUSES;
         loop {
             let said = match timeout(ONE_CALL, ask(base, request.clone())).await {
                 Ok(Ok(reply)) if reply.status.is_success() => return Ok(()),
@@ -119,7 +121,8 @@ impl Server {
             if start.elapsed() > READY_WITHIN {
                 bail!("the function {NAME} is not ready after {} s: {said}", READY_WITHIN.as_secs());
             }
-            sleep(PAUSE).await;
+            sleep(pause).await;
+            pause = (pause * 2).min(longest);
         }
     }
 }

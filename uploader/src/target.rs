@@ -4,6 +4,10 @@ mod docker;
 mod emulator;
 mod local;
 mod reply;
+#[cfg(feature = "aws")]
+mod signer;
+#[cfg(not(feature = "aws"))]
+#[path = "target/no_signer.rs"]
 mod signer;
 mod url;
 
@@ -26,6 +30,7 @@ pub(crate) use docker::DockerTarget;
 pub(crate) use emulator::{EmulatorTarget, cores};
 pub(crate) use local::LocalTarget;
 pub(crate) use reply::Failure;
+#[cfg(feature = "aws")]
 pub(crate) use signer::{CREDENTIALS_HELP, LONGEST_SEARCH};
 pub(crate) use url::UrlTarget;
 

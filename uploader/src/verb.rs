@@ -1,6 +1,8 @@
 //! What the program does. One file per verb.
 
+#[cfg(feature = "aws")]
 mod bulk;
+#[cfg(feature = "aws")]
 mod collect;
 mod compare;
 mod detect;
@@ -66,8 +68,12 @@ pub(crate) fn run(cli: Cli) -> Result<Ending> {
 async fn perform(cli: Cli) -> Result<Ending> {
     match cli.verb {
         Verb::Detect(args) => detect::run(*args).await,
+        #[cfg(feature = "aws")]
         Verb::Bulk(args) => bulk::run(*args).await,
+        #[cfg(feature = "aws")]
         Verb::Collect(args) => collect::run(*args).await,
+        #[cfg(not(feature = "aws"))]
+        Verb::Bulk(_) | Verb::Collect(_) => anyhow::bail!("datasets go through S3, and {}", crate::NOT_BUILT_IN),
         Verb::Compare(args) => compare::run(*args).await,
         Verb::Local(args) => local::run(args).await,
         Verb::Model(args) => model::run(args).await,
