@@ -177,6 +177,49 @@ class Local:
             raise AssertionError("uploader local did not end on Ctrl-C") from None
 
 
+def emulated(log, **given):
+    """The function under cargo-lambda's emulator: `uploader local --emulator`, which older uploaders do without being told."""
+    try:
+        return Local(log, arguments=("--emulator",), **given)
+    except AssertionError:
+        return Local(log, **given)
+
+
+class Server:
+    """`detect-http --listen` on a free port: the plain server, until close()."""
+
+    def __init__(self, log, model=None, arguments=(), ready=True, **variables):
+        command = [str(binary("detect-http")), "--listen", "127.0.0.1:0", *arguments]
+        variables |= {"MODEL": str(model)} if model else {}
+        self.log = pathlib.Path(log)
+        with self.log.open("w") as stderr:
+            self.process = subprocess.Popen(
+                command, stdout=subprocess.PIPE, stderr=stderr, text=True, env=environment(**variables), start_new_session=True
+            )
+        self.base = self.process.stdout.readline().strip()
+        if not re.fullmatch(r"http://127\.0\.0\.1:\d+/", self.base):
+            self.close()
+            raise AssertionError(f"detect-http printed {self.base!r}:\n{self.log.read_text()[-3000:]}")
+        self.client = Client(self.base)
+        while ready and self.client.call("GET", "/health").status != 200:
+            time.sleep(0.01)
+
+    def megabytes(self, name="VmRSS"):
+        """Resident memory now, or at its peak (VmHWM)."""
+        status = pathlib.Path(f"/proc/{self.process.pid}/status").read_text()
+        return int(re.search(rf"{name}:\s*(\d+)", status)[1]) / 1024
+
+    def close(self, patience=40):
+        """SIGTERM; returns the exit status."""
+        if self.process.poll() is None:
+            self.process.terminate()
+        try:
+            return self.process.wait(patience)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            raise AssertionError("detect-http did not end on SIGTERM") from None
+
+
 def fixture(name):
     """A fixture of a model head: its folder, and its cases [(PNG bytes, expected detections)]."""
     folder = ROOT / "model" / "fixtures" / name

@@ -41,7 +41,7 @@ def test_json_with_one_photo(function, pictures):
     assert answer["thresholds"] == {"confidence": 0.25, "iou": 0.45, "max_detections": 100}
     assert answer["init_ms"] > 0 and isinstance(answer["cold_start"], bool)
     timings = answer["timings_ms"]
-    assert set(timings) == {"decode", "preprocess", "inference", "postprocess", "total"}
+    assert set(timings) == {"queue", "decode", "preprocess", "inference", "postprocess", "total"}
     stages = sum(value for name, value in timings.items() if name != "total")
     assert 0 < stages <= timings["total"] + 0.01
 

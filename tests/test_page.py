@@ -1,4 +1,4 @@
-"""The page in a real browser, against the function under the emulator."""
+"""The page in a real browser."""
 
 import base64
 import contextlib
@@ -175,8 +175,6 @@ def test_one_broken_photo_spoils_no_other(page, tmp_path):
         assert refused.json["detail"] in page.text(name)
     for path in (plain, rotated):
         same_frames(page.frames(path.name), page.answer(path)["detections"], pixels=2)
-    text = page.text("large.png")
-    assert "shrunk" in text and "4.5 MB" in text, text
     person = page.answer(plain)["detections"][0]
     found = [f["box"] for f in page.frames("large.png") if f["label"] == person["label"]]
     assert any(box == pytest.approx([v * 4 for v in person["box"]], abs=120) for box in found), (found, person)
@@ -188,6 +186,18 @@ def test_one_broken_photo_spoils_no_other(page, tmp_path):
     page.chrome.screenshot(OUT / "page-phone.png")
     assert page.chrome.run("return document.documentElement.scrollWidth") <= 390
     same_frames(page.frames(plain.name), page.answer(plain)["detections"], pixels=2)
+
+
+def test_what_lambda_cannot_carry_is_shrunk(chrome, tmp_path):
+    support.require_assets()
+    local = support.emulated(tmp_path / "log", model=support.fixture("yolox")[0])
+    page = Page(chrome, local)
+    large(support.assets(PLAIN), tmp_path / "large.png")
+    page.choose(tmp_path / "large.png")
+    text = page.text("large.png")
+    assert "shrunk" in text and "4.5 MB" in text, text
+    page.silent()
+    local.close()
 
 
 def large(path, to):

@@ -1,4 +1,5 @@
 // The function behind the page: its model, and photos in, boxes out.
+import { askForToken, authorization, token } from "./token.js";
 
 /** Asked for once, generously, so that the sliders choose among what came instead of asking again. */
 export const ASKED = { confidence: 0.05, iou: 1, max_detections: 1000 };
@@ -34,8 +35,19 @@ export async function askForModel() {
   }
 }
 
-/** A request, `{ response, started }`; a function that is too busy, broke or says nothing is asked once more. */
+/** A request, `{ response, started }`, with the token where one is wanted. */
 async function ask(path, options, request = {}) {
+  for (;;) {
+    const secret = token();
+    const answer = await askTwice(path, options, { ...request, headers: { ...request.headers, ...authorization(secret) } });
+    if (answer.response.status !== 401) return answer;
+    // Another request may have been told the token meanwhile.
+    if (token() === secret) await askForToken(Boolean(secret));
+  }
+}
+
+/** A request; a function that is too busy, broke or says nothing is asked once more. */
+async function askTwice(path, options, request) {
   const once = async () => {
     const started = performance.now();
     const response = await fetch(address(path, options), { ...request, signal: AbortSignal.timeout(PATIENCE) });
@@ -44,7 +56,8 @@ async function ask(path, options, request = {}) {
   try {
     const first = await once().catch((error) => error);
     if (first.response && first.response.status !== 429 && first.response.status < 500) return first;
-    await new Promise((resolve) => setTimeout(resolve, 200 + Math.random() * 400));
+    const seconds = Math.min(Number(first.response?.headers.get("Retry-After") ?? 0.2), 5);
+    await new Promise((resolve) => setTimeout(resolve, seconds * 1000 + Math.random() * 400));
     return await once();
   } catch {
     throw new Error("The function does not answer. Is it still running, and are you online?");
@@ -89,5 +102,6 @@ function base64(blob) {
 export function curl(file, options) {
   const quoted = (text) => `'${text.replaceAll("'", String.raw`'\''`)}'`;
   const type = file.type || "application/octet-stream";
-  return `curl -H ${quoted(`Content-Type: ${type}`)} --data-binary ${quoted(`@${file.name}`)} ${quoted(address("detect", options))}`;
+  const secret = token() ? ' -H "Authorization: Bearer $API_TOKEN"' : "";
+  return `curl -H ${quoted(`Content-Type: ${type}`)}${secret} --data-binary ${quoted(`@${file.name}`)} ${quoted(address("detect", options))}`;
 }

@@ -1,7 +1,7 @@
 // Where a photo's time went, as one stacked bar with its figures.
 import { element } from "./elements.js";
 
-const STAGES = ["network", "decode", "preprocess", "inference", "postprocess"];
+const STAGES = ["network", "queue", "decode", "preprocess", "inference", "postprocess"];
 
 /** The bar for an answer that took `milliseconds` in the browser: what the function did not use is the network's. */
 export function timings(answer, milliseconds) {
@@ -10,7 +10,8 @@ export function timings(answer, milliseconds) {
   const shown = (value) => `${figure(value)} ms`;
   const bar = element("div", { class: "bar", "aria-hidden": "true" });
   const legend = element("dl", { class: "legend", title: "in milliseconds; network is all that the function did not use itself, waiting for it included" });
-  for (const stage of STAGES) {
+  // A queue is seen only where it was one.
+  for (const stage of STAGES.filter((stage) => stage !== "queue" || spent.queue >= 0.05)) {
     const segment = element("span", { class: stage, title: `${stage} ${shown(spent[stage])}` });
     segment.style.flexGrow = spent[stage];
     bar.append(segment);

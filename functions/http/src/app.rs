@@ -14,7 +14,7 @@ use tokio::sync::oneshot;
 use wire::{Code, Format, Problem, Settings};
 
 use crate::about::{Health, Model};
-use crate::body::{self, Bodies};
+use crate::body::{self, Bodies, Received};
 use crate::engine::Engine;
 use crate::intake::Intake;
 use crate::place::Place;
@@ -162,26 +162,26 @@ impl App {
             Ok(_) => self.0.bodies.read(&mut body).await,
             Err(problem) => Err(problem),
         };
-        let received = received.inspect_err(|problem| {
+        let Received { bytes, share } = received.inspect_err(|problem| {
             if problem.code != Code::Timeout {
                 body::discard(&head.headers, body);
             }
         })?;
-        done.bytes = received.bytes.len();
+        done.bytes = bytes.len();
         let turn = self.0.turns.take().await?;
         let app = self.clone();
         let (sender, receiver) = oneshot::channel();
         // Decoding and inference hold a thread, and go on when this future is dropped: with them goes what they use.
         tokio::task::spawn_blocking(move || {
-            let mut done = Done { bytes: received.bytes.len(), ..Done::default() };
+            let mut done = Done { bytes: bytes.len(), ..Done::default() };
             let waited = turn.waited;
             let abandoned = || sender.is_closed();
             let circumstances = Circumstances { place: app.0.options.place, format, waited, abandoned: &abandoned };
             let answer = app.engine().and_then(|engine| {
-                let intake = Intake::read(&head, received.bytes.clone(), engine.detector.limits().max_bytes)?;
+                let intake = Intake::read(&head, bytes, engine.detector.limits().max_bytes)?;
                 work::answer(engine, intake, &circumstances, &mut done)
             });
-            drop((turn, received));
+            drop((turn, share));
             // Nobody waits for it: then it is lost.
             let _ = sender.send((answer, done));
         });

@@ -34,7 +34,8 @@ pub(crate) struct Bodies {
 #[derive(Debug)]
 pub(crate) struct Received {
     pub(crate) bytes: Bytes,
-    _share: Option<OwnedSemaphorePermit>,
+    /// Held as long as anything of the body is.
+    pub(crate) share: Option<OwnedSemaphorePermit>,
 }
 
 impl Bodies {
@@ -67,7 +68,7 @@ impl Bodies {
         loop {
             let data = match timeout(SILENCE, body.frame()).await {
                 Err(_) => return Err(too_slow()),
-                Ok(None) => return Ok(Received { bytes: whole.into(), _share: share }),
+                Ok(None) => return Ok(Received { bytes: whole.into(), share }),
                 Ok(Some(Err(_))) => return Err(broken()),
                 Ok(Some(Ok(frame))) => frame.into_data().unwrap_or_default(),
             };
@@ -86,7 +87,7 @@ impl Bodies {
                 None => share = Some(more),
             }
             if whole.is_empty() && body.is_end_stream() {
-                return Ok(Received { bytes: data, _share: share });
+                return Ok(Received { bytes: data, share });
             }
             whole.extend_from_slice(&data);
         }

@@ -58,21 +58,17 @@ fn serve(start: Instant) -> anyhow::Result<ExitCode> {
     if token.is_none() && addresses.iter().any(|address| !address.ip().is_loopback()) {
         tracing::warn!("nobody is kept out of {listen}: set API_TOKEN, or listen on 127.0.0.1");
     }
-    let options = AppOptions {
-        place: Place::Server,
-        sessions: arguments.sessions(),
-        threads: arguments.threads,
-        queue: arguments.queue,
-        token,
-    };
-    let runtime = runtime()?;
+    let sessions = arguments.sessions();
+    let options =
+        AppOptions { place: Place::Server, sessions, threads: arguments.threads, queue: arguments.queue, token };
+    let runtime = runtime(sessions)?;
     let outcome = runtime.block_on(server::run(App::new(settings, options), &addresses, start));
     // What was given up may still be at work.
     runtime.shutdown_background();
     outcome.map(|()| ExitCode::SUCCESS)
 }
 
-/// Two threads for the network: photos are looked at on threads of their own, and need the cores.
-fn runtime() -> std::io::Result<Runtime> {
-    Builder::new_multi_thread().worker_threads(2).enable_all().build()
+/// Two threads for the network: photos are looked at on threads of their own, one for each session, and need the cores.
+fn runtime(sessions: usize) -> std::io::Result<Runtime> {
+    Builder::new_multi_thread().worker_threads(2).max_blocking_threads(sessions + 1).enable_all().build()
 }

@@ -21,8 +21,9 @@ use sha2::{Digest, Sha256};
 
 const DOCUMENT: &str = include_str!("../page/index.html");
 const STYLE: &str = include_str!("../page/style.css");
-const MODULES: [&str; 11] = [
+const MODULES: [&str; 12] = [
     include_str!("../page/elements.js"),
+    include_str!("../page/token.js"),
     include_str!("../page/function.js"),
     include_str!("../page/choice.js"),
     include_str!("../page/photo.js"),

@@ -33,7 +33,7 @@ pub(super) async fn serve(stream: TcpStream, app: App, mut stopped: watch::Recei
     let heard = reporter.clone();
     let io = TokioIo::new(InspectReader::new(stream, move |_: &[u8]| heard.heard()));
     let service = service_fn(move |request: Request<Incoming>| {
-        let (app, under_way) = (app.clone(), reporter.request());
+        let (app, under_way) = (app.clone(), reporter.request(request.version()));
         async move {
             let response = answer(&app, request).await;
             drop(under_way);

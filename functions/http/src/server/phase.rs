@@ -1,7 +1,10 @@
 //! What a connection is doing, and how long it may.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use http::Version;
 use tokio::sync::watch;
 use tokio::time::timeout;
 
@@ -23,23 +26,27 @@ pub(super) enum Phase {
 
 /// The phase of a connection, as its reader and its requests report it.
 #[derive(Debug, Clone)]
-pub(super) struct Reporter(watch::Sender<Phase>);
+pub(super) struct Reporter {
+    phase: watch::Sender<Phase>,
+    /// HTTP/2 was spoken: what comes between requests may be anything, such as a ping.
+    framed: Arc<AtomicBool>,
+}
 
 /// Keeps a connection in [`Phase::UnderWay`] until dropped.
 #[derive(Debug)]
-pub(super) struct RequestUnderWay(Reporter);
+pub(super) struct RequestUnderWay(watch::Sender<Phase>);
 
 impl Reporter {
     /// A connection that was just accepted, which is to say something soon.
     pub(super) fn new() -> (Self, Watchdog) {
         let (sender, receiver) = watch::channel(Phase::Speaking);
-        (Self(sender), Watchdog(receiver))
+        (Self { phase: sender, framed: Arc::default() }, Watchdog(receiver))
     }
 
     /// Bytes came.
     pub(super) fn heard(&self) {
-        self.0.send_if_modified(|phase| {
-            let begins = *phase == Phase::Idle;
+        self.phase.send_if_modified(|phase| {
+            let begins = *phase == Phase::Idle && !self.framed.load(Ordering::Relaxed);
             if begins {
                 *phase = Phase::Speaking;
             }
@@ -48,20 +55,21 @@ impl Reporter {
     }
 
     /// A request came.
-    pub(super) fn request(&self) -> RequestUnderWay {
-        self.0.send_modify(|phase| {
+    pub(super) fn request(&self, version: Version) -> RequestUnderWay {
+        self.framed.store(version == Version::HTTP_2, Ordering::Relaxed);
+        self.phase.send_modify(|phase| {
             *phase = match *phase {
                 Phase::UnderWay(others) => Phase::UnderWay(others + 1),
                 Phase::Idle | Phase::Speaking => Phase::UnderWay(1),
             }
         });
-        RequestUnderWay(self.clone())
+        RequestUnderWay(self.phase.clone())
     }
 }
 
 impl Drop for RequestUnderWay {
     fn drop(&mut self) {
-        self.0.0.send_modify(|phase| {
+        self.0.send_modify(|phase| {
             *phase = match *phase {
                 Phase::UnderWay(number @ 2..) => Phase::UnderWay(number - 1),
                 _ => Phase::Idle,
@@ -107,7 +115,7 @@ mod tests {
         assert_eq!(watchdog.expired().await, Phase::Speaking);
         assert_eq!(start.elapsed().as_secs(), HEAD.as_secs());
 
-        drop(reporter.request());
+        drop(reporter.request(Version::HTTP_11));
         let start = Instant::now();
         assert_eq!(watchdog.expired().await, Phase::Idle);
         assert_eq!(start.elapsed().as_secs(), KEPT.as_secs());
@@ -116,7 +124,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn requests_under_way_have_their_time() {
         let (reporter, mut watchdog) = Reporter::new();
-        let (first, second) = (reporter.request(), reporter.request());
+        let (first, second) = (reporter.request(Version::HTTP_11), reporter.request(Version::HTTP_11));
         drop(first);
         reporter.heard();
         assert!(timeout(KEPT * 10, watchdog.expired()).await.is_err());
@@ -128,5 +136,13 @@ mod tests {
         reporter.heard();
         assert_eq!(watchdog.expired().await, Phase::Speaking);
         assert!(start.elapsed() <= HEAD * 2);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn frames_between_requests_are_no_request() {
+        let (reporter, mut watchdog) = Reporter::new();
+        drop(reporter.request(Version::HTTP_2));
+        reporter.heard();
+        assert_eq!(watchdog.expired().await, Phase::Idle);
     }
 }

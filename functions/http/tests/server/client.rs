@@ -74,7 +74,7 @@ impl Connection {
 
     /// Reads an answer.
     pub(crate) fn answer(&mut self, head_only: bool) -> Answer {
-        self.try_answer(head_only).expect("an answer")
+        self.try_answer(head_only).unwrap()
     }
 
     /// Reads an answer; `None` where the server has closed the connection without one.

@@ -89,6 +89,21 @@ impl Server {
         line.split_whitespace().next().unwrap().parse().unwrap()
     }
 
+    /// Processor time used so far.
+    pub(crate) fn processor_time(&self) -> Duration {
+        let tasks = std::fs::read_dir(format!("/proc/{}/task", self.child.id())).unwrap();
+        // Nanoseconds on a processor, the first figure.
+        let ran = |task: std::fs::DirEntry| std::fs::read_to_string(task.path().join("schedstat")).unwrap_or_default();
+        let nanoseconds = tasks.map(|task| ran(task.unwrap()).split(' ').next().unwrap().parse().unwrap_or(0));
+        Duration::from_nanos(nanoseconds.sum())
+    }
+
+    /// Waits until it is at work on a long request, which is more than to receive it.
+    pub(crate) fn wait_until_at_work(&mut self) {
+        let before = self.processor_time();
+        self.wait_until("it is at work", |server| server.processor_time() > before + Duration::from_millis(150));
+    }
+
     /// Sends a signal by its name.
     pub(crate) fn signal(&self, name: &str) {
         let done = Command::new("kill").args(["-s", name, &self.child.id().to_string()]).status().unwrap();

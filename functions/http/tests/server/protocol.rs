@@ -1,7 +1,5 @@
 //! HTTP as it should be, and as it should not: versions, connections, hosts, queries, the token.
 
-use std::convert::Infallible;
-
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
@@ -16,7 +14,7 @@ use crate::process::{Server, photo};
 fn without_times(mut answer: Value) -> Value {
     fn strip(answer: &mut Value) {
         if let Some(members) = answer.as_object_mut() {
-            ["timings_ms", "cold_start", "inf_time"].map(|name| members.remove(name));
+            members.retain(|name, _| !["timings_ms", "cold_start", "inf_time"].contains(&name.as_str()));
             members.values_mut().for_each(strip);
         }
         answer.as_array_mut().into_iter().flatten().for_each(strip);
@@ -105,7 +103,6 @@ async fn many_requests_at_once_on_one_http_2_connection() {
     assert_eq!(answer.status(), 200);
     assert!(answer.headers()["content-length"].to_str().unwrap().parse::<usize>().unwrap() > 10_000);
     assert_eq!(answer.into_body().collect().await.unwrap().to_bytes(), Bytes::new());
-    let _: Result<(), Infallible> = Ok(());
 }
 
 #[test]
