@@ -54,7 +54,7 @@ def peer(model):
 
 def local(folder):
     """One copy of the function with one thread."""
-    return support.Local(pathlib.Path(folder, "log"), model_path(), arguments=("--workers", "1", "--memory", "1769"))
+    return support.Emulator(pathlib.Path(folder, "log"), model_path(), arguments=("--workers", "1", "--memory", "1769"))
 
 
 def post(client, body):
