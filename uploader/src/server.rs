@@ -18,6 +18,8 @@ use crate::post::Recruit;
 use crate::search;
 
 const NAME: &str = "detect-http";
+/// How many requests wait at a server that is not told otherwise.
+const QUEUE: usize = 64;
 /// It binds its socket before it loads anything.
 const LISTENS_WITHIN: Duration = Duration::from_secs(30);
 /// Loading and warming the largest models on a busy machine.
@@ -42,8 +44,8 @@ pub(crate) struct ServerArgs {
 /// Who may use a server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Audience {
-    /// Only this program: on a free port, without a token, silent.
-    Ourselves,
+    /// Only this program, with so many photos at once: on a free port, without a token, silent.
+    Ourselves { at_once: usize },
     /// Whoever finds the port (0 for a free one), with `API_TOKEN` where the environment has one.
     Everybody { port: u16, loud: bool },
 }
@@ -73,8 +75,10 @@ impl Server {
         }
         // It decides by these what it is.
         command.env_remove("AWS_LAMBDA_RUNTIME_API").env_remove("LISTEN");
-        if self.audience == Audience::Ourselves {
+        if let Audience::Ourselves { at_once } = self.audience {
             command.env_remove("API_TOKEN");
+            // What was asked for is not too much.
+            command.arg("--queue").arg(at_once.max(QUEUE).to_string());
         }
         if let Some(model) = &self.args.model {
             command.env("MODEL", model);
@@ -103,7 +107,7 @@ impl Server {
 
     async fn healthy(&self, base: &Endpoint) -> Result<()> {
         let token = env::var("API_TOKEN").ok().filter(|token| !token.is_empty());
-        let token = token.filter(|_| self.audience != Audience::Ourselves);
+        let token = token.filter(|_| !matches!(self.audience, Audience::Ourselves { .. }));
         let mut request = Request::get("/health").header(HOST, base.authority());
         if let Some(token) = token {
             request = request.header(AUTHORIZATION, format!("Bearer {token}"));
@@ -133,7 +137,7 @@ impl Recruit for Server {
     /// Whoever comes after the first takes its port, so that the address stays.
     async fn start(&self, last: Option<&Endpoint>) -> Result<(Child, Endpoint)> {
         let (port, loud) = match self.audience {
-            Audience::Ourselves => (0, false),
+            Audience::Ourselves { .. } => (0, false),
             Audience::Everybody { port, loud } => (port, loud),
         };
         let port = last.map_or(port, |last| last.port);

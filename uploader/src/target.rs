@@ -100,7 +100,7 @@ pub(crate) struct Wishes {
 /// Makes the chosen target ready.
 pub(crate) async fn open(place: &Place, wishes: &Wishes) -> Result<Box<dyn Target>> {
     Ok(match place {
-        Place::Local(args) => Box::new(LocalTarget::start(args.clone()).await?),
+        Place::Local(args) => Box::new(LocalTarget::start(args.clone(), wishes.at_once).await?),
         Place::Emulator(args) => Box::new(EmulatorTarget::start(args, wishes.at_once).await?),
         Place::Docker(args) => Box::new(DockerTarget::start(args, wishes).await?),
         Place::Url(args) => Box::new(UrlTarget::open(args, wishes.quiet).await?),

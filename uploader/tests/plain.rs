@@ -132,7 +132,7 @@ fn it_is_the_default_target_and_ends_with_the_run() {
     assert_eq!(output.status.code(), Some(0), "{}{}", out(&output), err(&output));
     let said = out(&output);
     assert!(said.contains("the function on this machine, model yolox-s, sessions 3, threads 2"), "{said}");
-    assert_eq!(stage.note("args"), "--listen\n127.0.0.1:0\n--sessions\n3\n--threads\n2");
+    assert_eq!(stage.note("args"), "--listen\n127.0.0.1:0\n--sessions\n3\n--threads\n2\n--queue\n64");
     let told = stage.note("env");
     assert!(told.lines().any(|line| line == "MODEL=yolox-s"), "{told}");
     // It is ours alone: no token, and no other role.

@@ -23,9 +23,9 @@ pub(crate) struct LocalTarget {
 
 impl LocalTarget {
     /// Starts the server and waits until it answers.
-    pub(crate) async fn start(args: ServerArgs) -> Result<Self> {
+    pub(crate) async fn start(args: ServerArgs, at_once: usize) -> Result<Self> {
         let title = title(&args);
-        let post = Post::man(Server::find(args, Audience::Ourselves)?).await?;
+        let post = Post::man(Server::find(args, Audience::Ourselves { at_once })?).await?;
         let base = post.endpoint().await.map_err(anyhow::Error::msg)?;
         Ok(Self { title, url: UrlTarget::unsigned(&base.url())?, post })
     }
