@@ -2,7 +2,9 @@
 #
 #   make demo [PHOTOS=DIR] [MODEL=NAME|PATH]   find objects in photos, from a fresh clone; leaves out/
 #   make demo-bulk [PHOTOS=DIR] [MODEL=…]      the same through a bucket and a queue, played on this machine
-#   make local [MODEL=NAME|PATH]               the function on http://127.0.0.1:9000/
+#   make local [MODEL=NAME|PATH]               the function and its page on http://127.0.0.1:9000/
+#   make install [PREFIX=~/.local]             uploader and what it needs, usable from any folder without this one
+#   make uninstall [PREFIX=~/.local]           and away from there
 #   make compare URL=… [PHOTOS=DIR]            this machine against a function's URL, or two; leaves out/compare.html
 #   make test                                  everything that a change must pass
 #   make lint                                  formatting and clippy
@@ -17,6 +19,7 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .ONESHELL:
 
+PREFIX ?= $(HOME)/.local
 PHOTOS ?= .tools/samples
 MODEL ?=
 MODEL_DIR ?=
@@ -28,8 +31,9 @@ export ORT_DYLIB_PATH := $(CURDIR)/.tools/lib/libonnxruntime.so
 export SPOTTER_ASSETS ?= $(abspath ../shared/assets)
 export MODEL_DIR
 
-.PHONY: help demo demo-bulk compare local model build setup setup-bulk setup-tests test test-rust test-e2e test-accuracy
-.PHONY: lint bench setup-infra lint-infra image test-image deploy undeploy test-training
+.PHONY: help demo demo-bulk compare local model build programs install uninstall setup setup-emulator setup-bulk setup-image
+.PHONY: setup-tests setup-infra test test-rust test-e2e test-accuracy lint bench lint-infra image test-image deploy undeploy
+.PHONY: test-training
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -37,8 +41,14 @@ help:
 setup:
 	@tools/setup
 
+setup-emulator:
+	@tools/setup emulator
+
 setup-bulk:
 	@tools/setup bulk
+
+setup-image:
+	@tools/setup image
 
 setup-tests:
 	@tools/setup tests
@@ -46,16 +56,35 @@ setup-tests:
 setup-infra:
 	@tools/setup infra
 
+# The stamp tells `programs` that the whole uploader is there: it must not be replaced by less.
 build: setup
 	cargo build --release --locked
+	touch target/release/whole
+
+# What finds the first boxes and nothing else, unless all has been built before: S3, AWS credentials and charts take longer
+# to build than the rest.
+programs: setup
+	@if [ -e target/release/whole ]; then
+	    cargo build --release --locked
+	else
+	    cargo build --release --locked --no-default-features --package uploader --package detect-http
+	fi
+
+install: build
+	@tools/install "$(PREFIX)"
+
+uninstall:
+	@tools/install --uninstall "$(PREFIX)"
 
 # The default model: fetched once; where that fails the function says what stands in.
 CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/spotter/models
+PULL := [ -n "$(MODEL)$(wildcard $(MODEL_DIR)/yolox[-_]nano* $(CACHE)/yolox-nano.onnx)" ] || $(UPLOADER) model pull yolox-nano || true
 model: build
-	@[ -n "$(MODEL)$(wildcard $(MODEL_DIR)/yolox[-_]nano* $(CACHE)/yolox-nano.onnx)" ] || $(UPLOADER) model pull yolox-nano || true
+	@$(PULL)
 
-demo: model
-	@mkdir -p out
+demo: programs
+	@$(PULL)
+	mkdir -p out
 	$(UPLOADER) detect $(PHOTOS) $(if $(MODEL),--model $(MODEL)) --annotate out | tee out/report.txt
 	echo "Photos with boxes and this report are in out/"
 
@@ -67,7 +96,8 @@ compare: model
 	mkdir -p out
 	$(UPLOADER) compare $(PHOTOS) --local $(if $(MODEL),--model $(MODEL)) $(foreach url,$(URL),--url $(url)) --runs 3 --like-2023 --report out/compare.html --report out/compare.json
 
-local: model
+local: programs
+	@$(PULL)
 	$(UPLOADER) local $(if $(MODEL),--model $(MODEL))
 
 test: test-rust test-e2e test-accuracy test-image
@@ -85,6 +115,7 @@ test-accuracy: setup-tests build
 lint:
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
+	cargo clippy --package uploader --package detect-http --no-default-features --locked -- -D warnings
 
 # Offline: SAM wants a region and credentials even to look at a file.
 lint-infra: export AWS_ACCESS_KEY_ID = none
@@ -98,7 +129,7 @@ lint-infra: setup-tests setup-infra
 	$(PYTHON) -m pytest tests/test_infra.py
 
 image: export MODEL := $(MODEL)
-image: setup
+image: setup-image
 	@infra/image
 
 # The image that `make image` made; says so where there is none.

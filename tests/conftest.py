@@ -16,23 +16,36 @@ def pictures():
     return support.fixture("yolox")[1]
 
 
-@pytest.fixture(scope="session")
-def squares(tmp_path_factory):
+def started(kind, tmp_path_factory):
     """The function with the yolox fixture, which finds coloured rectangles, and low limits."""
-    local = support.Local(
+    return kind(
         tmp_path_factory.mktemp("squares") / "log",
         model=support.fixture("yolox")[0],
         MAX_IMAGE_BYTES=str(MAX_IMAGE_BYTES),
         MAX_PIXELS=str(MAX_PIXELS),
     )
+
+
+@pytest.fixture(scope="session")
+def squares(tmp_path_factory):
+    """That function over plain HTTP."""
+    local = started(support.Local, tmp_path_factory)
     yield local
     local.close()
 
 
 @pytest.fixture(scope="session")
-def function(squares):
-    """A client of `squares`."""
-    return squares.client
+def emulated_squares(tmp_path_factory):
+    """The same under Lambda's emulator."""
+    local = started(support.Emulator, tmp_path_factory)
+    yield local
+    local.close()
+
+
+@pytest.fixture(scope="session", params=["squares", "emulated_squares"], ids=["plain", "emulator"])
+def function(request):
+    """A client of either: what one answers, the other does."""
+    return request.getfixturevalue(request.param).client
 
 
 @pytest.fixture(scope="session")

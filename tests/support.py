@@ -133,7 +133,7 @@ class Client:
 
 
 class Local:
-    """`uploader local` on a free port: the function under the real emulator, until close()."""
+    """`uploader local` on a free port: the function over plain HTTP, until close()."""
 
     def __init__(self, log, model=None, arguments=(), **variables):
         command = [str(binary("uploader")), "local", "--port", "0", *arguments, *(["--model", str(model)] if model else [])]
@@ -181,12 +181,11 @@ class Local:
             raise AssertionError("uploader local did not end on Ctrl-C") from None
 
 
-def emulated(log, **given):
-    """The function under cargo-lambda's emulator: `uploader local --emulator`, which older uploaders do without being told."""
-    try:
-        return Local(log, arguments=("--emulator",), **given)
-    except AssertionError:
-        return Local(log, **given)
+class Emulator(Local):
+    """`uploader local --emulator`: the same function under Lambda's emulator."""
+
+    def __init__(self, log, model=None, arguments=(), **variables):
+        super().__init__(log, model, ("--emulator", *arguments), **variables)
 
 
 class Server:

@@ -217,11 +217,11 @@ def test_answers_mean_what_lambda_has_them_mean(tmp_path):
 def test_local_runs_detect_bulk_where_results_have_a_place(tmp_path, pictures):
     """Without --bulk, detect-bulk is there where it can work, and left out where it cannot."""
     model = support.fixture("yolox")[0]
-    local = support.Local(tmp_path / "without", model, ("--workers", "1"))
+    local = support.Emulator(tmp_path / "without", model, ("--workers", "1"))
     assert {name for name in local.family().values() if name.startswith("detect")} == {"detect-http"}
     local.close()
     given = {"RESULTS_URI": "s3://results/run", "AWS_ENDPOINT_URL": "http://127.0.0.1:9", "AWS_ACCESS_KEY_ID": "test"}
-    local = support.Local(tmp_path / "with", model, ("--workers", "1"), AWS_SECRET_ACCESS_KEY="test", **given)
+    local = support.Emulator(tmp_path / "with", model, ("--workers", "1"), AWS_SECRET_ACCESS_KEY="test", **given)
     assert {name for name in local.family().values() if name.startswith("detect")} == {"detect-http", "detect-bulk"}
     support.same_boxes(local.client.post(pictures[0][0]).ok()["detections"], pictures[0][1])
     local.close()

@@ -1,4 +1,4 @@
-"""`uploader compare` with real functions: under the emulator, behind a link that takes time, and in a container."""
+"""`uploader compare` with real functions: here, under the emulator, behind a link that takes time, and in a container."""
 
 import csv
 import io
@@ -108,9 +108,22 @@ def test_sizes(compare, folder, far):
     assert "SMALL" in printed and "inference, s" in printed
 
 
+def test_two_models_here_and_the_emulator(compare, folder):
+    """Each target has settings of its own; what has none takes those of all."""
+    yolo, yolox = (support.fixture(name)[0] for name in ("yolo", "yolox"))
+    _, reports = compare(
+        folder, "--local", "a=", "--local", f"b=,model={yolo},threads=1", "--emulator", "c=,memory=3538", "--model", yolox
+    )
+    targets = json.loads(reports["json"])["targets"]
+    assert [(target["name"], target["kind"]) for target in targets] == [("a", "local"), ("b", "local"), ("c", "emulator")]
+    assert [target["models"][0]["name"] for target in targets] == ["yolox", "yolo", "yolox"]
+    assert [target["cost"]["memory_mb"] for target in targets] == [1769, 1769, 3538]
+    assert all(target["answered"] == target["photos"] > 0 for target in targets)
+
+
 @pytest.mark.image
 def test_with_docker(image, compare, folder, far):
-    """A container beside the emulator and a link, two photos at once: as many containers, each with one at a time."""
+    """A container beside the function here and a link, two photos at once: as many containers, each with one at a time."""
     _, reports = compare(
         folder, "--local", "--docker", f"image={image}", "--url", f"there={far}", "--concurrency", 2, "--ladder", "1,2,4"
     )

@@ -1,4 +1,4 @@
-"""The Function URL from outside, through the real emulator: bodies, options, formats. The fixture model finds the blue and
+"""The function from outside, over plain HTTP and through the real emulator: bodies, options, formats. The fixture model finds the blue and
 the red rectangle of a picture, so that every answer is known."""
 
 import base64

@@ -1,4 +1,4 @@
-"""Broken and malicious photos, and photos that lie on their side, through the real emulator and a real model."""
+"""Broken and malicious photos, and photos that lie on their side, through the server and a real model."""
 
 import io
 

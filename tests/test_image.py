@@ -141,9 +141,65 @@ def test_the_other_function_by_its_name():
 
 
 def test_a_function_that_is_not_there():
-    done = subprocess.run(["docker", "run", "--rm", *LIMITS, IMAGE, "no-such-function"], capture_output=True, text=True, timeout=120)
-    assert done.returncode != 0
-    assert "no-such-function" in done.stdout + done.stderr
+    """AWS's emulator starts the function with the first call only; the stand-in ends without one."""
+    name = docker("run", "--detach", "--publish", "127.0.0.1::8080", *LIMITS, IMAGE, "no-such-function")
+    try:
+        deadline = time.monotonic() + 60
+        while "no-such-function" not in (said := logs(name)):
+            assert time.monotonic() < deadline, f"it says nothing of the function that is missing: {said}"
+            with contextlib.suppress(OSError, http.client.HTTPException, ValueError, AssertionError):
+                port = int(docker("port", name, "8080/tcp").rsplit(":", 1)[1])
+                connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+                connection.request("POST", INVOKE, json.dumps(get("/health")), {"content-type": "application/json"})
+                answer = connection.getresponse().read()
+                assert b"statusCode" not in answer, answer
+                connection.close()
+            time.sleep(0.1)
+    finally:
+        docker("rm", "--force", name)
+
+
+def logs(name):
+    """What a container has said on either stream."""
+    done = subprocess.run(["docker", "logs", name], capture_output=True, text=True, timeout=60)
+    return done.stdout + done.stderr
+
+
+def test_a_missing_model_is_said_first():
+    command = [str(support.binary("uploader")), "detect", str(SAMPLES), "--docker", IMAGE, "--model", "no-such-model"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 2
+    assert "no-such-model" in done.stderr.splitlines()[0], done.stderr
+
+
+def test_a_killed_container_is_replaced():
+    before, process = containers(), under_way()
+    (victim, *_) = containers() - before
+    docker("kill", victim)
+    seen = [process.stdout.readline() for _ in range(200)]
+    assert all(seen)
+    process.send_signal(signal.SIGINT)
+    process.stdout.close()
+    assert process.wait(60) == 130
+
+
+def test_a_server_without_the_emulator():
+    """For ECS, Kubernetes or a NAS: the function itself listens."""
+    options = ["--publish", "127.0.0.1::9000", "--entrypoint", "/var/task/bin/detect-http"]
+    name = docker("run", "--detach", *options, *LIMITS, IMAGE, "--listen", "0.0.0.0:9000")
+    try:
+        base = f"http://127.0.0.1:{docker('port', name, '9000/tcp').rsplit(':', 1)[1]}/"
+        deadline = time.monotonic() + 60
+        while True:
+            with contextlib.suppress(OSError, http.client.HTTPException, AssertionError):
+                if support.Client(base).call("GET", "/health").status == 200:
+                    break
+            assert time.monotonic() < deadline, logs(name)
+            time.sleep(0.05)
+        contained = detect(SAMPLES, "--url", base)
+        assert len(contained) == 4 and all(answer["detections"] for answer in contained.values())
+    finally:
+        docker("rm", "--force", name)
 
 
 def test_what_the_template_starts_is_in_the_image():

@@ -25,7 +25,7 @@ def server(tmp_path_factory):
 @pytest.fixture(scope="module")
 def emulated(tmp_path_factory):
     """The same under the Lambda emulator."""
-    local = support.emulated(tmp_path_factory.mktemp("emulated") / "log", model=support.fixture("yolox")[0])
+    local = support.Emulator(tmp_path_factory.mktemp("emulated") / "log", model=support.fixture("yolox")[0])
     yield local
     local.close()
 
@@ -142,7 +142,7 @@ def test_a_token_is_wanted(guarded, pictures):
 
 
 def test_the_emulated_function_wants_it_too(tmp_path, pictures):
-    local = support.emulated(tmp_path / "log", model=support.fixture("yolox")[0], API_TOKEN="sesame")
+    local = support.Emulator(tmp_path / "log", model=support.fixture("yolox")[0], API_TOKEN="sesame")
     local.client.call("POST", "/detect", pictures[0][0], "image/png").problem(401, "unauthorized")
     assert local.client.call("POST", "/detect", pictures[0][0], "image/png", Authorization="Bearer sesame").status == 200
     local.close()

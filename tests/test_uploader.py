@@ -155,11 +155,12 @@ def test_local_target_by_default(folder):
     assert "blue" in done.stdout and "red" in done.stdout and "cold" in done.stdout
 
 
-def test_ctrl_c_leaves_nothing_behind(tmp_path):
-    local = support.Local(tmp_path / "log", model=support.fixture("yolo")[0])
+@pytest.mark.parametrize(("kind", "processes"), [(support.Local, 2), (support.Emulator, 3)], ids=["plain", "emulator"])
+def test_ctrl_c_leaves_nothing_behind(tmp_path, kind, processes):
+    local = kind(tmp_path / "log", model=support.fixture("yolo")[0])
     assert local.client.call("GET", "/health").status == 200
     family, port = local.family(), urllib.parse.urlsplit(local.base).port
-    assert len(family) >= 3, "uploader, emulator and function"
+    assert len(family) >= processes, "uploader, function, and the emulator where there is one"
     local.close()
     # A process whose main thread has ended counts as dead; its other threads may hold the port a moment longer.
     deadline = time.monotonic() + 5
@@ -167,6 +168,34 @@ def test_ctrl_c_leaves_nothing_behind(tmp_path):
         time.sleep(0.1)
     assert not [name for pid, name in family.items() if alive(pid)]
     assert not listening(port)
+
+
+def test_what_local_prints_can_be_opened(tmp_path):
+    local = support.Local(tmp_path / "log", model=support.fixture("yolo")[0])
+    url = urllib.parse.urlsplit(local.base)
+    assert url.path == "/"
+    page = local.client.call("GET", "/")
+    assert page.status == 200 and page.type == "text/html"
+    local.close()
+
+
+def test_the_emulators_answers_are_those_of_the_server(folder):
+    command = [support.binary("uploader"), "detect", folder / "1.png", "--model", support.fixture("yolox")[0], "--format", "jsonl"]
+    found = []
+    for target in ("--local", "--emulator"):
+        done = subprocess.run([*command, target], capture_output=True, text=True, timeout=60, env=support.environment())
+        assert done.returncode == 0, done.stderr
+        found.append(json.loads(done.stdout)["detections"])
+    assert found[0] == found[1] and found[0]
+
+
+def test_standard_error_that_closes_is_no_panic(folder, tmp_path):
+    (tmp_path / "broken.jpg").write_bytes(b"\xff\xd8\xff")
+    command = f"{support.binary('uploader')} detect {folder}/1.png {tmp_path}/broken.jpg --model {support.fixture('yolox')[0]}"
+    for arguments in ("", " --format jsonl", " --fail-if p50>0ms"):
+        script = f"({command}{arguments.replace('>', chr(92) + '>')}; echo $? >&3) 3>{tmp_path}/code 2>&1 | head -1 >/dev/null"
+        subprocess.run(["sh", "-c", script], timeout=60, env=support.environment(), check=True)
+        assert (tmp_path / "code").read_text().strip() in ("0", "1", "3"), arguments
 
 
 def listening(port):

@@ -98,12 +98,15 @@ pub fn folders() -> Vec<PathBuf> {
     given.into_iter().chain(tree_dir()).chain(cache_dir()).collect()
 }
 
-/// The tree's `model/`, above the executable or the current folder: beside the binaries in the image, in a checkout.
+/// The tree's `model/`, above the executable or the current folder: beside the binaries in the image, in a checkout; or
+/// `share/spotter/model/`, where it is installed.
 fn tree_dir() -> Option<PathBuf> {
     let executable = std::env::current_exe().ok();
     let current = std::env::current_dir().ok();
     let above = executable.iter().chain(current.iter()).flat_map(|path| path.ancestors());
-    above.map(|folder| folder.join("model")).find(|model| model.join(STAND_IN).join("model.toml").is_file())
+    above
+        .flat_map(|folder| ["model", "share/spotter/model"].map(|sub| folder.join(sub)))
+        .find(|model| model.join(STAND_IN).join("model.toml").is_file())
 }
 
 /// A graph, a card, or a folder with both.

@@ -9,8 +9,8 @@ use crate::ModelError;
 
 const LIBRARY: &str = "libonnxruntime.so";
 
-/// Where the shared library is: `ORT_DYLIB_PATH`; beside the executable or in a `lib` folder above it; `.tools/lib` in
-/// a folder above it or above the current folder, where the project's set-up puts it.
+/// Where the shared library is: `ORT_DYLIB_PATH`; beside the executable, or in a `lib` or `lib/spotter` folder above it;
+/// `.tools/lib` in a folder above it or above the current folder, where the project's set-up puts it.
 ///
 /// # Errors
 /// [`ModelError::Runtime`] with the places that were looked at.
@@ -24,7 +24,7 @@ pub fn find_runtime() -> Result<PathBuf, ModelError> {
     let above_current = current.iter().flat_map(|path| path.ancestors());
     above_executable
         .chain(above_current)
-        .flat_map(|folder| ["", "lib", ".tools/lib"].map(|sub| folder.join(sub).join(LIBRARY)))
+        .flat_map(|folder| ["", "lib", "lib/spotter", ".tools/lib"].map(|sub| folder.join(sub).join(LIBRARY)))
         .find(|path| path.is_file())
         .ok_or_else(|| {
             ModelError::Runtime(format!(

@@ -2,6 +2,7 @@
 
 mod bulk;
 mod compare;
+mod contender;
 mod local;
 mod model;
 mod report;
@@ -13,12 +14,13 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 pub(crate) use bulk::{BulkArgs, CollectArgs, SelectionArgs, StoreArgs, WaitArgs};
-pub(crate) use compare::{CompareArgs, Contender, Kind};
+pub(crate) use compare::CompareArgs;
+pub(crate) use contender::{Contender, Kind};
 pub(crate) use local::{FunctionArgs, LocalArgs};
 pub(crate) use model::{ModelArgs, ModelVerb, PrepareArgs, PullArgs};
 pub(crate) use report::{ReportArgs, ResultFormat};
 pub(crate) use sending::{BodyKind, SendArgs};
-pub(crate) use target::TargetArgs;
+pub(crate) use target::{ContainerArgs, EmulatedArgs, Place, TargetArgs, UrlArgs};
 
 pub(crate) const EXIT_CODES: &str = "Exit codes:
   0  all good
@@ -45,7 +47,7 @@ pub(crate) enum Verb {
     Bulk(Box<BulkArgs>),
     /// Bring the results of a dataset home: the waiting half of bulk.
     Collect(Box<CollectArgs>),
-    /// Run the functions on this machine, for curl, a browser or another uploader.
+    /// Serve the function on this machine, for curl, a browser or another uploader.
     Local(LocalArgs),
     /// Known models: list, fetch, show, verify.
     Model(ModelArgs),

@@ -1,24 +1,26 @@
 //! Containers that play Lambda: limited as Lambda limits, watched, and always removed.
 
 mod engine;
+mod forsaken;
 mod keeper;
 
 use std::env;
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use tokio::process::Command;
 
 pub(crate) use self::engine::{Image, cpus};
+pub(crate) use self::forsaken::clear_forsaken;
 use self::keeper::Keeper;
 pub(crate) use self::keeper::wait_for_removals;
-use crate::emulator::Child;
+use crate::child::Child;
 
 /// Where Lambda's emulator listens inside the image.
 const PORT: u16 = 8080;
 
-/// Seconds after which the image's emulator ends a call, as `infra/template.yaml` has it: less than `--timeout` is by
-/// default, because it cannot bear a second call beside one that we gave up.
-const CALL_WITHIN: u16 = 30;
+/// Seconds after which the image's emulator ends a call, at most: as `infra/template.yaml` has it.
+const CALL_WITHIN: u64 = 30;
 
 /// What a container is made from.
 #[derive(Debug, Clone)]
@@ -33,9 +35,16 @@ pub(crate) struct Spec {
     pub(crate) cpus: f64,
     /// Which model the function is to load.
     pub(crate) model: Option<String>,
+    /// After how long we give up a call.
+    pub(crate) timeout: Duration,
 }
 
 impl Spec {
+    /// Whole seconds after which the emulator ends a call: sooner than we give it up, where that leaves it any.
+    fn call_within(&self) -> u64 {
+        (self.timeout.as_secs_f64().ceil() as u64).saturating_sub(1).clamp(1, CALL_WITHIN)
+    }
+
     /// The arguments of `docker create`, after the name.
     fn arguments(&self) -> Vec<String> {
         let mut arguments = vec![
@@ -46,7 +55,7 @@ impl Spec {
             "--read-only".to_owned(),
             "--tmpfs=/tmp".to_owned(),
             format!("--env=AWS_LAMBDA_FUNCTION_MEMORY_SIZE={}", self.memory),
-            format!("--env=AWS_LAMBDA_FUNCTION_TIMEOUT={CALL_WITHIN}"),
+            format!("--env=AWS_LAMBDA_FUNCTION_TIMEOUT={}", self.call_within()),
         ];
         if let Some(model) = &self.model {
             arguments.push(format!("--env=MODEL={model}"));
@@ -98,12 +107,12 @@ impl Container {
 
     /// Why it is of no use, with the last it said.
     pub(crate) fn complaint(&self, why: &str) -> String {
-        format!("{why}; the container {} said last:\n{}", self.name, self.process.log_tail())
+        self.process.complaint(&format!("{why}; the container {} said last", self.name))
     }
 }
 
 fn farewell(name: &str, status: &str, process: &Child) -> String {
-    format!("the container {name} ended ({status}):\n{}", process.log_tail())
+    process.complaint(&format!("the container {name} ended ({status})"))
 }
 
 #[cfg(test)]
@@ -118,6 +127,7 @@ mod tests {
             memory: 512,
             cpus: 0.29,
             model: Some("yolox-s".to_owned()),
+            timeout: Duration::from_secs(60),
         };
         let arguments = spec.arguments();
         for expected in [
@@ -132,5 +142,9 @@ mod tests {
             assert!(arguments.iter().any(|argument| argument == expected), "{expected} in {arguments:?}");
         }
         assert_eq!(arguments[arguments.len() - 2..], ["spotter:latest", "detect-http"]);
+        for (timeout, call) in [(0.5, 1), (2.0, 1), (2.5, 2), (30.0, 29), (60.0, 30)] {
+            let spec = Spec { timeout: Duration::from_secs_f64(timeout), ..spec.clone() };
+            assert_eq!(spec.call_within(), call, "--timeout {timeout}");
+        }
     }
 }

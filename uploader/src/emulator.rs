@@ -1,8 +1,6 @@
 //! Functions on this machine: the cargo-lambda emulator, and processes that serve its calls.
 
-mod child;
 mod readiness;
-mod search;
 mod stage;
 mod worker;
 
@@ -16,13 +14,13 @@ use anyhow::{Context, Result, bail};
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 
-pub(crate) use child::{Child, become_command};
 pub(crate) use readiness::Probe;
-pub(crate) use search::moto_server;
 
 use self::stage::Stage;
 use self::worker::Crew;
-use crate::args::FunctionArgs;
+use crate::args::EmulatedArgs;
+use crate::child::Child;
+use crate::search;
 
 /// The function behind the Function URL.
 pub(crate) const DETECT_HTTP: &str = "detect-http";
@@ -53,7 +51,7 @@ pub(crate) struct Function {
 
 impl Function {
     /// The function behind the Function URL, as the arguments want it.
-    pub(crate) fn detect_http(args: &FunctionArgs, workers: u16) -> Result<Self> {
+    pub(crate) fn detect_http(args: &EmulatedArgs, workers: u16) -> Result<Self> {
         Ok(Self {
             name: DETECT_HTTP,
             binary: search::function(DETECT_HTTP, args.function.as_deref(), "--function")?,
@@ -66,7 +64,7 @@ impl Function {
     }
 
     /// The function behind the bucket. What it needs of its environment is added to `variables`.
-    pub(crate) fn detect_bulk(args: &FunctionArgs, binary: Option<&Path>, workers: u16) -> Result<Self> {
+    pub(crate) fn detect_bulk(args: &EmulatedArgs, binary: Option<&Path>, workers: u16) -> Result<Self> {
         Ok(Self {
             name: DETECT_BULK,
             binary: search::function(DETECT_BULK, binary, "--bulk-function")?,
@@ -108,7 +106,7 @@ impl Emulator {
         .with_context(|| format!("cannot start {}", cargo_lambda.path().display()))?;
         tokio::select! {
             ready = readiness::listens(port, EMULATOR_WITHIN) => ready?,
-            status = server.wait() => bail!("the emulator ended at once ({status}):\n{}", server.log_tail()),
+            status = server.wait() => bail!(server.complaint(&format!("the emulator ended at once ({status})"))),
         }
 
         let disturbed: HashMap<_, _> = names.iter().map(|name| (*name, Arc::new(Notify::new()))).collect();
@@ -147,6 +145,11 @@ impl Emulator {
             Some(disturbed) => disturbed.notified().await,
             None => std::future::pending().await,
         }
+    }
+
+    /// Why a function was given up, once it was.
+    pub(crate) fn given_up(&self) -> Option<String> {
+        self.lost.borrow().clone()
     }
 
     /// Comes to an end, with the reason, when a function is given up.

@@ -1,17 +1,29 @@
 //! `uploader` sends photos to the detection function, here or in the cloud, and tells with numbers where the time went.
 
+// Either may be closed while we write: see `notice`.
+#![deny(clippy::print_stderr, clippy::print_stdout)]
+// What is for datasets in S3 alone stands idle without it.
+#![cfg_attr(not(feature = "aws"), allow(dead_code, unused_imports))]
+
 mod args;
+#[cfg(feature = "aws")]
 mod bulk;
+mod child;
 mod container;
 mod emulator;
 mod journey;
 mod link;
 mod model;
+mod notice;
+#[cfg(feature = "aws")]
 mod onebox;
 mod output;
 mod photo;
+mod post;
 mod prices;
 mod report;
+mod search;
+mod server;
 mod target;
 mod verb;
 
@@ -20,7 +32,12 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use crate::args::Cli;
+use crate::notice::notice;
 use crate::verb::Ending;
+
+/// What to do where this program was built without a part of itself.
+#[cfg(not(all(feature = "aws", feature = "charts")))]
+pub(crate) const NOT_BUILT_IN: &str = "this uploader was built without it, for `make demo`: `make build` brings it";
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
@@ -28,7 +45,7 @@ fn main() -> ExitCode {
         Ok(ending) => ending.into(),
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("uploader: {error:#}");
+            notice!("uploader: {error:#}");
             Ending::Misuse.into()
         }
     }

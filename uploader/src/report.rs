@@ -2,6 +2,7 @@
 
 pub(crate) mod comparison;
 mod condition;
+#[cfg(feature = "aws")]
 mod dataset;
 mod export;
 mod spread;
@@ -10,6 +11,7 @@ mod tally;
 pub(crate) mod terminal;
 
 pub(crate) use condition::Condition;
+#[cfg(feature = "aws")]
 pub(crate) use dataset::{Cost, DatasetSummary};
 pub(crate) use export::Export;
 pub(crate) use summary::Summary;

@@ -1,12 +1,17 @@
 //! Where photos can be sent. One file per kind of target.
 
 mod docker;
+mod emulator;
 mod local;
 mod reply;
+#[cfg(feature = "aws")]
+mod signer;
+#[cfg(not(feature = "aws"))]
+#[path = "target/no_signer.rs"]
 mod signer;
 mod url;
 
-use std::future::pending;
+use std::future::{pending, ready};
 use std::time::Duration;
 
 use anyhow::Result;
@@ -14,39 +19,56 @@ use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use http_body_util::Full;
 use hyper::Request;
+use tokio::sync::MutexGuard;
 use wire::{Answer, ItemError};
 
-use crate::args::TargetArgs;
+use crate::args::Place;
 use crate::link::{Endpoint, Reply};
 use crate::photo::Payload;
 
 pub(crate) use docker::DockerTarget;
-pub(crate) use local::{LocalTarget, cores};
+pub(crate) use emulator::{EmulatorTarget, cores};
+pub(crate) use local::LocalTarget;
 pub(crate) use reply::Failure;
+#[cfg(feature = "aws")]
 pub(crate) use signer::{CREDENTIALS_HELP, LONGEST_SEARCH};
 pub(crate) use url::UrlTarget;
 
 /// Longest wait for a connection.
 pub(crate) const CONNECT_WITHIN: Duration = Duration::from_secs(10);
 
+/// Where one photo goes.
+#[derive(Debug)]
+pub(crate) struct Seat<'a> {
+    /// Where connections go.
+    pub(crate) endpoint: Endpoint,
+    /// Which of the target's servants is there.
+    pub(crate) number: usize,
+    /// Keeps others away, where only one call at a time is borne.
+    _turn: Option<MutexGuard<'a, ()>>,
+}
+
 /// Something that answers photos with boxes.
 pub(crate) trait Target: Send + Sync {
     /// What it is called in the output.
     fn title(&self) -> String;
 
-    /// Where its connections go.
+    /// Where its connections go; the first of several places.
     fn endpoint(&self) -> &Endpoint;
 
-    /// Where one slot's connections go, for targets whose slots go different ways.
-    fn place(&self, _slot: usize) -> &Endpoint {
-        self.endpoint()
+    /// Where one slot's next photo goes. Waits while whoever is there is being replaced.
+    ///
+    /// # Errors
+    /// When nobody is left to whom it could go.
+    fn seat(&self, slot: usize) -> BoxFuture<'_, Result<Seat<'_>, Failure>> {
+        Box::pin(ready(Ok(Seat { endpoint: self.endpoint().clone(), number: slot, _turn: None })))
     }
 
     /// The request that carries a photo. Made anew for each try: signatures age.
     fn request<'a>(&'a self, payload: &'a Payload) -> BoxFuture<'a, Result<Request<Full<Bytes>>, ItemError>>;
 
-    /// What a reply means.
-    fn read(&self, reply: &Reply) -> Result<Answer, Failure> {
+    /// What a reply from a seat means.
+    fn read(&self, reply: &Reply, _seat: &Seat<'_>) -> Result<Answer, Failure> {
         reply::read(reply)
     }
 
@@ -55,22 +77,37 @@ pub(crate) trait Target: Send + Sync {
         None
     }
 
-    /// Comes to an end when requests under way may have lost whoever worked on them.
-    fn disturbed(&self) -> BoxFuture<'_, ()> {
+    /// Comes to an end when a request under way may have lost whoever worked on it.
+    fn disturbed(&self, _seat: &Seat<'_>) -> BoxFuture<'_, ()> {
         Box::pin(pending())
     }
 
-    /// Comes to an end, with the reason, when the target is gone for good.
-    fn lost(&self) -> BoxFuture<'_, anyhow::Error> {
-        Box::pin(pending())
-    }
+    /// Notes that a request was given up on which somebody may still be at work.
+    fn abandoned(&self, _seat: &Seat<'_>) {}
 }
 
-/// Makes the chosen target ready. `concurrency` is how many photos will be under way at once.
-pub(crate) async fn open(args: &TargetArgs, concurrency: u16, quiet: bool) -> Result<Box<dyn Target>> {
-    match (&args.url, &args.docker) {
-        (Some(url), _) => Ok(Box::new(UrlTarget::open(url, args, quiet).await?)),
-        (None, Some(image)) => Ok(Box::new(DockerTarget::start(image, args, concurrency).await?)),
-        (None, None) => Ok(Box::new(LocalTarget::start(args, concurrency).await?)),
-    }
+/// What a target is opened for.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Wishes {
+    /// How many photos will be under way at once.
+    pub(crate) at_once: usize,
+    /// After how long an answer is given up.
+    pub(crate) timeout: Duration,
+    /// Whether to keep notices back.
+    pub(crate) quiet: bool,
+}
+
+/// Makes the chosen target ready.
+pub(crate) async fn open(place: &Place, wishes: &Wishes) -> Result<Box<dyn Target>> {
+    Ok(match place {
+        Place::Local(args) => Box::new(LocalTarget::start(args.clone(), wishes.at_once).await?),
+        Place::Emulator(args) => Box::new(EmulatorTarget::start(args, wishes.at_once).await?),
+        Place::Docker(args) => Box::new(DockerTarget::start(args, wishes).await?),
+        Place::Url(args) => Box::new(UrlTarget::open(args, wishes.quiet).await?),
+    })
+}
+
+/// The failure of every photo that comes when a target has been given up.
+fn nobody_left(reason: &str) -> Failure {
+    Failure::lasting(crate::photo::item_error("function_lost", format!("The function is gone: {reason}")))
 }

@@ -1,6 +1,8 @@
 //! What the program does. One file per verb.
 
+#[cfg(feature = "aws")]
 mod bulk;
+#[cfg(feature = "aws")]
 mod collect;
 mod compare;
 mod detect;
@@ -13,7 +15,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 
 use crate::args::{Cli, Verb};
-use crate::{container, emulator};
+use crate::{child, container};
 
 /// How a run ended, as an exit code tells it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,7 +49,7 @@ impl From<Ending> for ExitCode {
 pub(crate) fn run(cli: Cli) -> Result<Ending> {
     if let Verb::Child(args) = &cli.verb {
         // Comes back only with an error.
-        let error = emulator::become_command(args);
+        let error = child::become_command(args);
         return Err(error).with_context(|| format!("cannot start {:?}", args.command.first()));
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start")?;
@@ -66,8 +68,12 @@ pub(crate) fn run(cli: Cli) -> Result<Ending> {
 async fn perform(cli: Cli) -> Result<Ending> {
     match cli.verb {
         Verb::Detect(args) => detect::run(*args).await,
+        #[cfg(feature = "aws")]
         Verb::Bulk(args) => bulk::run(*args).await,
+        #[cfg(feature = "aws")]
         Verb::Collect(args) => collect::run(*args).await,
+        #[cfg(not(feature = "aws"))]
+        Verb::Bulk(_) | Verb::Collect(_) => anyhow::bail!("datasets go through S3, and {}", crate::NOT_BUILT_IN),
         Verb::Compare(args) => compare::run(*args).await,
         Verb::Local(args) => local::run(args).await,
         Verb::Model(args) => model::run(args).await,

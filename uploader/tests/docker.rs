@@ -27,8 +27,10 @@ case $1 in
     image)
         [ "$last" != nowhere ] || refuse 'Error: No such image: nowhere'
         [ "$last" != bare ] && echo '{"Cmd": ["detect-http"]}' || echo '{"Cmd": null}' ;;
+    ps) cat listed 2>/dev/null ;;
     create)
         [ "$PLAY" != full ] || refuse 'Error response from daemon: no space left on device'
+        [ ! -e stopped ] || refuse 'Cannot connect to the Docker daemon at unix:///x. Is the docker daemon running?'
         [ "$2" = --name ] || refuse "no name: $*"
         name=$3
         printf '%s\n' "$@" >"$name.new"
@@ -43,6 +45,7 @@ case $1 in
         echo "127.0.0.1:$(cat "$2.port")" ;;
     rm)
         [ "$2" = --force ] || refuse "gently: $*"
+        [ ! -e "$last.pid" ] || kill -9 "$(cat "$last.pid")" 2>/dev/null
         mv "$last.created" "$last.removed" ;;
     *) refuse "unknown: $*" ;;
 esac
@@ -88,10 +91,15 @@ class Emulator(http.server.BaseHTTPRequestHandler):
         if play == "problem":
             problem = {"type": "x", "title": "x", "status": 422, "code": "undecodable_image", "detail": "It ends early."}
             return json.dumps({"statusCode": 422, "headers": {}, "body": json.dumps(problem)}).encode()
-        if play == "die":
-            print("the photo was too much", flush=True)
+        if play == "die" or (play == "die once" and not list(notes.glob("died"))):
+            (notes / "died").touch()
+            print("Error: the photo was too much", flush=True)
             os._exit(137)
-        if play == "hang":
+        if play == "stop":
+            (notes / "stopped").touch()
+            os._exit(255)
+        if play == "hang" or (play == "hang once" and not list(notes.glob("hung"))):
+            (notes / "hung").touch()
             time.sleep(600)
         answer = {"statusCode": 200, "headers": {"content-type": "application/json"}}
         return json.dumps(answer | {"body": (notes / "answer").read_text()}).encode()
@@ -99,6 +107,7 @@ class Emulator(http.server.BaseHTTPRequestHandler):
     def log_message(self, *args): pass
 
 server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Emulator)
+note(f"{name}.pid", str(os.getpid()))
 note(f"{name}.port", str(server.server_address[1]))
 server.serve_forever()
 "#;
@@ -139,7 +148,7 @@ impl Stage {
 
     /// The calls that containers got, each container's in order.
     fn calls(&self) -> Vec<Value> {
-        let mut found: Vec<PathBuf> = (1..20).flat_map(|number| self.notes(&format!(".call{number:02}"))).collect();
+        let mut found: Vec<PathBuf> = (1..30).flat_map(|number| self.notes(&format!(".call{number:02}"))).collect();
         found.sort();
         found.iter().map(|path| json(path)).collect()
     }
@@ -256,11 +265,7 @@ fn errors_that_come_with_200_are_failures() {
 
 #[test]
 fn a_container_that_fails_is_quoted_and_removed() {
-    for (play, words) in [
-        ("broken", ["the model is broken", "exit status: 7"]),
-        ("die", ["the photo was too much", "exit status: 137"]),
-        ("ill", ["503", "well or not"]),
-    ] {
+    for (play, words) in [("broken", ["the model is broken", "exit status: 7"]), ("ill", ["503", "well or not"])] {
         let (stage, folder) = (Stage::new(), photos(2, 32, 32));
         let output = stage.run(play, &[text(folder.path()), "-c", "1"]);
         assert_eq!(output.status.code(), Some(2), "{play}: {}", out(&output));
@@ -269,6 +274,77 @@ fn a_container_that_fails_is_quoted_and_removed() {
         }
         assert_eq!(stage.removed(), 1, "{play}");
     }
+}
+
+/// The lines of a run with --format jsonl.
+fn lines(output: &Output) -> Vec<Value> {
+    out(output).lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+#[test]
+fn a_lost_container_is_replaced_and_its_photo_sent_again() {
+    let (stage, folder) = (Stage::new(), photos(8, 32, 32));
+    let output = stage.run("die once", &[text(folder.path()), "-c", "2", "--format", "jsonl"]);
+    assert_eq!(output.status.code(), Some(0), "{}{}", out(&output), err(&output));
+    assert_eq!(lines(&output).len(), 8);
+    assert_eq!(stage.removed(), 3, "two, and one in the place of one");
+}
+
+#[test]
+fn where_every_container_dies_each_photo_still_gets_its_line() {
+    let (stage, folder) = (Stage::new(), photos(8, 32, 32));
+    let output = stage.run("die", &[text(folder.path()), "-c", "1", "--format", "jsonl", "--retries", "2"]);
+    assert_eq!(output.status.code(), Some(1), "{}{}", out(&output), err(&output));
+    let lines = lines(&output);
+    assert_eq!(lines.len(), 8);
+    let last = &lines[7]["error"];
+    assert_eq!(last["code"], "function_lost", "{last}");
+    assert!(last["message"].as_str().unwrap().contains("the photo was too much"), "{last}");
+    stage.removed();
+}
+
+#[test]
+fn an_engine_that_stops_in_mid_run_fails_photos_and_not_the_run() {
+    let (stage, folder) = (Stage::new(), photos(4, 32, 32));
+    let output = stage.run("stop", &[text(folder.path()), "-c", "2", "--format", "jsonl", "--retries", "1"]);
+    assert_eq!(output.status.code(), Some(1), "{}{}", out(&output), err(&output));
+    let lines = lines(&output);
+    assert_eq!(lines.len(), 4);
+    assert!(lines[3]["error"]["message"].as_str().unwrap().contains("engine does not answer"), "{}", lines[3]);
+}
+
+#[test]
+fn nothing_is_sent_to_a_container_that_still_works_on_what_was_given_up() {
+    let (stage, folder) = (Stage::new(), photos(3, 32, 32));
+    let output = stage.run("hang once", &[text(folder.path()), "-c", "1", "--timeout", "2", "--format", "jsonl"]);
+    assert_eq!(output.status.code(), Some(1), "{}{}", out(&output), err(&output));
+    let lines = lines(&output);
+    assert_eq!(lines[0]["error"]["code"], "timeout", "{}", lines[0]);
+    assert!(lines[1..].iter().all(|line| line["detections"][0]["label"] == "cat"), "{lines:?}");
+    assert_eq!(stage.removed(), 2);
+    for created in stage.notes(".removed") {
+        let arguments = std::fs::read_to_string(created).unwrap();
+        assert!(arguments.lines().any(|line| line == "--env=AWS_LAMBDA_FUNCTION_TIMEOUT=1"), "{arguments}");
+    }
+}
+
+#[test]
+fn what_an_earlier_run_had_to_leave_is_removed_and_nothing_else() {
+    let (stage, folder) = (Stage::new(), photos(1, 32, 32));
+    let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap();
+    let ours = std::process::id();
+    let listed = format!("spotter-dead exited {0}/999999999\nspotter-kept exited {0}/{ours}\n", boot.trim());
+    std::fs::write(stage.0.path().join("listed"), listed).unwrap();
+    for name in ["spotter-dead", "spotter-kept"] {
+        std::fs::write(stage.0.path().join(format!("{name}.created")), "").unwrap();
+    }
+    let output = stage.run("", &[text(folder.path())]);
+    assert_eq!(output.status.code(), Some(0), "{}{}", out(&output), err(&output));
+    assert!(stage.0.path().join("spotter-dead.removed").exists());
+    assert!(stage.0.path().join("spotter-kept.created").exists());
+    let created = stage.notes(".removed").into_iter().find(|path| !text(path).contains("spotter-dead")).unwrap();
+    let arguments = std::fs::read_to_string(created).unwrap();
+    assert!(arguments.contains(&format!("spotter.keeper={}/", boot.trim())), "{arguments}");
 }
 
 /// The uploader, once a photo is under way that will not be answered.

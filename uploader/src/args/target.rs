@@ -1,22 +1,29 @@
 //! Where photos go.
 
+use std::path::PathBuf;
+
 use clap::Args;
 
 use super::FunctionArgs;
+use crate::server::ServerArgs;
 
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Target")]
 pub(crate) struct TargetArgs {
-    /// The function built here, under the Lambda emulator (the default).
+    /// The function on this machine, over plain HTTP: one process that owns all cores (the default).
     #[arg(long)]
     pub(crate) local: bool,
 
+    /// The function on this machine under Lambda's emulator, cargo-lambda (`tools/setup emulator` fetches it).
+    #[arg(long, conflicts_with_all = ["local", "sessions", "threads"])]
+    pub(crate) emulator: bool,
+
     /// A function's URL: its base, or its /detect.
-    #[arg(long, value_name = "URL", conflicts_with_all = ["local", "model", "function", "workers"])]
+    #[arg(long, value_name = "URL", conflicts_with_all = ["local", "emulator", "model", "function", "workers", "sessions", "threads"])]
     pub(crate) url: Option<String>,
 
     /// A container image, in Docker on this machine, limited as Lambda limits: one container per photo under way.
-    #[arg(long, value_name = "IMAGE", conflicts_with_all = ["local", "url", "function", "workers"])]
+    #[arg(long, value_name = "IMAGE", conflicts_with_all = ["local", "emulator", "url", "function", "workers", "sessions", "threads"])]
     pub(crate) docker: Option<String>,
 
     /// With --docker: CPUs of each container [default: as Lambda grants, one per 1769 MB of --memory].
@@ -37,10 +44,71 @@ pub(crate) struct TargetArgs {
 
     #[command(flatten)]
     pub(crate) function: FunctionArgs,
+}
 
-    /// With --local: how many copies of the function run [default: one per core, never more than --concurrency].
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
+/// A target, not yet opened.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Place {
+    /// The function on this machine, over plain HTTP.
+    Local(ServerArgs),
+    /// The same under Lambda's emulator.
+    Emulator(EmulatedArgs),
+    /// Containers on this machine.
+    Docker(ContainerArgs),
+    /// Wherever a URL leads.
+    Url(UrlArgs),
+}
+
+/// A function under the emulator.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct EmulatedArgs {
+    pub(crate) model: Option<String>,
+    /// MB.
+    pub(crate) memory: u32,
+    pub(crate) function: Option<PathBuf>,
+    /// Copies; as many as there are cores where it is not said.
     pub(crate) workers: Option<u16>,
+}
+
+/// An image and its limits.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct ContainerArgs {
+    pub(crate) image: String,
+    pub(crate) model: Option<String>,
+    /// MB.
+    pub(crate) memory: u32,
+    /// As the memory buys where it is not said.
+    pub(crate) cpus: Option<f64>,
+}
+
+/// A URL and how it is asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct UrlArgs {
+    pub(crate) url: String,
+    pub(crate) sign: Option<String>,
+    pub(crate) no_sign: bool,
+    pub(crate) connect_to: Option<String>,
+}
+
+impl TargetArgs {
+    /// The target that was chosen.
+    pub(crate) fn place(&self, quiet: bool) -> Place {
+        let Self { url, docker, emulator, function, .. } = self;
+        match (url, docker, emulator) {
+            (Some(url), _, _) => Place::Url(UrlArgs {
+                url: url.clone(),
+                sign: self.sign.clone(),
+                no_sign: self.no_sign,
+                connect_to: self.connect_to.clone(),
+            }),
+            (None, Some(image), _) => Place::Docker(function.container(image.clone(), self.cpus)),
+            (None, None, true) => Place::Emulator(function.emulated()),
+            (None, None, false) => {
+                function.tell_what_is_not_for_servers(quiet);
+                Place::Local(function.server())
+            }
+        }
+    }
 }
 
 pub(super) fn cpus(text: &str) -> Result<f64, String> {

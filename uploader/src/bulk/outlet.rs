@@ -9,6 +9,7 @@ use wire::{ItemError, Line, LineOutcome, Outcome, Source};
 use super::selection::Photo;
 use super::store::Store;
 use crate::args::{ReportArgs, ResultFormat};
+use crate::notice::notice;
 use crate::output::{self, Entry, Progress, Results};
 use crate::photo::Annotations;
 use crate::report::Tally;
@@ -61,7 +62,7 @@ impl Outlet {
     /// Something that is not about a photo.
     pub(crate) fn notice(&self, text: &str) {
         if !self.quiet {
-            self.progress.aside(|| eprintln!("uploader: {text}"));
+            self.progress.aside(|| notice!("uploader: {text}"));
         }
     }
 
@@ -90,7 +91,7 @@ impl Outlet {
         let (results, says) = (&mut self.results, !self.quiet && self.format != ResultFormat::Text);
         self.progress.aside(|| {
             if let (Outcome::Error { error }, true) = (outcome, says) {
-                eprintln!("uploader: {}: {}: {}", photo.display(), error.code, error.message);
+                notice!("uploader: {}: {}: {}", photo.display(), error.code, error.message);
             }
             results.photo(&entry)
         })?;

@@ -58,7 +58,7 @@ pub(super) async fn published(container: &str, port: u16) -> Result<u16> {
 }
 
 /// What docker prints, trimmed.
-async fn docker(arguments: &[&str]) -> Result<String> {
+pub(super) async fn docker(arguments: &[&str]) -> Result<String> {
     let output = Command::new("docker")
         .args(arguments)
         .stdin(Stdio::null())

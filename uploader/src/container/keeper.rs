@@ -8,14 +8,15 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
-use super::engine;
+use super::{engine, forsaken};
+use crate::notice::notice;
 
 /// A shell that makes the container, waits for the end of its input, which comes with ours, and removes the container.
 /// One after the other: whoever made and removed from two places could come too early with the second.
 const SCRIPT: &str = r#"
-name=$1
-shift
-docker create --name "$name" "$@" </dev/null || exit
+name=$1 label=$2
+shift 2
+docker create --name "$name" --label "$label/$$" "$@" </dev/null || exit
 read -r _
 docker rm --force --volumes "$name" >/dev/null 2>&1
 "#;
@@ -39,7 +40,7 @@ impl Keeper {
     /// Sets a keeper to work. `arguments` are those of `docker create`.
     pub(super) fn engage(name: &str, arguments: &[String]) -> Result<Self> {
         let mut process = Command::new("sh")
-            .args(["-c", SCRIPT, "spotter-keeper", name])
+            .args(["-c", SCRIPT, "spotter-keeper", name, &forsaken::label()])
             .args(arguments)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -95,7 +96,7 @@ pub(crate) fn wait_for_removals() {
         }
         if start.elapsed() > REMOVED_WITHIN {
             let names: Vec<&str> = leaving.iter().map(|(name, _)| name.as_str()).collect();
-            eprintln!("uploader: still being removed: {}", names.join(", "));
+            notice!("uploader: still being removed: {}", names.join(", "));
             return;
         }
         std::thread::sleep(PAUSE);

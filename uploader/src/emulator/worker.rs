@@ -9,7 +9,7 @@ use tokio::process::Command;
 use tokio::sync::{Notify, watch};
 
 use super::Function;
-use super::child::Child;
+use crate::child::Child;
 
 /// Deaths of a function's processes that are put up with. More than one photo's doing is the function's own fault.
 const DEATHS: u16 = 10;
@@ -84,24 +84,26 @@ impl Crew {
     pub(crate) async fn look_after(self: Arc<Self>, mut worker: Child) {
         loop {
             let status = worker.wait().await;
-            // The emulator does not notice: whoever waits for this worker's answer would wait for ever.
-            self.disturbed.notify_waiters();
             let deaths = self.deaths.fetch_add(1, Ordering::Relaxed) + 1;
             let name = self.function.name;
             let reason = if !self.ready.load(Ordering::Relaxed) {
-                format!("the function {name} ended while starting ({status}):\n{}", worker.log_tail())
+                worker.complaint(&format!("the function {name} ended while starting ({status})"))
             } else if deaths > DEATHS {
-                format!("the function {name} died {deaths} times, at last with {status}:\n{}", worker.log_tail())
+                worker.complaint(&format!("the function {name} died {deaths} times, at last with {status}"))
             } else {
                 match self.hire() {
                     Ok(next) => {
                         worker = next;
+                        // The emulator does not notice: whoever waits for this worker's answer would wait for ever.
+                        self.disturbed.notify_waiters();
                         continue;
                     }
                     Err(error) => format!("{error:#}"),
                 }
             };
+            // Whoever is disturbed looks whether it is worth another try.
             self.lost.send_replace(Some(reason));
+            self.disturbed.notify_waiters();
             return;
         }
     }

@@ -20,10 +20,12 @@ use crate::target::{Failure, Target};
 /// A slot of a run.
 pub(crate) struct Slot<'a> {
     target: &'a dyn Target,
-    place: &'a Endpoint,
+    /// Tells it from the other slots of a run.
+    number: usize,
     tls: Option<&'a Tls>,
     patience: Patience,
-    connection: Option<Connection>,
+    /// Kept from the photo before, and where it leads.
+    connection: Option<(Endpoint, Connection)>,
     /// Whether each photo gets a connection of its own.
     fresh: bool,
     traffic: Traffic,
@@ -43,10 +45,9 @@ pub(crate) struct Sent {
 }
 
 impl<'a> Slot<'a> {
-    /// `number` tells it from the other slots of a run.
+    /// A slot of `number` 0 or more.
     pub(crate) fn new(target: &'a dyn Target, number: usize, tls: Option<&'a Tls>, patience: Patience) -> Self {
-        let (place, traffic) = (target.place(number), Traffic::default());
-        Self { target, place, tls, patience, connection: None, fresh: false, traffic }
+        Self { target, number, tls, patience, connection: None, fresh: false, traffic: Traffic::default() }
     }
 
     /// With `fresh`, each photo gets a connection of its own, as the student project's client did it.
@@ -83,37 +84,47 @@ impl<'a> Slot<'a> {
         let start = Instant::now();
         let request = target.request(payload).await.map_err(Failure::lasting)?;
         phases.encode = start.elapsed();
-        let disturbed = target.disturbed();
+        let seat = target.seat(self.number).await?;
+        let disturbed = target.disturbed(&seat);
         let patience = self.patience.answer;
         let reply = tokio::select! {
-            reply = timeout(patience, self.exchange(request, phases)) => match reply {
+            reply = timeout(patience, self.exchange(request, &seat.endpoint, phases)) => match reply {
                 Ok(reply) => reply.map_err(failure)?,
-                Err(_) => return Err(failure(LinkError::Timeout(patience))),
+                Err(_) => {
+                    target.abandoned(&seat);
+                    return Err(failure(LinkError::Timeout(patience)));
+                }
             },
             () = disturbed => {
                 return Err(Failure::passing(item_error("worker_died", "The function's process died; its photo may be the reason.")));
             }
         };
-        target.read(&reply)
+        target.read(&reply, &seat)
     }
 
-    async fn exchange(&mut self, request: Request<Full<Bytes>>, phases: &mut Phases) -> Result<Reply, LinkError> {
+    async fn exchange(
+        &mut self,
+        request: Request<Full<Bytes>>,
+        endpoint: &Endpoint,
+        phases: &mut Phases,
+    ) -> Result<Reply, LinkError> {
         // Taken out, not borrowed: a request that is given up leaves a connection nobody can use any more.
-        if let Some(mut connection) = self.connection.take().filter(|connection| !connection.is_closed()) {
+        let kept = self.connection.take().filter(|(to, connection)| to == endpoint && !connection.is_closed());
+        if let Some((_, mut connection)) = kept {
             // A kept-alive connection may have been closed by the other side a moment ago. That is no failure of
             // this photo, and detection changes nothing over there: it is simply sent again on a new connection.
             let reply = connection.exchange(request.clone(), phases).await;
             self.traffic += connection.traffic();
             if let Ok(reply) = reply {
-                self.connection = Some(connection);
+                self.connection = Some((endpoint.clone(), connection));
                 return Ok(reply);
             }
             *phases = Phases { encode: phases.encode, ..Phases::default() };
         }
-        let mut connection = Connection::open(self.place, self.tls, self.patience.connect, phases).await?;
+        let mut connection = Connection::open(endpoint, self.tls, self.patience.connect, phases).await?;
         let reply = connection.exchange(request, phases).await;
         self.traffic += connection.traffic();
-        self.connection = Some(connection).filter(|_| !self.fresh && reply.is_ok());
+        self.connection = Some((endpoint.clone(), connection)).filter(|_| !self.fresh && reply.is_ok());
         reply
     }
 }

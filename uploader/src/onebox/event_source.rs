@@ -15,6 +15,7 @@ use super::reply::Verdict;
 use super::{MOST_RECEIVES, event, invocation};
 use crate::emulator::{DETECT_BULK, Emulator};
 use crate::link::Endpoint;
+use crate::notice::notice;
 
 /// How messages reach the function.
 #[derive(Debug, Clone, Copy)]
@@ -131,7 +132,7 @@ impl EventSource {
 
     fn say(&self, text: &str) {
         if !self.mapping.quiet {
-            eprintln!("queue: {text}");
+            notice!("queue: {text}");
         }
     }
 }

@@ -9,7 +9,9 @@ use tokio::net::TcpStream;
 use tokio::process::Command;
 use tokio::time::sleep;
 
-use crate::emulator::{Child, free_port, moto_server};
+use crate::child::Child;
+use crate::emulator::free_port;
+use crate::search::moto_server;
 
 /// It loads half a cloud of Python: a second or two, more on a busy machine.
 const WITHIN: Duration = Duration::from_secs(60);

@@ -61,6 +61,15 @@ pub(crate) struct Comparison {
 }
 
 impl Comparison {
+    /// The memory, or memories, that prices are reckoned with.
+    fn memories(&self) -> String {
+        let mut memories: Vec<u32> = self.targets.iter().map(|target| target.cost.memory_mb).collect();
+        memories.sort_unstable();
+        memories.dedup();
+        let memories: Vec<String> = memories.iter().map(u32::to_string).collect();
+        format!("{} MB", memories.join(" and "))
+    }
+
     /// The samples of one target that count: warm ones, unless there were only cold ones.
     pub(crate) fn counted(&self, target: usize) -> impl Iterator<Item = &Sample> {
         let warm = self.samples.iter().any(|sample| sample.target == target && sample.is_warm());

@@ -1,6 +1,7 @@
 //! Reports as files. One file per format.
 
 mod csv;
+#[cfg(feature = "charts")]
 mod html;
 mod json;
 mod markdown;
@@ -35,7 +36,10 @@ impl Export {
             "json" => Box::new(json::Json),
             "csv" => Box::new(csv::Csv),
             "md" => Box::new(markdown::Markdown),
+            #[cfg(feature = "charts")]
             "html" => Box::new(html::Html),
+            #[cfg(not(feature = "charts"))]
+            "html" => bail!("--report {}: a page has charts, and {}", path.display(), crate::NOT_BUILT_IN),
             _ => bail!("--report {}: name a file that ends in .json, .csv, .md or .html", path.display()),
         };
         let path = path.display().to_string();

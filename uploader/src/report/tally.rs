@@ -24,7 +24,8 @@ pub(crate) const CLIENT: [Phase; 7] = [
 ];
 
 /// The function's stages, in their order, in milliseconds.
-pub(crate) const SERVER: [Stage; 4] = [
+pub(crate) const SERVER: [Stage; 5] = [
+    ("queue", |answer| answer.timings_ms.queue),
     ("decode", |answer| answer.timings_ms.decode),
     ("preprocess", |answer| answer.timings_ms.preprocess),
     ("inference", |answer| answer.timings_ms.inference),
@@ -35,7 +36,7 @@ pub(crate) const SERVER: [Stage; 4] = [
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Times {
     pub(crate) round_trip: Spread,
-    /// Round trip without what the function itself took: the way there and back.
+    /// Round trip without what the photo spent in the function, waiting and worked on: the way there and back.
     pub(crate) upload: Spread,
     pub(crate) client: [Spread; CLIENT.len()],
     pub(crate) server: [Spread; SERVER.len()],
@@ -62,7 +63,7 @@ impl Times {
 
     /// The function's inference.
     pub(crate) fn inference(&self) -> &Spread {
-        &self.server[2]
+        &self.server[3]
     }
 }
 

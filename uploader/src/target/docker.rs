@@ -3,7 +3,7 @@
 mod answer;
 mod event;
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use bytes::Bytes;
@@ -11,17 +11,17 @@ use futures_util::future::{BoxFuture, try_join_all};
 use http_body_util::Full;
 use hyper::Request;
 use hyper::header::{CONTENT_TYPE, HOST};
-use tokio::sync::watch;
-use tokio::task::JoinSet;
+use tokio::sync::Mutex;
 use tokio::time::{sleep, timeout};
 use wire::{Answer, ItemError};
 
-use super::{CONNECT_WITHIN, Failure, Target, reply};
-use crate::args::TargetArgs;
-use crate::container::{Container, Image, Spec, cpus};
+use super::{CONNECT_WITHIN, Failure, Seat, Target, Wishes, nobody_left, reply};
+use crate::args::ContainerArgs;
+use crate::container::{Container, Image, Spec, clear_forsaken, cpus};
 use crate::emulator::DETECT_HTTP;
 use crate::link::{Connection, Endpoint, LinkError, Phases, Reply};
 use crate::photo::Payload;
+use crate::post::{Post, Recruit};
 
 /// The one path that the emulator has.
 const INVOKE: &str = "/2015-03-31/functions/function/invocations";
@@ -34,43 +34,37 @@ const MB_PER_CPU: f64 = 1769.0;
 /// Running containers and the ways to them.
 pub(crate) struct DockerTarget {
     title: String,
-    places: Vec<Endpoint>,
-    lost: watch::Receiver<Option<String>>,
-    /// Each holds a container.
-    _watches: JoinSet<()>,
+    /// The way to the first container as it was first started.
+    endpoint: Endpoint,
+    posts: Vec<Post>,
+    /// Whose turn it is at each: a container bears one call at a time.
+    turns: Vec<Mutex<()>>,
 }
 
 impl DockerTarget {
     /// Starts as many containers as photos will be under way, and waits until each answers.
-    pub(crate) async fn start(image: &str, args: &TargetArgs, concurrency: u16) -> Result<Self> {
+    pub(crate) async fn start(args: &ContainerArgs, wishes: &Wishes) -> Result<Self> {
+        let image = &args.image;
         let available = f64::from(cpus().await?);
         let inspected = Image::inspect(image).await.with_context(|| format!("--docker {image}"))?;
-        let cpus = args.cpus.unwrap_or_else(|| granted(args.function.memory).min(available));
+        let cpus = args.cpus.unwrap_or_else(|| granted(args.memory).min(available));
         if cpus > available {
             bail!("--cpus {cpus}: docker's engine has {available}");
         }
+        clear_forsaken().await;
         let spec = Spec {
-            image: image.to_owned(),
+            image: image.clone(),
             handler: if inspected.has_command() { None } else { Some(DETECT_HTTP) },
-            memory: args.function.memory,
+            memory: args.memory,
             cpus,
-            model: args.function.model.clone(),
+            model: args.model.clone(),
+            timeout: wishes.timeout,
         };
-        let copies = usize::from(concurrency.max(1));
-        let ready = try_join_all((0..copies).map(|_| ready(&spec))).await?;
-
-        let (tell, lost) = watch::channel(None);
-        let mut places = Vec::with_capacity(copies);
-        let mut watches = JoinSet::new();
-        for (mut container, place) in ready {
-            places.push(place);
-            let tell = tell.clone();
-            watches.spawn(async move {
-                let reason = container.ended().await;
-                tell.send_replace(Some(reason));
-            });
-        }
-        Ok(Self { title: title(&spec, copies), places, lost, _watches: watches })
+        let copies = wishes.at_once.max(1);
+        let posts = try_join_all((0..copies).map(|_| Post::man(spec.clone()))).await?;
+        let endpoint = posts[0].endpoint().await.map_err(anyhow::Error::msg)?;
+        let turns = posts.iter().map(|_| Mutex::default()).collect();
+        Ok(Self { title: title(&spec, copies), endpoint, posts, turns })
     }
 }
 
@@ -80,55 +74,78 @@ impl Target for DockerTarget {
     }
 
     fn endpoint(&self) -> &Endpoint {
-        &self.places[0]
+        &self.endpoint
     }
 
-    fn place(&self, slot: usize) -> &Endpoint {
-        &self.places[slot % self.places.len()]
+    /// A slot's own container; where that was given up, the next that is left, in turn with its own slot.
+    fn seat(&self, slot: usize) -> BoxFuture<'_, Result<Seat<'_>, Failure>> {
+        Box::pin(async move {
+            let places = self.posts.len();
+            let own = slot % places;
+            loop {
+                let place =
+                    (0..places).map(|more| (own + more) % places).find(|place| !self.posts[*place].is_given_up());
+                let number = place.unwrap_or(own);
+                let turn = self.turns[number].lock().await;
+                match self.posts[number].endpoint().await {
+                    Ok(endpoint) => return Ok(Seat { endpoint, number, _turn: Some(turn) }),
+                    Err(reason) if place.is_none() => return Err(nobody_left(&reason)),
+                    Err(_) => {}
+                }
+            }
+        })
     }
 
     fn request<'a>(&'a self, payload: &'a Payload) -> BoxFuture<'a, Result<Request<Full<Bytes>>, ItemError>> {
         Box::pin(async move { invocation(event::photo(payload)?) })
     }
 
-    fn read(&self, reply: &Reply) -> Result<Answer, Failure> {
-        reply::read(&answer::unwrap(reply)?)
+    fn read(&self, reply: &Reply, seat: &Seat<'_>) -> Result<Answer, Failure> {
+        let answer = reply::read(&answer::unwrap(reply)?);
+        self.posts[seat.number].answered();
+        answer
     }
 
     fn most_at_once(&self) -> Option<usize> {
-        Some(self.places.len())
+        Some(self.posts.len())
     }
 
-    fn lost(&self) -> BoxFuture<'_, anyhow::Error> {
-        let mut lost = self.lost.clone();
-        Box::pin(async move {
-            let reason = lost.wait_for(Option::is_some).await.ok().and_then(|reason| reason.clone());
-            match reason {
-                Some(reason) => anyhow::Error::msg(reason),
-                None => std::future::pending().await,
-            }
-        })
+    fn disturbed(&self, seat: &Seat<'_>) -> BoxFuture<'_, ()> {
+        Box::pin(self.posts[seat.number].disturbed())
+    }
+
+    /// The emulator crashes on a second call beside the first.
+    fn abandoned(&self, seat: &Seat<'_>) {
+        self.posts[seat.number].replace();
     }
 }
 
-/// A container that answers.
-async fn ready(spec: &Spec) -> Result<(Container, Endpoint)> {
-    let mut container = Container::start(spec).await?;
-    let place = Endpoint::parse(&format!("http://127.0.0.1:{}{INVOKE}", container.port()))?;
-    let failed = tokio::select! {
-        answered = timeout(READY_WITHIN, answers(&place)) => match answered {
-            Ok(Ok(())) => return Ok((container, place)),
-            Ok(Err(why)) => why,
-            Err(_) => format!("the function does not answer within {} s", READY_WITHIN.as_secs()),
-        },
-        reason = container.ended() => bail!(reason),
-    };
-    bail!(container.complaint(&failed))
+impl Recruit for Spec {
+    type Servant = Container;
+
+    async fn start(&self, _last: Option<&Endpoint>) -> Result<(Container, Endpoint)> {
+        let mut container = Container::start(self).await?;
+        let place = Endpoint::parse(&format!("http://127.0.0.1:{}{INVOKE}", container.port()))?;
+        let failed = tokio::select! {
+            answered = timeout(READY_WITHIN, answers(&place)) => match answered {
+                Ok(Ok(())) => return Ok((container, place)),
+                Ok(Err(why)) => why,
+                Err(_) => format!("the function does not answer within {} s", READY_WITHIN.as_secs()),
+            },
+            reason = container.ended() => bail!(reason),
+        };
+        bail!(container.complaint(&failed))
+    }
+
+    async fn ended(container: &mut Container) -> String {
+        container.ended().await
+    }
 }
 
 /// Asks `GET /health` until the emulator listens, and waits for its one answer: a second call beside the first is more
-/// than it bears.
+/// than it bears. A function that took too long to load is asked again.
 async fn answers(place: &Endpoint) -> Result<(), String> {
+    let start = Instant::now();
     loop {
         let reply = match ask(place).await {
             Ok(reply) => reply,
@@ -139,7 +156,11 @@ async fn answers(place: &Endpoint) -> Result<(), String> {
             }
             Err(error) => return Err(error.to_string()),
         };
-        let reply = answer::unwrap(&reply).map_err(|failure| failure.error.message)?;
+        let reply = match answer::unwrap(&reply) {
+            Ok(reply) => reply,
+            Err(failure) if failure.error.code == "timeout" && start.elapsed() < READY_WITHIN => continue,
+            Err(failure) => return Err(failure.error.message),
+        };
         if reply.status.is_success() {
             return Ok(());
         }

@@ -1,61 +1,74 @@
-//! The function built here, under the emulator, on a free port.
+//! The function on this machine, over plain HTTP, on a free port.
 
 use anyhow::Result;
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use http_body_util::Full;
 use hyper::Request;
-use wire::ItemError;
+use wire::{Answer, ItemError};
 
-use super::Target;
 use super::url::UrlTarget;
-use crate::args::TargetArgs;
-use crate::emulator::{DETECT_HTTP, Emulator, Function};
-use crate::link::Endpoint;
+use super::{Failure, Seat, Target, nobody_left, reply};
+use crate::link::{Endpoint, Reply};
 use crate::photo::Payload;
+use crate::post::Post;
+use crate::server::{Audience, Server, ServerArgs};
 
-/// A running emulator and the way to its function.
+/// A running server and the way to it.
 pub(crate) struct LocalTarget {
-    emulator: Emulator,
+    title: String,
+    post: Post,
     url: UrlTarget,
-    workers: u16,
 }
 
 impl LocalTarget {
-    /// Starts the function and waits until it answers.
-    pub(crate) async fn start(args: &TargetArgs, concurrency: u16) -> Result<Self> {
-        let workers = args.workers.unwrap_or_else(cores).min(concurrency).max(1);
-        let function = Function::detect_http(&args.function, workers)?;
-        let emulator = Emulator::start(0, vec![function], false).await?;
-        let url = UrlTarget::unsigned(&emulator.url(DETECT_HTTP))?;
-        Ok(Self { emulator, url, workers })
+    /// Starts the server and waits until it answers.
+    pub(crate) async fn start(args: ServerArgs, at_once: usize) -> Result<Self> {
+        let title = title(&args);
+        let post = Post::man(Server::find(args, Audience::Ourselves { at_once })?).await?;
+        let base = post.endpoint().await.map_err(anyhow::Error::msg)?;
+        Ok(Self { title, url: UrlTarget::unsigned(&base.url())?, post })
     }
 }
 
 impl Target for LocalTarget {
     fn title(&self) -> String {
-        let copies = if self.workers == 1 { String::new() } else { format!(", {} copies", self.workers) };
-        format!("the function on this machine{copies}")
+        self.title.clone()
     }
 
     fn endpoint(&self) -> &Endpoint {
         self.url.endpoint()
     }
 
+    fn seat(&self, slot: usize) -> BoxFuture<'_, Result<Seat<'_>, Failure>> {
+        Box::pin(async move {
+            // Whoever comes next takes the same port.
+            self.post.endpoint().await.map_err(|reason| nobody_left(&reason))?;
+            Ok(Seat { endpoint: self.url.endpoint().clone(), number: slot, _turn: None })
+        })
+    }
+
     fn request<'a>(&'a self, payload: &'a Payload) -> BoxFuture<'a, Result<Request<Full<Bytes>>, ItemError>> {
         self.url.request(payload)
     }
 
-    fn disturbed(&self) -> BoxFuture<'_, ()> {
-        Box::pin(self.emulator.disturbed(DETECT_HTTP))
+    fn read(&self, reply: &Reply, _seat: &Seat<'_>) -> Result<Answer, Failure> {
+        self.post.answered();
+        reply::read(reply)
     }
 
-    fn lost(&self) -> BoxFuture<'_, anyhow::Error> {
-        Box::pin(self.emulator.lost())
+    fn disturbed(&self, _seat: &Seat<'_>) -> BoxFuture<'_, ()> {
+        Box::pin(self.post.disturbed())
     }
 }
 
-/// One copy of the function for each core.
-pub(crate) fn cores() -> u16 {
-    std::thread::available_parallelism().map_or(1, |cores| u16::try_from(cores.get()).unwrap_or(64).min(64))
+fn title(args: &ServerArgs) -> String {
+    let settings =
+        [("model", args.model.clone()), ("sessions", number(args.sessions)), ("threads", number(args.threads))];
+    let settings = settings.into_iter().filter_map(|(name, value)| Some(format!(", {name} {}", value?)));
+    format!("the function on this machine{}", settings.collect::<String>())
+}
+
+fn number(number: Option<u16>) -> Option<String> {
+    number.map(|number| number.to_string())
 }

@@ -10,8 +10,9 @@ use wire::ItemError;
 
 use super::Target;
 use super::signer::Signer;
-use crate::args::TargetArgs;
+use crate::args::UrlArgs;
 use crate::link::Endpoint;
+use crate::notice::notice;
 use crate::photo::{Payload, item_error};
 
 const AGENT: &str = concat!("spotter-uploader/", env!("CARGO_PKG_VERSION"));
@@ -25,8 +26,8 @@ pub(crate) struct UrlTarget {
 
 impl UrlTarget {
     /// Understands the URL and finds credentials where requests are to be signed.
-    pub(crate) async fn open(url: &str, args: &TargetArgs, quiet: bool) -> Result<Self> {
-        let mut target = Self::unsigned(url)?;
+    pub(crate) async fn open(args: &UrlArgs, quiet: bool) -> Result<Self> {
+        let mut target = Self::unsigned(&args.url)?;
         if let Some(via) = &args.connect_to {
             target.endpoint.via = Some(host_and_port(via)?);
         }
@@ -37,7 +38,7 @@ impl UrlTarget {
                 Err(error) => {
                     // A URL without authentication works unsigned; one with it will say so.
                     if !quiet {
-                        eprintln!("uploader: requests are not signed: {error:#}");
+                        notice!("uploader: requests are not signed: {error:#}");
                     }
                     None
                 }

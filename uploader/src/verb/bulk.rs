@@ -12,6 +12,7 @@ use crate::bulk::{
     Arrival, Book, Collector, Counts, Harvest, Journal, Outlet, Plan, Selection, Store, Trouble, Uploads, inventory,
     journal, way,
 };
+use crate::notice::notice;
 use crate::photo::find;
 use crate::report::{Cost, DatasetSummary};
 
@@ -201,7 +202,7 @@ pub(super) fn ending(report: &ReportArgs, harvest: &Harvest) -> Ending {
     let mut ending = if good { Ending::Good } else { Ending::Failures };
     for condition in &report.fail_if {
         if let Some(measured) = condition.comes_true(tally) {
-            eprintln!("uploader: {measured}");
+            notice!("uploader: {measured}");
             ending = Ending::NotGoodEnough;
         }
     }

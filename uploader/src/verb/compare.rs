@@ -7,13 +7,13 @@ mod passes;
 use std::io::{Write, stdin, stdout};
 
 use anyhow::{Result, bail};
-use futures_util::future::select_all;
 
 use self::course::{Course, Manner};
 use self::field::{Runner, open};
 use super::Ending;
 use crate::args::{BodyKind, CompareArgs, Contender};
 use crate::link::Patience;
+use crate::notice::notice;
 use crate::output::Progress;
 use crate::photo::{Recipe, expand};
 use crate::report::comparison::{
@@ -27,10 +27,13 @@ const CROWD: usize = 4;
 
 pub(crate) async fn run(mut args: CompareArgs) -> Result<Ending> {
     // Everything that can be wrong with the command line, before anything is started.
-    let contenders = args.targets.contenders()?;
+    let mut paths = std::mem::take(&mut args.paths);
+    let contenders = args.targets.contenders(&mut paths)?;
+    if paths.is_empty() {
+        bail!("no photos are given: name files, folders or globs, or `-` for a list on standard input");
+    }
     check_names(&args, &contenders)?;
     let options = args.sending.detection.options()?;
-    let paths = std::mem::take(&mut args.paths);
     let photos = tokio::task::spawn_blocking(move || expand(&paths, &mut stdin().lock())).await??;
     let exports = args.report.iter().map(|path| Export::create(path)).collect::<Result<Vec<_>>>()?;
 
@@ -41,13 +44,9 @@ pub(crate) async fn run(mut args: CompareArgs) -> Result<Ending> {
         rate: sending.rate,
         patience: Patience { retries: sending.retries, connect: CONNECT_WITHIN, answer: sending.timeout },
     };
-    let most_at_once = args.course.ladder.iter().copied().fold(sending.concurrency, u16::max);
-    let runners = open(contenders, sending.concurrency, most_at_once, args.quiet).await?;
-    let measuring = measure(&args, &manner, photos, &runners);
-    let (comparison, tallies) = tokio::select! {
-        measured = measuring => measured,
-        (reason, _, _) = select_all(runners.iter().map(|runner| runner.target.lost())) => return Err(reason),
-    };
+    let most_at_once = args.course.ladder.iter().copied().fold(sending.concurrency, u16::max).into();
+    let runners = open(contenders, &manner, most_at_once, args.quiet).await?;
+    let (comparison, tallies) = measure(&args, &manner, photos, &runners).await;
 
     if !args.quiet {
         terminal::tables(&comparison, &mut stdout())?;
@@ -103,7 +102,7 @@ async fn measure(
     };
     progress.finish();
 
-    let rates = Rates::new(args.prices.architecture, args.targets.function.memory, args.prices.ec2_per_hour);
+    let rates = Rates::new(args.prices.architecture, args.targets.function.memory(), args.prices.ec2_per_hour);
     let targets: Vec<Measured> = runners
         .iter()
         .zip(ladders)
@@ -116,6 +115,7 @@ async fn measure(
                 title: runner.target.title(),
                 kind: runner.kind,
                 link: runner.link,
+                memory_mb: runner.memory,
             };
             Measured::new(origin, &tallies[place], &own, &own_turns, ladder, &rates)
         })
@@ -152,7 +152,7 @@ fn ending(args: &CompareArgs, runners: &[Runner], tallies: &[Tally]) -> Ending {
         for wanted in args.fail_if.iter().filter(|wanted| wanted.name.as_ref().is_none_or(|name| *name == runner.name))
         {
             if let Some(measured) = wanted.condition.comes_true(tally) {
-                eprintln!("uploader: {}: {measured}", runner.name);
+                notice!("uploader: {}: {measured}", runner.name);
                 ending = Ending::NotGoodEnough;
             }
         }

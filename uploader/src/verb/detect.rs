@@ -1,6 +1,6 @@
 //! `uploader detect`: post photos, print what was found and where the time went.
 
-use std::io::{Write, stderr, stdin, stdout};
+use std::io::{Write, stdin, stdout};
 use std::sync::Arc;
 
 use anyhow::Result;
@@ -10,10 +10,11 @@ use super::Ending;
 use crate::args::{DetectArgs, ResultFormat};
 use crate::journey::{Journey, Plan, Record};
 use crate::link::{Patience, Tls};
+use crate::notice::notice;
 use crate::output::{self, Progress, Results};
 use crate::photo::{Annotations, Recipe, expand};
 use crate::report::{Summary, Tally};
-use crate::target::{self, CONNECT_WITHIN, Target};
+use crate::target::{self, CONNECT_WITHIN, Target, Wishes};
 
 pub(crate) async fn run(args: DetectArgs) -> Result<Ending> {
     let DetectArgs { paths, target, mut sending, report, like_2023 } = args;
@@ -28,7 +29,8 @@ pub(crate) async fn run(args: DetectArgs) -> Result<Ending> {
     let mut results = output::open(report.format, report.output.as_deref())?;
 
     let at_once = sending.concurrency.min(u16::try_from(photos.len()).unwrap_or(u16::MAX));
-    let target: Arc<dyn Target> = target::open(&target, at_once, report.quiet).await?.into();
+    let wishes = Wishes { at_once: at_once.into(), timeout: sending.timeout, quiet: report.quiet };
+    let target: Arc<dyn Target> = target::open(&target.place(report.quiet), &wishes).await?.into();
     let tls = if target.endpoint().tls { Some(Tls::new()?) } else { None };
     let plan = Plan {
         recipe: Recipe { body: sending.body, resize: sending.resize.map(u32::from), options },
@@ -41,16 +43,7 @@ pub(crate) async fn run(args: DetectArgs) -> Result<Ending> {
     let progress = Progress::photos(plan.photos.len(), report.quiet);
     let mut tally = Tally::begin();
     let mut journey = Journey::begin(plan, &target, tls);
-    loop {
-        let record = tokio::select! {
-            record = journey.next() => record,
-            reason = target.lost() => {
-                progress.finish();
-                results.end()?;
-                return Err(reason);
-            }
-        };
-        let Some(record) = record else { break };
+    while let Some(record) = journey.next().await {
         tally.add(&record);
         progress.aside(|| hand_over(&record, results.as_mut(), report.format, report.quiet))?;
         progress.advance(1);
@@ -71,13 +64,13 @@ pub(crate) async fn run(args: DetectArgs) -> Result<Ending> {
         // Only text is for people: everything else on standard output is for programs.
         match report.format {
             ResultFormat::Text => writeln!(stdout(), "\n{summary}")?,
-            _ => writeln!(stderr(), "{summary}")?,
+            _ => notice!("{summary}"),
         }
     }
     let mut ending = if tally.failed() == 0 { Ending::Good } else { Ending::Failures };
     for condition in &report.fail_if {
         if let Some(measured) = condition.comes_true(&tally) {
-            eprintln!("uploader: {measured}");
+            notice!("uploader: {measured}");
             ending = Ending::NotGoodEnough;
         }
     }
@@ -86,7 +79,7 @@ pub(crate) async fn run(args: DetectArgs) -> Result<Ending> {
 
 fn hand_over(record: &Record, results: &mut dyn Results, format: ResultFormat, quiet: bool) -> Result<()> {
     if let (Outcome::Error { error }, false, true) = (&record.outcome, quiet, format != ResultFormat::Text) {
-        eprintln!("uploader: {}: {}: {}", record.photo.display(), error.code, error.message);
+        notice!("uploader: {}: {}: {}", record.photo.display(), error.code, error.message);
     }
     results.photo(&record.into())
 }

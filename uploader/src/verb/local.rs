@@ -1,108 +1,60 @@
-//! `uploader local`: the functions on this machine, until Ctrl-C.
+//! `uploader local`: the function on this machine, until Ctrl-C.
+
+#[cfg(feature = "aws")]
+mod emulated;
 
 use std::env;
-use std::future::pending;
 use std::io::{Stdout, Write, stdout};
-use std::sync::Arc;
-use std::time::Duration;
 
 use anyhow::Result;
 
 use super::Ending;
 use crate::args::LocalArgs;
-use crate::emulator::{DETECT_BULK, DETECT_HTTP, Emulator, Function};
-use crate::onebox::{ACCESS_KEY, EventSource, Mapping, OneBox, SECRET_KEY};
-use crate::target::cores;
+use crate::emulator::free_port;
+use crate::notice::notice;
+use crate::post::Post;
+use crate::server::{Audience, Server};
 
 pub(crate) async fn run(args: LocalArgs) -> Result<Ending> {
-    let workers = args.workers.unwrap_or_else(cores);
-    let mut functions = vec![Function::detect_http(&args.function, workers)?];
-    let mut onebox = None;
-    if args.onebox.bulk {
-        // The binary before the servers: what is missing is told at once.
-        let mut function = Function::detect_bulk(&args.function, args.onebox.bulk_function.as_deref(), workers)?;
-        let started = OneBox::start(args.onebox.visibility()).await?;
-        function.variables = started.variables();
-        functions.push(function);
-        onebox = Some(started);
-    } else if env::var_os("RESULTS_URI").is_some_and(|uri| !uri.is_empty()) {
-        functions.push(Function::detect_bulk(&args.function, args.onebox.bulk_function.as_deref(), workers)?);
+    if !args.emulator && !args.onebox.bulk {
+        return over_plain_http(args).await;
     }
-    let has_bulk = functions.len() > 1;
-    let emulator = Arc::new(Emulator::start(args.port, functions, !args.quiet).await?);
-    let source = match &onebox {
-        Some(onebox) => {
-            let mapping = Mapping {
-                batch_size: usize::from(args.onebox.batch_size),
-                batch_window: Duration::from_secs(args.onebox.batch_window.into()),
-                concurrency: usize::from(workers),
-                quiet: args.quiet,
-            };
-            Some(EventSource::new(mapping, onebox.queue(), Arc::clone(&emulator)).await?)
-        }
-        None => None,
-    };
+    #[cfg(feature = "aws")]
+    return emulated::run(args).await;
+    #[cfg(not(feature = "aws"))]
+    anyhow::bail!("--emulator comes with S3, and {}", crate::NOT_BUILT_IN);
+}
 
-    let url = emulator.url(DETECT_HTTP);
-    // The first line is for programs: it says that the functions answer, and where.
+async fn over_plain_http(args: LocalArgs) -> Result<Ending> {
+    args.function.tell_what_is_not_for_servers(args.quiet);
+    if !args.quiet && env::var_os("RESULTS_URI").is_some_and(|uri| !uri.is_empty()) {
+        notice!("uploader: RESULTS_URI is set, but detect-bulk runs only with --emulator or --bulk");
+    }
+    // Who already has the port is told better here than by the function's log.
+    let port = if args.port == 0 { 0 } else { free_port(args.port)? };
+    let server = Server::find(args.function.server(), Audience::Everybody { port, loud: !args.quiet })?;
+    let post = Post::man(server).await?;
+    let url = post.endpoint().await.map_err(anyhow::Error::msg)?.url();
     let mut out = stdout();
+    // The first line is for programs: it says that the function answers, and where.
     writeln!(out, "{url}")?;
     out.flush()?;
     // A program that has read its line may have closed the pipe: the rest is no reason to end.
-    let _ = introduce(&mut out, &url, has_bulk.then(|| emulator.invoke_url(DETECT_BULK)), onebox.as_ref(), args.quiet);
-
-    let carried = async {
-        match source {
-            Some(source) => source.run().await,
-            None => pending().await,
-        }
-    };
-    let moto = async {
-        match &mut onebox {
-            Some(onebox) => onebox.lost().await,
-            None => pending().await,
-        }
-    };
-    Err(tokio::select! {
-        error = emulator.lost() => error,
-        error = moto => error,
-        error = carried => error,
-    })
+    if !args.quiet {
+        let _ = introduce(&mut out, &url);
+    }
+    Err(anyhow::Error::msg(post.given_up().await))
 }
 
-/// Tells where things are; what a program may want to know stays when `quiet`.
-fn introduce(
-    out: &mut Stdout,
-    url: &str,
-    bulk: Option<String>,
-    onebox: Option<&OneBox>,
-    quiet: bool,
-) -> std::io::Result<()> {
-    if let Some(onebox) = onebox {
-        let [queue, dead_letters] = onebox.queue_urls();
-        writeln!(out, "S3 and SQS:    {}", onebox.endpoint())?;
-        writeln!(out, "photos:        {}", onebox.input())?;
-        writeln!(out, "results:       {}", onebox.results())?;
-        writeln!(out, "queue:         {queue}")?;
-        writeln!(out, "dead letters:  {dead_letters}")?;
-    }
-    if let Some(bulk) = bulk {
-        writeln!(out, "raw events:    {bulk}")?;
-    }
-    if !quiet {
-        writeln!(out, "try:  curl --data-binary @photo.jpg -H 'content-type: image/jpeg' {url}detect")?;
-        writeln!(out, "or:   uploader detect photo.jpg --url {url}")?;
-        if let Some(onebox) = onebox {
-            writeln!(
-                out,
-                "or:   AWS_ACCESS_KEY_ID={ACCESS_KEY} AWS_SECRET_ACCESS_KEY={SECRET_KEY} uploader bulk PHOTOS \
-                 --bucket {} --results {} --endpoint-url {}",
-                onebox.input(),
-                onebox.results(),
-                onebox.endpoint()
-            )?;
-        }
-        writeln!(out, "Ctrl-C ends it{}.", if onebox.is_some() { ", and with it the buckets" } else { "" })?;
-    }
+/// Tells what can be done with the address.
+fn introduce(out: &mut Stdout, url: &str) -> std::io::Result<()> {
+    writeln!(out, "open: {url} in a browser")?;
+    try_it(out, url)?;
+    writeln!(out, "Ctrl-C ends it.")?;
     out.flush()
+}
+
+fn try_it(out: &mut Stdout, url: &str) -> std::io::Result<()> {
+    writeln!(out, "try:  curl --data-binary @photo.jpg -H 'content-type: image/jpeg' {url}detect")?;
+    writeln!(out, "or:   uploader detect photo.jpg --url {url}")
 }

@@ -13,6 +13,7 @@ use ::prepare::{Measured, Outcome, Step};
 use super::Ending;
 use crate::args::{ModelArgs, ModelVerb, PrepareArgs, PullArgs};
 use crate::model::{Source, Wanted, pull, sources};
+use crate::notice::notice;
 use crate::output::Progress;
 
 pub(crate) async fn run(args: ModelArgs) -> Result<Ending> {
@@ -78,7 +79,7 @@ async fn fetch(args: PullArgs) -> Result<Ending> {
             Source::File(path) => path.display().to_string(),
             Source::Url(url) => url.url(),
         };
-        progress.aside(|| eprintln!("fetching {} from {place}", card.name));
+        progress.aside(|| notice!("fetching {} from {place}", card.name));
     }
     let wanted = Wanted { name: card.name.clone(), sha256, bytes: card.bytes };
     let came = pull(&wanted, &sources, &to, &progress).await;
@@ -94,7 +95,7 @@ async fn fetch(args: PullArgs) -> Result<Ending> {
             Ok(Ending::Good)
         }
         Err(error) => {
-            eprintln!("uploader: {} was not fetched: {error}", card.name);
+            notice!("uploader: {} was not fetched: {error}", card.name);
             Ok(Ending::Failures)
         }
     }
@@ -168,9 +169,10 @@ fn verify(model: &str) -> Result<Ending> {
         writeln!(stdout(), "{} is what its card says: {path} ({got})", found.name)?;
         return Ok(Ending::Good);
     }
-    eprintln!(
+    notice!(
         "uploader: {path} is not {}: its digest is {got}, its card says {wanted}; delete it and run `uploader model pull {}`",
-        found.name, found.name
+        found.name,
+        found.name
     );
     Ok(Ending::Failures)
 }

@@ -14,6 +14,7 @@ pub(crate) struct Rates {
     pub(crate) list_of: &'static str,
     pub(crate) region: &'static str,
     pub(crate) architecture: Architecture,
+    /// The memory of functions that have none of their own.
     pub(crate) memory_mb: u32,
     /// A machine like this one.
     pub(crate) machine_per_hour: Option<f64>,
@@ -28,6 +29,8 @@ impl Rates {
 /// Dollars for a thousand photos.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub(crate) struct Cost {
+    /// The function's memory.
+    pub(crate) memory_mb: u32,
     /// The function's own time per photo, each rounded up to the millisecond.
     pub(crate) billed_ms: f64,
     /// Through a Function URL. For targets on this machine: what their speed would cost in Lambda.
@@ -41,13 +44,14 @@ pub(crate) struct Cost {
 }
 
 impl Cost {
-    pub(crate) fn new(kind: Kind, rates: &Rates, billed_ms: f64, photos_per_second: f64) -> Self {
-        let url = prices::url_per_thousand(rates.architecture, rates.memory_mb, billed_ms);
+    pub(crate) fn new(kind: Kind, rates: &Rates, memory_mb: u32, billed_ms: f64, photos_per_second: f64) -> Self {
+        let url = prices::url_per_thousand(rates.architecture, memory_mb, billed_ms);
         let here = rates.machine_per_hour.filter(|_| kind != Kind::Url && photos_per_second > 0.0);
         Self {
+            memory_mb,
             billed_ms,
             url,
-            bulk: prices::bulk_per_thousand(rates.architecture, rates.memory_mb, billed_ms, BATCH),
+            bulk: prices::bulk_per_thousand(rates.architecture, memory_mb, billed_ms, BATCH),
             machine: here.map(|per_hour| prices::machine_per_thousand(per_hour, photos_per_second)),
             machine_pays_from: here.map(|per_hour| per_hour / url * 1e3),
         }
@@ -61,7 +65,7 @@ mod tests {
     #[test]
     fn only_what_runs_here_costs_a_machine() {
         let rates = Rates::new(Architecture::X86_64, 1769, Some(0.17));
-        let cost = |kind| Cost::new(kind, &rates, 20.0, 50.0);
+        let cost = |kind| Cost::new(kind, &rates, 1769, 20.0, 50.0);
         assert!(cost(Kind::Url).machine.is_none());
         let here = cost(Kind::Local);
         assert!((here.machine.unwrap() - 0.17 / 3600.0 / 50.0 * 1e3).abs() < 1e-9);

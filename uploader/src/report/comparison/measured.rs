@@ -73,9 +73,9 @@ pub(crate) struct Measured {
     pub(crate) per_photo_ms: f64,
     pub(crate) round_trip_ms: Distribution,
     pub(crate) inference_ms: f64,
-    /// The function's own time.
+    /// The function's own time, without what a photo waited for its turn.
     pub(crate) server_ms: f64,
-    /// Round trip less the function's own time.
+    /// Round trip less the time in the function.
     pub(crate) upload_ms: f64,
     /// Means, in the order of a photo's way.
     pub(crate) phases_ms: Vec<PhaseMean>,
@@ -119,6 +119,8 @@ pub(crate) struct Origin {
     pub(crate) title: String,
     pub(crate) kind: Kind,
     pub(crate) link: Link,
+    /// The memory that its price is reckoned with.
+    pub(crate) memory_mb: u32,
 }
 
 impl Measured {
@@ -143,8 +145,7 @@ impl Measured {
             .collect();
         let mut wire_bytes = Traffic::default();
         samples.iter().filter(|sample| sample.run > 0).for_each(|sample| wire_bytes += sample.record.traffic);
-        let own = |sample: &Sample| sample.answer().map_or(0.0, |answer| answer.timings_ms.total);
-        let billed = mean(counted().map(|sample| own(sample).ceil()));
+        let billed = mean(counted().map(|sample| sample.work_ms().ceil()));
         let photos_per_second = tally.throughput();
         let best = ladder.iter().map(|rung| rung.photos_per_second).fold(photos_per_second, f64::max);
         Self {
@@ -162,7 +163,7 @@ impl Measured {
             per_photo_ms: mean(turns.iter().filter(|turn| turn.clean).map(Turn::per_photo_ms)),
             round_trip_ms: (&times.round_trip).into(),
             inference_ms: times.inference().mean(),
-            server_ms: mean_of(&own),
+            server_ms: mean_of(&Sample::work_ms),
             upload_ms: times.upload.mean(),
             phases_ms,
             cold: (tally.cold.round_trip.count() > 0).then(|| Cold {
@@ -172,7 +173,7 @@ impl Measured {
             }),
             wire_bytes,
             photo_bytes: mean_of(&|sample| sample.record.photo_bytes as f64),
-            cost: Cost::new(origin.kind, rates, billed, best),
+            cost: Cost::new(origin.kind, rates, origin.memory_mb, billed, best),
             ladder,
         }
     }

@@ -95,7 +95,7 @@ impl Offload {
         }
         let rests = rests(samples, far_place, far.link_ms.round_trip, by_the_clock);
         let near_platform = near.phase("overhead");
-        let way = Way::new(far.server_ms, far.link_ms.round_trip, &rests, near_platform);
+        let way = Way::new(far.phase("queue") + far.server_ms, far.link_ms.round_trip, &rests, near_platform);
         let (near_ms, far_ms) = (near.round_trip_ms.mean, far.round_trip_ms.mean);
         let ((near_best, near_at_once), (far_best, far_at_once)) =
             (near.best_pace(concurrency), far.best_pace(concurrency));
@@ -130,9 +130,8 @@ impl Offload {
 fn rests(samples: &[Sample], target: usize, round_trip_ms: f64, by_the_clock: bool) -> Vec<(f64, f64)> {
     let mut turns: BTreeMap<(usize, usize), (f64, f64, f64)> = BTreeMap::new();
     for sample in samples.iter().filter(|sample| sample.target == target && sample.run > 0 && sample.is_warm()) {
-        let own = sample.answer().map_or(0.0, |answer| answer.timings_ms.total);
         let sum = turns.entry((sample.turn, if by_the_clock { sample.place } else { 0 })).or_default();
-        let rest = sample.round_trip_ms() - own - round_trip_ms;
+        let rest = sample.round_trip_ms() - sample.there_ms() - round_trip_ms;
         *sum = (sum.0 + sample.record.traffic.sent as f64, sum.1 + rest, sum.2 + 1.0);
     }
     turns.into_values().map(|(bytes, rest, photos)| (bytes, rest / photos)).collect()

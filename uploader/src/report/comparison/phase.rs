@@ -25,14 +25,15 @@ const fn phase(name: &'static str, family: Family, meaning: &'static str) -> Pha
 }
 
 /// All phases, in the order in which they happen.
-pub(crate) const PHASES: [Phase; 13] = [
+pub(crate) const PHASES: [Phase; 14] = [
     phase("encode", Family::Client, "reading the photo, shrinking it, base64"),
     phase("dns", Family::Network, "name to address"),
     phase("connect", Family::Network, "TCP handshake"),
     phase("tls", Family::Network, "TLS handshake"),
     phase("send", Family::Network, "until the photo's last byte has left"),
     phase("link", Family::Network, "the link's round trip, out of the wait for the answer"),
-    phase("overhead", Family::Platform, "the rest of the wait: emulator or Lambda, queues, bytes still on their way"),
+    phase("overhead", Family::Platform, "the rest of the wait: server, emulator or Lambda, bytes still on their way"),
+    phase("queue", Family::Function, "waiting in the function until it has a place for the photo"),
     phase("decode", Family::Function, "bytes to pixels"),
     phase("preprocess", Family::Function, "pixels to tensor"),
     phase("inference", Family::Function, "the model's run"),
@@ -60,6 +61,7 @@ pub(crate) fn split(sample: &Sample, link_ms: f64) -> Option<[f64; PHASES.len()]
         send,
         link,
         overhead - link,
+        stages.queue,
         stages.decode,
         stages.preprocess,
         stages.inference,
@@ -74,6 +76,8 @@ pub(crate) fn split(sample: &Sample, link_ms: f64) -> Option<[f64; PHASES.len()]
 
 #[cfg(test)]
 mod tests {
+    use wire::Outcome;
+
     use super::super::tests::sample;
     use super::*;
 
@@ -89,6 +93,18 @@ mod tests {
         assert!((named(&split, "overhead") - 20.0).abs() < 1e-6, "{split:?}");
         let whole = as_millis(sample.record.phases.total);
         assert!((split.iter().sum::<f64>() - whole).abs() < 0.01, "{split:?} is not {whole}");
+    }
+
+    #[test]
+    fn waiting_in_the_function_is_nobodys_network() {
+        let mut sample = sample(0, "a.jpg", 50.0);
+        if let Outcome::Answer(answer) = &mut sample.record.outcome {
+            answer.timings_ms.queue = 15.0;
+            answer.timings_ms.total += 15.0;
+        }
+        let split = split(&sample, 20.0).unwrap();
+        assert_eq!((named(&split, "queue"), named(&split, "link")), (15.0, 20.0));
+        assert!((named(&split, "overhead") - 5.0).abs() < 1e-6, "{split:?}");
     }
 
     #[test]

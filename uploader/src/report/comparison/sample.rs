@@ -42,6 +42,16 @@ impl Sample {
         self.record.round_trip.as_secs_f64() * 1e3
     }
 
+    /// Time in the function: waiting for its turn, and worked on.
+    pub(crate) fn there_ms(&self) -> f64 {
+        self.answer().map_or(0.0, |answer| answer.timings_ms.total)
+    }
+
+    /// Time in which the function worked on it: what Lambda, where nobody waits inside, would bill.
+    pub(crate) fn work_ms(&self) -> f64 {
+        self.answer().map_or(0.0, |answer| (answer.timings_ms.total - answer.timings_ms.queue).max(0.0))
+    }
+
     pub(crate) fn photo(&self) -> String {
         self.record.photo.display().to_string()
     }

@@ -131,6 +131,9 @@ fn cost(comparison: &Comparison) -> Sheet {
     let rates = &comparison.rates;
     let header = header(comparison, "dollars per 1000 photos");
     let mut rows = Rows { targets: &comparison.targets, rows: Vec::new() };
+    if comparison.targets.iter().any(|target| target.cost.memory_mb != rates.memory_mb) {
+        rows.add("memory, MB", |t| t.cost.memory_mb.to_string());
+    }
     rows.add("billed ms per photo", |t| number(t.cost.billed_ms));
     rows.add("Lambda, Function URL", |t| dollars(t.cost.url));
     rows.add("Lambda, S3 and SQS", |t| dollars(t.cost.bulk));
@@ -143,11 +146,11 @@ fn cost(comparison: &Comparison) -> Sheet {
         header,
         rows: rows.rows,
         note: Some(format!(
-            "list prices of {}, {}, {} MB, {}, without cold starts, free tier and data transfer; for targets on this \
+            "list prices of {}, {}, {}, {}, without cold starts, free tier and data transfer; for targets on this \
              machine, what their speed would cost in Lambda{machine}",
             rates.list_of,
             rates.region,
-            rates.memory_mb,
+            comparison.memories(),
             rates.architecture.name(),
         )),
     }

@@ -83,7 +83,7 @@ pub(crate) fn comparison() -> Comparison {
             own.iter().for_each(|sample| tally.add(&sample.record));
             tally.elapsed = own_turns.iter().map(|turn| turn.wall).sum();
             let link = Link { round_trip, ..Link::default() };
-            let origin = Origin { name: name.to_owned(), title: format!("<{name}>"), kind, link };
+            let origin = Origin { name: name.to_owned(), title: format!("<{name}>"), kind, link, memory_mb: 1769 };
             let ladder =
                 [1, 4].map(|at_once| Rung { at_once, photos_per_second: tally.throughput() * at_once as f64 }).to_vec();
             Measured::new(origin, &tally, &own, &own_turns, ladder, &rates)

@@ -231,7 +231,7 @@ fn cost(comparison: &Comparison) -> String {
     if parts.is_empty() {
         return "No cost can be told: nothing was answered.".to_owned();
     }
-    format!("{}. Prices of {}, {}, {} MB.", parts.join("; "), rates.list_of, rates.region, rates.memory_mb)
+    format!("{}. Prices of {}, {}, {}.", parts.join("; "), rates.list_of, rates.region, comparison.memories())
 }
 
 fn client(waterfall: &Waterfall) -> Option<String> {

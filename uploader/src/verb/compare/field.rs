@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result};
 
+use super::course::Manner;
 use crate::args::{Contender, Kind};
 use crate::link::{Survey, Tls, as_millis, survey};
 use crate::report::comparison::Link;
-use crate::target::{self, CONNECT_WITHIN, Target};
+use crate::target::{self, CONNECT_WITHIN, Target, Wishes};
 
 /// A target that takes part.
 pub(super) struct Runner {
@@ -16,23 +17,26 @@ pub(super) struct Runner {
     pub(super) target: Arc<dyn Target>,
     pub(super) tls: Option<Tls>,
     pub(super) link: Link,
+    /// The memory, in MB, that its price is reckoned with.
+    pub(super) memory: u32,
 }
 
 /// Opens all targets and measures how far away they are.
 pub(super) async fn open(
     contenders: Vec<Contender>,
-    concurrency: u16,
-    most_at_once: u16,
+    manner: &Manner,
+    most_at_once: usize,
     quiet: bool,
 ) -> Result<Vec<Runner>> {
     let (mut runners, mut surveys): (Vec<Runner>, Vec<Survey>) = (Vec::new(), Vec::new());
-    for Contender { name, kind, args } in contenders {
+    for Contender { name, kind, place, memory } in contenders {
         // A container takes one photo at a time: more of them than the comparison needs would only cost memory.
-        let at_once = if kind == Kind::Docker { concurrency } else { most_at_once };
-        let target: Arc<dyn Target> = target::open(&args, at_once, quiet).await.with_context(|| name.clone())?.into();
+        let at_once = if kind == Kind::Docker { manner.concurrency } else { most_at_once };
+        let wishes = Wishes { at_once, timeout: manner.patience.answer, quiet };
+        let target: Arc<dyn Target> = target::open(&place, &wishes).await.with_context(|| name.clone())?.into();
         let tls = if target.endpoint().tls { Some(Tls::new()?) } else { None };
         surveys.push(survey(target.endpoint(), tls.as_ref(), CONNECT_WITHIN).await);
-        runners.push(Runner { name, kind, target, tls, link: Link::default() });
+        runners.push(Runner { name, kind, target, tls, link: Link::default(), memory });
     }
     // What an empty request takes where there is no distance, to be taken off where there is some.
     let floor = runners

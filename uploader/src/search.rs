@@ -3,7 +3,7 @@
 use std::env;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use tokio::process::Command;
 
 /// The emulator's binary.
@@ -23,8 +23,8 @@ impl CargoLambda {
 /// `cargo-lambda`: on the PATH, or in the `.tools` that `make` sets up.
 pub(crate) fn cargo_lambda() -> Result<CargoLambda> {
     on_path("cargo-lambda").or_else(|| in_tools("venv/bin/cargo-lambda")).map(CargoLambda).context(
-        "the local function needs the emulator cargo-lambda, which is neither on the PATH nor in .tools: \
-         run `make demo` once, or `pip install cargo-lambda`; or send to a function in the cloud with --url",
+        "the emulator cargo-lambda is neither on the PATH nor in .tools: run `tools/setup emulator` once, or \
+         `pip install cargo-lambda`; without it, --local and `uploader local` serve the same function over plain HTTP",
     )
 }
 
@@ -36,7 +36,8 @@ pub(crate) fn moto_server() -> Result<PathBuf> {
     )
 }
 
-/// A function's binary: where the user says with the option, or beside this program.
+/// A function's binary: where the user says with the option; beside this program, as it is built; or in `lib/spotter`, as
+/// it is installed.
 pub(crate) fn function(name: &str, given: Option<&Path>, option: &str) -> Result<PathBuf> {
     if let Some(given) = given {
         // The function starts in a folder of its own.
@@ -45,15 +46,17 @@ pub(crate) fn function(name: &str, given: Option<&Path>, option: &str) -> Result
             .filter(|path| path.is_file())
             .with_context(|| format!("{option} {}: no such file", given.display()));
     }
-    let beside = env::current_exe().context("cannot tell where this program is")?.with_file_name(name);
-    if beside.is_file() {
-        return Ok(beside);
-    }
-    bail!(
-        "the function's binary is missing ({}): run `cargo build --release` first, name it with {option} PATH, \
-         or send to a function in the cloud with --url",
-        beside.display()
-    )
+    let program = env::current_exe().context("cannot tell where this program is")?;
+    let folder = program.parent().unwrap_or(Path::new("/"));
+    let places = ["", "lib/spotter", "../lib/spotter"].map(|below| folder.join(below).join(name));
+    places.iter().find(|path| path.is_file()).cloned().with_context(|| {
+        format!(
+            "the function's binary is missing (there is none beside {}, nor in lib/spotter): `make install` puts both \
+             where they find each other, `cargo build --release` builds it in a checkout, {option} PATH names it; or \
+             send to a function elsewhere with --url",
+            program.display()
+        )
+    })
 }
 
 fn on_path(name: &str) -> Option<PathBuf> {

@@ -1,4 +1,4 @@
-//! The function on this machine: started, watched, and always ended. A stand-in plays the emulator, so that these
+//! The function under Lambda's emulator: started, watched, and always ended. A stand-in plays the emulator, so that these
 //! tests need neither cargo-lambda nor a model.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
@@ -67,7 +67,7 @@ impl Stage {
     /// `uploader local`, once it has printed its first line.
     fn local(&self) -> (Child, String) {
         let mut child = self
-            .command(&["local", "--port", "0", "--workers", "1", "--memory", "3538"])
+            .command(&["local", "--emulator", "--port", "0", "--workers", "1", "--memory", "3538"])
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
@@ -158,18 +158,19 @@ fn a_dead_worker_is_replaced() {
 fn a_function_that_cannot_start_is_quoted() {
     let stage = Stage::new(BROKEN_FUNCTION);
     let folder = photos(1, 32, 32);
-    let output = stage.command(&["detect", text(folder.path())]).env("PLAY_STATUS", "503").output().unwrap();
+    let mut command = stage.command(&["detect", text(folder.path()), "--emulator"]);
+    let output = command.env("PLAY_STATUS", "503").output().unwrap();
     assert_eq!(output.status.code(), Some(2), "{}", out(&output));
     assert!(err(&output).contains("the model is broken") && err(&output).contains("detect-http"), "{}", err(&output));
 }
 
 #[test]
-fn the_local_function_is_the_default_target() {
+fn the_emulator_is_a_target() {
     let stage = Stage::new(FUNCTION);
     let folder = photos(3, 32, 32);
-    let output = stage.command(&["detect", text(folder.path()), "-c", "1"]).output().unwrap();
+    let output = stage.command(&["detect", text(folder.path()), "--emulator", "-c", "1"]).output().unwrap();
     assert_eq!(output.status.code(), Some(0), "{}{}", out(&output), err(&output));
-    assert!(out(&output).contains("the function on this machine"), "{}", out(&output));
+    assert!(out(&output).contains("the function under the emulator"), "{}", out(&output));
     let pid = stage.function_pid();
     within(|| (!is_alive(pid)).then_some(()));
 }
@@ -178,7 +179,7 @@ fn the_local_function_is_the_default_target() {
 fn without_the_emulator_it_says_how_to_get_it() {
     let stage = Stage::new(FUNCTION);
     let folder = photos(1, 32, 32);
-    let mut command = stage.command(&["detect", text(folder.path())]);
+    let mut command = stage.command(&["detect", text(folder.path()), "--emulator"]);
     command.env("PATH", "/nonexistent").current_dir(folder.path());
     let output = command.output().unwrap();
     // A checkout that `make` has set up has one, above the test's binary.
@@ -187,6 +188,10 @@ fn without_the_emulator_it_says_how_to_get_it() {
         .any(|folder| folder.join(".tools/venv/bin/cargo-lambda").exists())
     {
         assert_eq!(output.status.code(), Some(2));
-        assert!(err(&output).contains("cargo-lambda") && err(&output).contains("--url"), "{}", err(&output));
+        assert!(
+            err(&output).contains("cargo-lambda") && err(&output).contains("tools/setup emulator"),
+            "{}",
+            err(&output)
+        );
     }
 }

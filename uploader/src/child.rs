@@ -9,8 +9,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
 use tokio::process::Command;
+use tokio::sync::oneshot;
 
 use crate::args::ChildArgs;
+use crate::notice::notice;
 
 /// Lines of a child's log that are kept for an error message.
 const TAIL: usize = 30;
@@ -21,6 +23,7 @@ pub(crate) struct Child {
     process: tokio::process::Child,
     group: Option<Pid>,
     log: Log,
+    first_line: Option<oneshot::Receiver<String>>,
 }
 
 #[derive(Debug, Clone, Default)]
@@ -29,6 +32,18 @@ struct Log(Arc<Mutex<VecDeque<String>>>);
 impl Child {
     /// Starts it. With an `echo`, each line it says goes to standard error, too, after that word.
     pub(crate) fn spawn(command: &Command, echo: Option<&'static str>) -> io::Result<Self> {
+        Self::start(command, echo, None)
+    }
+
+    /// The same for a child whose first line on standard output is not part of its log: [`Self::first_line`].
+    pub(crate) fn spawn_announcing(command: &Command, echo: Option<&'static str>) -> io::Result<Self> {
+        let (tell, first_line) = oneshot::channel();
+        let mut child = Self::start(command, echo, Some(tell))?;
+        child.first_line = Some(first_line);
+        Ok(child)
+    }
+
+    fn start(command: &Command, echo: Option<&'static str>, tell: Option<oneshot::Sender<String>>) -> io::Result<Self> {
         let mut process = tied(command)?
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -38,13 +53,26 @@ impl Child {
             .spawn()?;
         let log = Log::default();
         if let Some(stdout) = process.stdout.take() {
-            tokio::spawn(log.clone().keep(stdout, echo));
+            tokio::spawn(log.clone().keep(stdout, echo, tell));
         }
         if let Some(stderr) = process.stderr.take() {
-            tokio::spawn(log.clone().keep(stderr, echo));
+            tokio::spawn(log.clone().keep(stderr, echo, None));
         }
         let group = process.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?));
-        Ok(Self { process, group, log })
+        Ok(Self { process, group, log, first_line: None })
+    }
+
+    /// What an announcing child announces; waits for ever where nothing comes, or when asked again.
+    pub(crate) fn first_line(&mut self) -> impl Future<Output = String> + Send + use<> {
+        let line = self.first_line.take();
+        async move {
+            if let Some(line) = line
+                && let Ok(line) = line.await
+            {
+                return line;
+            }
+            std::future::pending().await
+        }
     }
 
     /// Waits for its end.
@@ -60,6 +88,13 @@ impl Child {
         let lines = self.log.0.lock().unwrap_or_else(PoisonError::into_inner);
         if lines.is_empty() { "(it said nothing)".to_owned() } else { Vec::from(lines.clone()).join("\n") }
     }
+
+    /// Why it is of no use: what it gave as its reason itself, where it did; then `what` happened, and its last lines.
+    pub(crate) fn complaint(&self, what: &str) -> String {
+        let log = self.log_tail();
+        let reason = log.lines().rev().find_map(reason).map_or_else(String::new, |reason| format!("{reason}\n"));
+        format!("{reason}{what}:\n{log}")
+    }
 }
 
 impl Drop for Child {
@@ -72,12 +107,23 @@ impl Drop for Child {
 }
 
 impl Log {
-    async fn keep(self, stream: impl AsyncRead + Unpin, echo: Option<&'static str>) {
+    async fn keep(
+        self,
+        stream: impl AsyncRead + Unpin,
+        echo: Option<&'static str>,
+        mut tell: Option<oneshot::Sender<String>>,
+    ) {
         let mut lines = BufReader::new(stream).split(b'\n');
         while let Ok(Some(line)) = lines.next_segment().await {
-            let line = String::from_utf8_lossy(&line).trim_end().to_owned();
+            let mut line = String::from_utf8_lossy(&line).trim_end().to_owned();
+            if let Some(tell) = tell.take() {
+                match tell.send(line) {
+                    Ok(()) => continue,
+                    Err(unheard) => line = unheard,
+                }
+            }
             if let Some(name) = echo {
-                eprintln!("{name}: {line}");
+                notice!("{name}: {line}");
             }
             let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
             if kept.len() == TAIL {
@@ -86,6 +132,12 @@ impl Log {
             kept.push_back(line);
         }
     }
+}
+
+/// A function's last word, among the lines of its log and those of the emulator around it.
+fn reason(line: &str) -> Option<&str> {
+    let line = line.trim();
+    ["Error: ", "error: ", "detect-http: ", "detect-bulk: "].iter().any(|start| line.starts_with(start)).then_some(line)
 }
 
 fn describe(status: ExitStatus) -> String {
