@@ -20,7 +20,7 @@ use self::stage::Stage;
 use self::worker::Crew;
 use crate::args::EmulatedArgs;
 use crate::child::Child;
-use crate::search;
+use crate::{model, search};
 
 /// The function behind the Function URL.
 pub(crate) const DETECT_HTTP: &str = "detect-http";
@@ -52,6 +52,7 @@ pub(crate) struct Function {
 impl Function {
     /// The function behind the Function URL, as the arguments want it.
     pub(crate) fn detect_http(args: &EmulatedArgs, workers: u16) -> Result<Self> {
+        model::before_serving(args.model.as_deref());
         Ok(Self {
             name: DETECT_HTTP,
             binary: search::function(DETECT_HTTP, args.function.as_deref(), "--function")?,
@@ -65,6 +66,7 @@ impl Function {
 
     /// The function behind the bucket. What it needs of its environment is added to `variables`.
     pub(crate) fn detect_bulk(args: &EmulatedArgs, binary: Option<&Path>, workers: u16) -> Result<Self> {
+        model::before_serving(args.model.as_deref());
         Ok(Self {
             name: DETECT_BULK,
             binary: search::function(DETECT_BULK, binary, "--bulk-function")?,

@@ -3,6 +3,7 @@
 mod download;
 mod mirror;
 mod part;
+mod preparation;
 
 use std::fmt;
 use std::io;
@@ -11,6 +12,7 @@ use std::path::{Path, PathBuf};
 use crate::link::{EndpointError, LinkError, TlsError};
 
 pub(crate) use mirror::{Source, sources};
+pub(crate) use preparation::before_serving;
 
 /// The file a card promises.
 #[derive(Debug, Clone)]

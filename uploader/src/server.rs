@@ -14,6 +14,7 @@ use tokio::time::{sleep, timeout};
 
 use crate::child::Child;
 use crate::link::{Connection, Endpoint, LinkError, Phases, Reply};
+use crate::model;
 use crate::post::Recruit;
 use crate::search;
 
@@ -59,9 +60,10 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Finds the binary.
+    /// Finds the binary and prepares the model.
     pub(crate) fn find(args: ServerArgs, audience: Audience) -> Result<Self> {
         let binary = search::function(NAME, args.function.as_deref(), "--function")?;
+        model::before_serving(args.model.as_deref());
         Ok(Self { binary, args, audience })
     }
 

@@ -90,7 +90,7 @@ async fn fetch(args: PullArgs) -> Result<Ending> {
             // It runs as it is, too, only slower.
             match ::prepare::prepare(&catalog::find_path(&to)?, None, &[]) {
                 Ok(report) => writeln!(stdout(), "prepared for a faster start and run: {}", report.path.display())?,
-                Err(error) => eprintln!("uploader: it was not prepared and runs as it is: {error}"),
+                Err(error) => notice!("uploader: it was not prepared and runs as it is: {error}"),
             }
             Ok(Ending::Good)
         }
