@@ -51,7 +51,8 @@ impl<'a> Jpeg<'a> {
             let segment = bytes.get(at + 2..at + length).unwrap_or_default();
             match marker {
                 0xc0..=0xcf if !matches!(marker, 0xc4 | 0xc8 | 0xcc) => frame = Some(segment),
-                0xe1 => exif = segment.strip_prefix(b"Exif\0\0").or(exif),
+                // The first counts, as for Pillow, OpenCV and exiftool.
+                0xe1 => exif = exif.or(segment.strip_prefix(b"Exif\0\0")),
                 0xee => adobe |= segment.starts_with(b"Adobe"),
                 _ => {}
             }
