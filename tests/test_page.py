@@ -190,7 +190,7 @@ def test_one_broken_photo_spoils_no_other(page, tmp_path):
 
 def test_what_lambda_cannot_carry_is_shrunk(chrome, tmp_path):
     support.require_assets()
-    local = support.emulated(tmp_path / "log", model=support.fixture("yolox")[0])
+    local = support.Emulator(tmp_path / "log", model=support.fixture("yolox")[0])
     page = Page(chrome, local)
     large(support.assets(PLAIN), tmp_path / "large.png")
     page.choose(tmp_path / "large.png")

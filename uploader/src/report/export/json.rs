@@ -33,7 +33,7 @@ mod tests {
         let sample = &report["samples"][0];
         assert_eq!((&sample["target"], &sample["run"]), (&Value::from("here"), &Value::from(1)));
         assert_eq!(sample["answer"]["detections"][0]["label"], "cat");
-        assert_eq!(report["targets"][1]["phases_ms"].as_array().unwrap().len(), 13);
+        assert_eq!(report["targets"][1]["phases_ms"].as_array().unwrap().len(), 14);
         assert_eq!(report["pairs"][0]["offload"]["far"], "there");
     }
 }
