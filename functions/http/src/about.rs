@@ -6,7 +6,7 @@ use serde::Serialize;
 use wire::{ModelRef, ThresholdsUsed};
 
 use crate::engine::Engine;
-use crate::place::Place;
+use crate::platform::Platform;
 
 /// The answer to `GET /health`.
 #[derive(Serialize)]
@@ -67,7 +67,7 @@ impl Color {
 }
 
 impl<'a> Model<'a> {
-    pub(crate) fn of(engine: &'a Engine, place: Place) -> Self {
+    pub(crate) fn of(engine: &'a Engine, platform: Platform) -> Self {
         let detector = &engine.detector;
         let limits = detector.limits();
         Self {
@@ -80,7 +80,7 @@ impl<'a> Model<'a> {
             thresholds: (&engine.defaults).into(),
             needs_nms: detector.needs_nms(),
             limits: Limits {
-                bytes: place.max_photo_bytes().map_or(limits.max_bytes, |most| most.min(limits.max_bytes)),
+                bytes: platform.max_photo_bytes().map_or(limits.max_bytes, |most| most.min(limits.max_bytes)),
                 pixels: limits.max_pixels,
             },
             labels: detector.labels(),

@@ -17,17 +17,17 @@ use crate::about::{Health, Model};
 use crate::body::{self, Bodies, Received};
 use crate::engine::Engine;
 use crate::intake::Intake;
-use crate::place::Place;
+use crate::platform::Platform;
+use crate::queue::Queue;
 use crate::token::Token;
-use crate::turns::Turns;
-use crate::work::{self, Circumstances, Done};
+use crate::work::{self, Context, Done};
 use crate::{page, reply};
 
 /// How the service works.
 #[derive(Debug, Clone)]
 pub struct AppOptions {
     /// Where it runs.
-    pub place: Place,
+    pub platform: Platform,
     /// How many requests are worked on at once, 1 or more.
     pub sessions: usize,
     /// Threads of each session, 1 or more.
@@ -49,7 +49,7 @@ struct Shared {
     /// Empty while the model is being loaded.
     engine: OnceLock<Engine>,
     bodies: Bodies,
-    turns: Turns,
+    queue: Queue,
 }
 
 /// What a request asks for.
@@ -66,8 +66,8 @@ impl App {
     #[must_use]
     pub fn new(settings: Settings, options: AppOptions) -> Self {
         let bodies = Bodies::new(settings.limits.max_bytes);
-        let turns = Turns::new(options.sessions, options.queue);
-        Self(Arc::new(Shared { settings, options, engine: OnceLock::new(), bodies, turns }))
+        let queue = Queue::new(options.sessions, options.queue);
+        Self(Arc::new(Shared { settings, options, engine: OnceLock::new(), bodies, queue }))
     }
 
     /// Loads and warms the model; `start` is when the process began. Takes a while and blocks its thread.
@@ -143,7 +143,7 @@ impl App {
         let engine = self.engine()?;
         Ok(match route {
             Route::Health => reply::json(&Health::of(engine)),
-            Route::Model => reply::json(&Model::of(engine, self.0.options.place)),
+            Route::Model => reply::json(&Model::of(engine, self.0.options.platform)),
             Route::Page | Route::Detect(_) => page::answer(&head.headers),
         })
     }
@@ -168,20 +168,20 @@ impl App {
             }
         })?;
         done.bytes = bytes.len();
-        let turn = self.0.turns.take().await?;
+        let permit = self.0.queue.acquire().await?;
         let app = self.clone();
         let (sender, receiver) = oneshot::channel();
         // Decoding and inference hold a thread, and go on when this future is dropped: with them goes what they use.
         tokio::task::spawn_blocking(move || {
             let mut done = Done { bytes: bytes.len(), ..Done::default() };
-            let waited = turn.waited;
+            let waited = permit.waited;
             let abandoned = || sender.is_closed();
-            let circumstances = Circumstances { place: app.0.options.place, format, waited, abandoned: &abandoned };
+            let context = Context { platform: app.0.options.platform, format, waited, abandoned: &abandoned };
             let answer = app.engine().and_then(|engine| {
                 let intake = Intake::read(&head, bytes, engine.detector.limits().max_bytes)?;
-                work::answer(engine, intake, &circumstances, &mut done)
+                work::answer(engine, intake, &context, &mut done)
             });
-            drop((turn, share));
+            drop((permit, share));
             // Nobody waits for it: then it is lost.
             let _ = sender.send((answer, done));
         });

@@ -19,7 +19,7 @@ use serde::Deserialize;
 use wire::{Code, Problem, Settings};
 
 use crate::app::{App, AppOptions};
-use crate::place::Place;
+use crate::platform::Platform;
 use crate::reply;
 use crate::token::Token;
 
@@ -30,7 +30,7 @@ use crate::token::Token;
 pub async fn run(start: Instant) -> Result<(), Error> {
     let settings = Settings::from_env()?;
     let threads = settings.threads;
-    let options = AppOptions { place: Place::Lambda, sessions: 1, threads, queue: 0, token: Token::from_env() };
+    let options = AppOptions { platform: Platform::Lambda, sessions: 1, threads, queue: 0, token: Token::from_env() };
     let app = App::new(settings, options);
     app.load(start)?;
     lambda_runtime::run(service_fn(|event: LambdaEvent<Event>| {

@@ -1,7 +1,7 @@
 //! Photos in, boxes out: behind a Function URL under Lambda, over plain HTTP anywhere else.
 //!
 //! The way of a request: [`lambda`] or [`server`] takes it to [`App::handle`], which decides whether it may come in and
-//! where it goes → `body` reads it whole, within bounds → `turns` gives it a session → `intake` turns it into photos and
+//! where it goes → `body` reads it whole, within bounds → `queue` gives it a session → `intake` turns it into photos and
 //! options → `work` has the `engine` look at them → `reply` gives the answer its shape. A caller's mistake is always a
 //! [`wire::Problem`], never an invocation error: Lambda would turn that into a bare 502.
 
@@ -14,15 +14,15 @@ mod intake;
 pub mod lambda;
 mod log;
 mod page;
-mod place;
+mod platform;
+mod queue;
 mod reply;
 pub mod server;
 mod token;
-mod turns;
 mod work;
 
 pub use app::{App, AppOptions};
 pub use arguments::{Arguments, addresses};
 pub use log::Log;
-pub use place::Place;
+pub use platform::Platform;
 pub use token::Token;

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use clap::Parser;
-use detect_http::{App, AppOptions, Arguments, Log, Place, Token, addresses, lambda, server};
+use detect_http::{App, AppOptions, Arguments, Log, Platform, Token, addresses, lambda, server};
 use tokio::runtime::{Builder, Runtime};
 use wire::Settings;
 
@@ -60,7 +60,7 @@ fn serve(start: Instant) -> anyhow::Result<ExitCode> {
     }
     let sessions = arguments.sessions();
     let options =
-        AppOptions { place: Place::Server, sessions, threads: arguments.threads, queue: arguments.queue, token };
+        AppOptions { platform: Platform::Server, sessions, threads: arguments.threads, queue: arguments.queue, token };
     let runtime = runtime(sessions)?;
     let outcome = runtime.block_on(server::run(App::new(settings, options), &addresses, start));
     // What was given up may still be at work.

@@ -13,7 +13,7 @@ use wire::{Answer, Code, Format, ItemError, Problem, TimingsMs};
 
 use crate::engine::Engine;
 use crate::intake::Intake;
-use crate::place::Place;
+use crate::platform::Platform;
 use crate::reply;
 
 /// What was done for a request, for its log line.
@@ -35,9 +35,9 @@ struct Answered {
     picture: Option<Vec<u8>>,
 }
 
-/// The circumstances of a request.
-pub(crate) struct Circumstances<'a> {
-    pub(crate) place: Place,
+/// The context of a request.
+pub(crate) struct Context<'a> {
+    pub(crate) platform: Platform,
     /// The shape of an answer where the request asks for none.
     pub(crate) format: Format,
     /// How long the request waited for its session.
@@ -51,18 +51,18 @@ pub(crate) struct Circumstances<'a> {
 pub(crate) fn answer(
     engine: &Engine,
     intake: Intake,
-    circumstances: &Circumstances<'_>,
+    context: &Context<'_>,
     done: &mut Done,
 ) -> Result<Response<Bytes>, Problem> {
-    let place = circumstances.place;
-    let format = intake.options.format.unwrap_or(circumstances.format);
+    let platform = context.platform;
+    let format = intake.options.format.unwrap_or(context.format);
     let annotate = intake.options.annotate.unwrap_or(false);
     let thresholds = intake.options.thresholds(&engine.defaults, engine.detector.labels())?;
-    let budget = place.max_picture_bytes() / intake.photos.len().max(1);
+    let budget = platform.max_picture_bytes() / intake.photos.len().max(1);
     done.cold_start = engine.is_cold_start();
     let mut outcomes = Vec::with_capacity(intake.photos.len());
     for photo in intake.photos {
-        if (circumstances.abandoned)() {
+        if (context.abandoned)() {
             break;
         }
         let outcome = photo.and_then(|bytes| one(engine, &bytes, &thresholds, annotate.then_some(budget)));
@@ -76,13 +76,13 @@ pub(crate) fn answer(
             Err(_) => done.failed += 1,
         }
         outcomes.push(outcome.map(|mut answered| {
-            answered.answer.timings_ms = answered.answer.timings_ms.after(circumstances.waited);
+            answered.answer.timings_ms = answered.answer.timings_ms.after(context.waited);
             answered.answer.cold_start = done.cold_start;
             answered.answer.init_ms = engine.init_ms;
             answered
         }));
     }
-    done.timings = done.timings.after(circumstances.waited);
+    done.timings = done.timings.after(context.waited);
     let response = if intake.many {
         let outcomes: Vec<Result<Answer, ItemError>> = outcomes
             .into_iter()
@@ -99,7 +99,7 @@ pub(crate) fn answer(
             picture => reply::one(&with_picture(answered.answer, picture), format),
         }
     };
-    reply::bounded(reply::with_timing(response, &done.timings), place.max_answer_bytes())
+    reply::bounded(reply::with_timing(response, &done.timings), platform.max_answer_bytes())
 }
 
 fn with_picture(mut answer: Answer, picture: Option<Vec<u8>>) -> Answer {

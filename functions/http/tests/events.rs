@@ -8,7 +8,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use detect_http::lambda::{self, Event};
-use detect_http::{App, AppOptions, Place};
+use detect_http::{App, AppOptions, Platform};
 use http::Request;
 use http_body_util::Full;
 use serde_json::{Value, json};
@@ -17,7 +17,7 @@ use wire::Settings;
 fn loading() -> App {
     let graph = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../model/fixtures/yolox");
     let settings = Settings { model: Some(graph.display().to_string()), ..Settings::from_env().unwrap() };
-    App::new(settings, AppOptions { place: Place::Lambda, sessions: 1, threads: 1, queue: 0, token: None })
+    App::new(settings, AppOptions { platform: Platform::Lambda, sessions: 1, threads: 1, queue: 0, token: None })
 }
 
 fn loaded() -> App {

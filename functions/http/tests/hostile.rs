@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use detect_http::{App, AppOptions, Place};
+use detect_http::{App, AppOptions, Platform};
 use http::{Request, Response};
 use http_body_util::Full;
 use serde_json::{Value, json};
@@ -19,7 +19,7 @@ const MOST_MEMORY_MB: u64 = 400;
 fn app() -> App {
     let graph = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../model/fixtures/yolox");
     let settings = Settings { model: Some(graph.display().to_string()), ..Settings::from_env().unwrap() };
-    let app = App::new(settings, AppOptions { place: Place::Lambda, sessions: 1, threads: 1, queue: 0, token: None });
+    let app = App::new(settings, AppOptions { platform: Platform::Lambda, sessions: 1, threads: 1, queue: 0, token: None });
     app.load(Instant::now()).unwrap();
     app
 }

@@ -1,4 +1,4 @@
-//! Whose turn it is: as many requests are worked on at once as there are sessions, so many may wait, the rest is refused.
+//! The queue before the sessions: as many requests are worked on at once as there are sessions, so many may wait, the rest is refused.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -8,39 +8,39 @@ use wire::{Code, Problem};
 
 /// The sessions and the queue before them.
 #[derive(Debug)]
-pub(crate) struct Turns {
+pub(crate) struct Queue {
     sessions: Arc<Semaphore>,
-    queue: Semaphore,
+    waiting: Semaphore,
 }
 
 /// The right to use a session; it goes to the next in the queue when this is dropped.
 #[derive(Debug)]
-pub(crate) struct Turn {
+pub(crate) struct Permit {
     /// How long it was waited for; 0 where a session was free.
     pub(crate) waited: Duration,
     _session: OwnedSemaphorePermit,
 }
 
-impl Turns {
+impl Queue {
     /// `sessions` at once, and at most `queue` waiting.
     pub(crate) fn new(sessions: usize, queue: usize) -> Self {
         let bounded = |number: usize| number.min(Semaphore::MAX_PERMITS);
-        Self { sessions: Arc::new(Semaphore::new(bounded(sessions))), queue: Semaphore::new(bounded(queue)) }
+        Self { sessions: Arc::new(Semaphore::new(bounded(sessions))), waiting: Semaphore::new(bounded(queue)) }
     }
 
     /// Waits for a session, first come, first served. Whoever stops waiting (the future is dropped) leaves the queue.
     ///
     /// # Errors
     /// `overloaded`, at once, where the queue is full.
-    pub(crate) async fn take(&self) -> Result<Turn, Problem> {
+    pub(crate) async fn acquire(&self) -> Result<Permit, Problem> {
         let sessions = Arc::clone(&self.sessions);
         if let Ok(session) = Arc::clone(&sessions).try_acquire_owned() {
-            return Ok(Turn { waited: Duration::ZERO, _session: session });
+            return Ok(Permit { waited: Duration::ZERO, _session: session });
         }
         let start = Instant::now();
-        let _place = self.queue.try_acquire().map_err(|_| overloaded())?;
+        let _place = self.waiting.try_acquire().map_err(|_| overloaded())?;
         let session = sessions.acquire_owned().await.map_err(|_| overloaded())?;
-        Ok(Turn { waited: start.elapsed(), _session: session })
+        Ok(Permit { waited: start.elapsed(), _session: session })
     }
 }
 
@@ -54,28 +54,28 @@ mod tests {
 
     #[tokio::test]
     async fn one_works_one_waits_the_third_is_refused() {
-        let turns = Arc::new(Turns::new(1, 1));
-        let first = turns.take().await.unwrap();
+        let queue = Arc::new(Queue::new(1, 1));
+        let first = queue.acquire().await.unwrap();
         assert_eq!(first.waited, Duration::ZERO);
         let second = tokio::spawn({
-            let turns = Arc::clone(&turns);
-            async move { turns.take().await }
+            let queue = Arc::clone(&queue);
+            async move { queue.acquire().await }
         });
-        while turns.queue.available_permits() == 1 {
+        while queue.waiting.available_permits() == 1 {
             tokio::task::yield_now().await;
         }
-        assert_eq!(turns.take().await.unwrap_err().code, Code::Overloaded);
+        assert_eq!(queue.acquire().await.unwrap_err().code, Code::Overloaded);
         drop(first);
         assert!(second.await.unwrap().unwrap().waited > Duration::ZERO);
-        assert!(turns.take().await.is_ok());
+        assert!(queue.acquire().await.is_ok());
     }
 
     #[tokio::test]
     async fn whoever_leaves_makes_room() {
-        let turns = Arc::new(Turns::new(1, 1));
-        let _first = turns.take().await.unwrap();
-        let gone = tokio::time::timeout(Duration::from_millis(1), turns.take()).await;
+        let queue = Arc::new(Queue::new(1, 1));
+        let _first = queue.acquire().await.unwrap();
+        let gone = tokio::time::timeout(Duration::from_millis(1), queue.acquire()).await;
         assert!(gone.is_err());
-        assert_eq!(turns.queue.available_permits(), 1);
+        assert_eq!(queue.waiting.available_permits(), 1);
     }
 }

@@ -2,14 +2,14 @@
 
 /// Where the service runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Place {
+pub enum Platform {
     /// Behind a Function URL, one request at a time, within what Lambda carries.
     Lambda,
     /// Behind its own socket.
     Server,
 }
 
-impl Place {
+impl Platform {
     /// The largest photo that a request can carry, in bytes; `None` where only the configured limit counts. A Function
     /// URL's request may have 6 MB as Lambda takes it; a photo is base64 in it.
     pub(crate) fn max_photo_bytes(self) -> Option<usize> {
