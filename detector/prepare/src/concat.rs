@@ -1,19 +1,27 @@
 //! A 1x1 convolution of two joined tensors is the sum of two convolutions, one of each: nothing needs to be joined, and ONNX
-//! Runtime fuses the sum into the second convolution.
+//! Runtime fuses the sum into the second convolution. It does so only where it sees that both are of one size; else the
+//! sum would cost more than the join.
 
 use crate::Outcome;
 use crate::edit::{Graph, has_plain_padding, integer_or, integers_or};
+use crate::extent::{Extent, extents};
 use crate::onnx::Node;
+use crate::sizes;
 
 /// Splits the convolutions of every Concat that nothing else reads.
 pub(crate) fn split(graph: &mut Graph) -> Outcome {
-    let channels = graph.channels();
+    let extents = extents(graph);
+    let any_size = sizes::are_free(graph.proto());
     let joints: Vec<Node> = graph.proto().node.iter().filter(|node| joins_channels(node)).cloned().collect();
     let mut count = 0;
     for joint in joints {
-        let sizes: Option<Vec<usize>> = joint.input.iter().map(|name| channels.get(name).copied()).collect();
+        let parts: Option<Vec<&Extent>> = joint.input.iter().map(|name| extents.get(name)).collect();
         let readers = joint.output.first().and_then(|output| graph.readers(output));
-        let (Some(sizes), Some(readers)) = (sizes, readers) else { continue };
+        let (Some(parts), Some(readers)) = (parts, readers) else { continue };
+        if any_size && !parts.windows(2).all(|pair| pair[0].same_map(pair[1])) {
+            continue;
+        }
+        let sizes: Vec<usize> = parts.iter().map(|part| part.channels).collect();
         let all = sizes.iter().sum::<usize>();
         let convs: Option<Vec<Conv>> = readers.iter().map(|place| Conv::of(graph, *place, all)).collect();
         let Some(mut convs) = convs.filter(|convs| !convs.is_empty()) else { continue };
@@ -25,7 +33,9 @@ pub(crate) fn split(graph: &mut Graph) -> Outcome {
         }
     }
     if count == 0 {
-        return Outcome::LeftAlone("no Concat is read by 1x1 convolutions alone".to_owned());
+        return Outcome::LeftAlone(
+            "no two tensors, sure to be of one size, are joined for 1x1 convolutions alone".to_owned(),
+        );
     }
     graph.prune();
     Outcome::Done(count)

@@ -1,6 +1,6 @@
 //! A graph that is taken apart: who makes a tensor, who reads it, what a constant holds.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 use prost::Message;
 
@@ -163,48 +163,6 @@ impl Graph {
             }
         }
         graph.value_info.clear();
-    }
-
-    /// Channels of every tensor whose channels follow from the weights: of convolutions, and of what keeps, adds or joins
-    /// channels after them. Tensors of which that is not known are absent.
-    pub(crate) fn channels(&self) -> HashMap<String, usize> {
-        const KEEPING: [&str; 12] = [
-            "Relu",
-            "LeakyRelu",
-            "PRelu",
-            "Sigmoid",
-            "HardSigmoid",
-            "HardSwish",
-            "Clip",
-            "Tanh",
-            "Identity",
-            "MaxPool",
-            "AveragePool",
-            "BatchNormalization",
-        ];
-        let mut known: HashMap<String, usize> = HashMap::new();
-        for node in &self.proto().node {
-            let of = |place: usize| node.input.get(place).and_then(|name| known.get(name)).copied();
-            let found = match node.op_type.as_str() {
-                "Conv" => node.input.get(1).and_then(|weights| self.constant(weights)?.dims.first().copied()),
-                kind if KEEPING.contains(&kind) => of(0).map(|channels| channels as i64),
-                "Resize" | "Upsample" => of(0).map(|channels| channels as i64),
-                // Of two tensors alike, or the same with a constant that has no more channels than one.
-                "Mul" | "Add" => match (of(0), of(1)) {
-                    (Some(a), Some(b)) if a == b => Some(a as i64),
-                    _ => None,
-                },
-                "Concat" if attribute(node, "axis").is_some_and(|axis| axis.i == Some(1)) => {
-                    let parts: Option<Vec<usize>> = node.input.iter().map(|name| known.get(name).copied()).collect();
-                    parts.map(|parts| parts.iter().sum::<usize>() as i64)
-                }
-                _ => None,
-            };
-            if let (Some(channels), Some(output)) = (found.and_then(|c| usize::try_from(c).ok()), node.output.first()) {
-                known.insert(output.clone(), channels);
-            }
-        }
-        known
     }
 }
 

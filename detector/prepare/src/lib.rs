@@ -7,6 +7,7 @@
 mod agreement;
 mod concat;
 mod edit;
+mod extent;
 mod focus;
 mod onnx;
 mod pools;
@@ -107,9 +108,9 @@ type Rewrite = fn(&mut Graph) -> Outcome;
 const REWRITES: [(&str, Rewrite, Proof); 5] = [
     ("Focus folded into its convolution", focus::fold, Proof::Same),
     ("max pools of one tensor chained", pools::chain, Proof::Same),
-    ("1x1 convolutions of a Concat split", concat::split, Proof::Same),
     ("channel shuffles as a Gather", shuffle::gather, Proof::Same),
     ("sizes freed", sizes::free, Proof::OtherSizes),
+    ("1x1 convolutions of a Concat split", concat::split, Proof::Same),
 ];
 
 /// Prepares a model and writes the graph to `target` (by default beside its source, else into the user's cache). On each of

@@ -65,6 +65,13 @@ impl Sketch {
         output
     }
 
+    fn upsample(&mut self, input: &str) -> String {
+        let name = format!("scales{}", self.constants.len());
+        let tensor = Tensor { name: name.clone(), dims: vec![4], data_type: Some(onnx::FLOAT), ..Tensor::default() };
+        self.constants.push(Tensor { float_data: vec![1.0, 1.0, 2.0, 2.0], ..tensor });
+        self.node("Resize", &[input, "", &name])
+    }
+
     /// Every other row and column from an offset on.
     fn part(&mut self, (row, column): (i64, i64)) -> String {
         let (ends, axes, steps) = (self.integers(&[i64::MAX; 2]), self.integers(&[2, 3]), self.integers(&[2, 2]));
@@ -174,6 +181,25 @@ fn convolutions_of_two_joined_tensors_are_split() {
     let (mut sketch, joint, last) = joined(1, 1);
     sketch.concat(&[&joint, &last]);
     assert_eq!(changed(sketch, concat::split), 0, "the joint tensor is needed anyway");
+    // Once the sizes are free, what was halved and enlarged may be a row longer than what was not.
+    for (enlarged, expected) in [(false, 1), (true, 0)] {
+        let mut sketch = Sketch::default();
+        let start = sketch.conv("images", (3, 4), 3);
+        let kept = sketch.conv(&start, (4, 6), 1);
+        let other = if enlarged {
+            let half = sketch.conv(&start, (4, 6), 3);
+            sketch.with("strides", &[2, 2]);
+            sketch.upsample(&half)
+        } else {
+            sketch.conv(&start, (4, 6), 3)
+        };
+        let joint = sketch.concat(&[&kept, &other]);
+        sketch.conv(&joint, (12, 2), 1);
+        let mut graph = sketch.graph();
+        sizes::free(&mut graph);
+        let places = if let Outcome::Done(places) = concat::split(&mut graph) { places } else { 0 };
+        assert_eq!(places, expected, "enlarged: {enlarged}");
+    }
     let mut unknown = Sketch::default();
     let a = unknown.conv("images", (3, 4), 1);
     let joint = unknown.concat(&["images", &a]);
