@@ -10,6 +10,7 @@ in pixels of the photo). Its first line is its base URL.
 import argparse
 import base64
 import json
+import logging
 import pathlib
 import time
 
@@ -119,6 +120,7 @@ def main():
     parser.add_argument("--threads", type=int, default=1, help="ONNX Runtime's intra-op threads")
     options = parser.parse_args()
     cv2.setNumThreads(options.threads)
+    logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # or it says at each request that others wait
     labels = options.labels.read_text().splitlines() if options.labels else [f"class {i}" for i in range(80)]
     service = Service(Detector(options.model, options.threads), labels)
     server = waitress.create_server(service, host="127.0.0.1", port=options.port, ident=None)

@@ -12,7 +12,7 @@ use crate::graph::Graph;
 use crate::head::{self, Head};
 use crate::letterbox::Placement;
 use crate::prepared::{self, Opened};
-use crate::session::{self, InputPlan, Worker};
+use crate::session::{InputPlan, UsualShape, Worker};
 use crate::{Findings, Limits, ModelError, Photo, PhotoError, Thresholds, Timings, infer, nms};
 
 /// How a detector runs.
@@ -79,8 +79,9 @@ impl Detector {
     /// [`ModelError`].
     pub fn load(model: ModelFile, options: &DetectorOptions) -> Result<Self, ModelError> {
         let threads = options.threads.max(1);
-        let Opened { session: first, path: opened, sha256, prepared } =
-            prepared::open(&model.path, threads, options.prepared)?;
+        let usual = model.card.as_ref().and_then(UsualShape::of);
+        let Opened { session: mut first, mut shape, file, sha256, prepared } =
+            prepared::open(&model.path, threads, options.prepared, usual)?;
         let path = || model.path.display().to_string();
         let graph = Graph::of(&first).map_err(|e| ModelError::Graph { path: path(), reason: e.to_string() })?;
         let kept = || Card::parse(prepared::CARD_KEY, graph.metadata.get(prepared::CARD_KEY)?).ok();
@@ -90,12 +91,16 @@ impl Detector {
         };
         let misfit = |reason| ModelError::Misfit { card: card.name.clone(), path: path(), reason };
         let mut plan = InputPlan::new(&card, &graph).map_err(misfit)?;
-        let head = head::build(&card, &graph, plan.fitting.size)
+        let head = head::build(&card, &graph, shape.or(plan.fitting.size))
             .map_err(|reason| misfit(format!("head {:?}: {reason}", card.head.kind.to_string())))?;
         plan.fit(&card, &*head);
-        let mut workers = vec![Worker::new(first)];
+        // The card alone did not tell what its head makes of the commonest photo.
+        if shape.is_some_and(|shape| shape != plan.usual_shape()) {
+            (first, shape) = (file.open(None)?, None);
+        }
+        let mut workers = vec![Worker::new(&file, first, shape)];
         for _ in 1..options.sessions.max(1) {
-            workers.push(Worker::new(session::open(&opened, threads)?));
+            workers.push(Worker::new(&file, file.open(shape)?, shape));
         }
         // The first run allocates and, in a bad graph, fails: better now than at the first photo.
         let grey = Photo::from_image(RgbImage::from_pixel(64, 48, image::Rgb([114; 3])));

@@ -46,6 +46,11 @@ impl Graph {
         })
     }
 
+    /// Whether it was prepared, and height and width of its input are open.
+    pub(crate) fn has_open_sizes(&self) -> bool {
+        self.metadata.contains_key(prepared::OPEN_KEY)
+    }
+
     /// Width and height that the source of a prepared graph had fixed.
     pub(crate) fn source_size(&self) -> Option<(u32, u32)> {
         self.metadata.get(prepared::SIZE_KEY).and_then(|text| prepared::parse_size(text))

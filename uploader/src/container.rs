@@ -1,8 +1,8 @@
 //! Containers that play Lambda: limited as Lambda limits, watched, and always removed.
 
 mod engine;
-mod forsaken;
 mod keeper;
+mod orphans;
 
 use std::env;
 use std::time::Duration;
@@ -11,9 +11,9 @@ use anyhow::{Context, Result, bail};
 use tokio::process::Command;
 
 pub(crate) use self::engine::{Image, cpus};
-pub(crate) use self::forsaken::clear_forsaken;
 use self::keeper::Keeper;
 pub(crate) use self::keeper::wait_for_removals;
+pub(crate) use self::orphans::clear_orphans;
 use crate::child::Child;
 
 /// Where Lambda's emulator listens inside the image.

@@ -19,11 +19,11 @@ mod notice;
 mod onebox;
 mod output;
 mod photo;
-mod post;
 mod prices;
 mod report;
 mod search;
 mod server;
+mod supervisor;
 mod target;
 mod verb;
 

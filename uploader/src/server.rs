@@ -15,8 +15,8 @@ use tokio::time::{sleep, timeout};
 use crate::child::Child;
 use crate::link::{Connection, Endpoint, LinkError, Phases, Reply};
 use crate::model;
-use crate::post::Recruit;
 use crate::search;
+use crate::supervisor::Supervised;
 
 const NAME: &str = "detect-http";
 /// How many requests wait at a server that is not told otherwise.
@@ -44,11 +44,11 @@ pub(crate) struct ServerArgs {
 
 /// Who may use a server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Audience {
+pub(crate) enum Access {
     /// Only this program, with so many photos at once: on a free port, without a token, silent.
-    Ourselves { at_once: usize },
+    Private { at_once: usize },
     /// Whoever finds the port (0 for a free one), with `API_TOKEN` where the environment has one.
-    Everybody { port: u16, loud: bool },
+    Public { port: u16, loud: bool },
 }
 
 /// A server to be started, again and again where it must be.
@@ -56,15 +56,15 @@ pub(crate) enum Audience {
 pub(crate) struct Server {
     binary: PathBuf,
     args: ServerArgs,
-    audience: Audience,
+    access: Access,
 }
 
 impl Server {
     /// Finds the binary and prepares the model.
-    pub(crate) fn find(args: ServerArgs, audience: Audience) -> Result<Self> {
+    pub(crate) fn find(args: ServerArgs, access: Access) -> Result<Self> {
         let binary = search::function(NAME, args.function.as_deref(), "--function")?;
         model::before_serving(args.model.as_deref());
-        Ok(Self { binary, args, audience })
+        Ok(Self { binary, args, access })
     }
 
     fn command(&self, port: u16) -> Command {
@@ -77,7 +77,7 @@ impl Server {
         }
         // It decides by these what it is.
         command.env_remove("AWS_LAMBDA_RUNTIME_API").env_remove("LISTEN");
-        if let Audience::Ourselves { at_once } = self.audience {
+        if let Access::Private { at_once } = self.access {
             command.env_remove("API_TOKEN");
             // What was asked for is not too much.
             command.arg("--queue").arg(at_once.max(QUEUE).to_string());
@@ -109,7 +109,7 @@ impl Server {
 
     async fn healthy(&self, base: &Endpoint) -> Result<()> {
         let token = env::var("API_TOKEN").ok().filter(|token| !token.is_empty());
-        let token = token.filter(|_| !matches!(self.audience, Audience::Ourselves { .. }));
+        let token = token.filter(|_| !matches!(self.access, Access::Private { .. }));
         let mut request = Request::get("/health").header(HOST, base.authority());
         if let Some(token) = token {
             request = request.header(AUTHORIZATION, format!("Bearer {token}"));
@@ -133,14 +133,14 @@ impl Server {
     }
 }
 
-impl Recruit for Server {
-    type Servant = Child;
+impl Supervised for Server {
+    type Process = Child;
 
     /// Whoever comes after the first takes its port, so that the address stays.
     async fn start(&self, last: Option<&Endpoint>) -> Result<(Child, Endpoint)> {
-        let (port, loud) = match self.audience {
-            Audience::Ourselves { .. } => (0, false),
-            Audience::Everybody { port, loud } => (port, loud),
+        let (port, loud) = match self.access {
+            Access::Private { .. } => (0, false),
+            Access::Public { port, loud } => (port, loud),
         };
         let port = last.map_or(port, |last| last.port);
         let mut child = Child::spawn_announcing(&self.command(port), loud.then_some(NAME))

@@ -39,10 +39,10 @@ pub(crate) const CONNECT_WITHIN: Duration = Duration::from_secs(10);
 
 /// Where one photo goes.
 #[derive(Debug)]
-pub(crate) struct Seat<'a> {
+pub(crate) struct Lease<'a> {
     /// Where connections go.
     pub(crate) endpoint: Endpoint,
-    /// Which of the target's servants is there.
+    /// Which of the target's processes is there.
     pub(crate) number: usize,
     /// Keeps others away, where only one call at a time is borne.
     _turn: Option<MutexGuard<'a, ()>>,
@@ -60,15 +60,15 @@ pub(crate) trait Target: Send + Sync {
     ///
     /// # Errors
     /// When nobody is left to whom it could go.
-    fn seat(&self, slot: usize) -> BoxFuture<'_, Result<Seat<'_>, Failure>> {
-        Box::pin(ready(Ok(Seat { endpoint: self.endpoint().clone(), number: slot, _turn: None })))
+    fn lease(&self, slot: usize) -> BoxFuture<'_, Result<Lease<'_>, Failure>> {
+        Box::pin(ready(Ok(Lease { endpoint: self.endpoint().clone(), number: slot, _turn: None })))
     }
 
     /// The request that carries a photo. Made anew for each try: signatures age.
     fn request<'a>(&'a self, payload: &'a Payload) -> BoxFuture<'a, Result<Request<Full<Bytes>>, ItemError>>;
 
-    /// What a reply from a seat means.
-    fn read(&self, reply: &Reply, _seat: &Seat<'_>) -> Result<Answer, Failure> {
+    /// What a reply from a lease means.
+    fn read(&self, reply: &Reply, _seat: &Lease<'_>) -> Result<Answer, Failure> {
         reply::read(reply)
     }
 
@@ -78,12 +78,12 @@ pub(crate) trait Target: Send + Sync {
     }
 
     /// Comes to an end when a request under way may have lost whoever worked on it.
-    fn disturbed(&self, _seat: &Seat<'_>) -> BoxFuture<'_, ()> {
+    fn disturbed(&self, _seat: &Lease<'_>) -> BoxFuture<'_, ()> {
         Box::pin(pending())
     }
 
     /// Notes that a request was given up on which somebody may still be at work.
-    fn abandoned(&self, _seat: &Seat<'_>) {}
+    fn abandoned(&self, _seat: &Lease<'_>) {}
 }
 
 /// What a target is opened for.

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
-use super::{engine, forsaken};
+use super::{engine, orphans};
 use crate::notice::notice;
 
 /// A shell that makes the container, waits for the end of its input, which comes with ours, and removes the container.
@@ -40,7 +40,7 @@ impl Keeper {
     /// Sets a keeper to work. `arguments` are those of `docker create`.
     pub(super) fn engage(name: &str, arguments: &[String]) -> Result<Self> {
         let mut process = Command::new("sh")
-            .args(["-c", SCRIPT, "spotter-keeper", name, &forsaken::label()])
+            .args(["-c", SCRIPT, "spotter-keeper", name, &orphans::label()])
             .args(arguments)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

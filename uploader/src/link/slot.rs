@@ -84,14 +84,14 @@ impl<'a> Slot<'a> {
         let start = Instant::now();
         let request = target.request(payload).await.map_err(Failure::lasting)?;
         phases.encode = start.elapsed();
-        let seat = target.seat(self.number).await?;
-        let disturbed = target.disturbed(&seat);
+        let lease = target.lease(self.number).await?;
+        let disturbed = target.disturbed(&lease);
         let patience = self.patience.answer;
         let reply = tokio::select! {
-            reply = timeout(patience, self.exchange(request, &seat.endpoint, phases)) => match reply {
+            reply = timeout(patience, self.exchange(request, &lease.endpoint, phases)) => match reply {
                 Ok(reply) => reply.map_err(failure)?,
                 Err(_) => {
-                    target.abandoned(&seat);
+                    target.abandoned(&lease);
                     return Err(failure(LinkError::Timeout(patience)));
                 }
             },
@@ -99,7 +99,7 @@ impl<'a> Slot<'a> {
                 return Err(Failure::passing(item_error("worker_died", "The function's process died; its photo may be the reason.")));
             }
         };
-        target.read(&reply, &seat)
+        target.read(&reply, &lease)
     }
 
     async fn exchange(

@@ -15,13 +15,13 @@ use tokio::sync::Mutex;
 use tokio::time::{sleep, timeout};
 use wire::{Answer, ItemError};
 
-use super::{CONNECT_WITHIN, Failure, Seat, Target, Wishes, nobody_left, reply};
+use super::{CONNECT_WITHIN, Failure, Lease, Target, Wishes, nobody_left, reply};
 use crate::args::ContainerArgs;
-use crate::container::{Container, Image, Spec, clear_forsaken, cpus};
+use crate::container::{Container, Image, Spec, clear_orphans, cpus};
 use crate::emulator::DETECT_HTTP;
 use crate::link::{Connection, Endpoint, LinkError, Phases, Reply};
 use crate::photo::Payload;
-use crate::post::{Post, Recruit};
+use crate::supervisor::{Supervised, Supervisor};
 
 /// The one path that the emulator has.
 const INVOKE: &str = "/2015-03-31/functions/function/invocations";
@@ -36,7 +36,7 @@ pub(crate) struct DockerTarget {
     title: String,
     /// The way to the first container as it was first started.
     endpoint: Endpoint,
-    posts: Vec<Post>,
+    supervisors: Vec<Supervisor>,
     /// Whose turn it is at each: a container bears one call at a time.
     turns: Vec<Mutex<()>>,
 }
@@ -51,7 +51,7 @@ impl DockerTarget {
         if cpus > available {
             bail!("--cpus {cpus}: docker's engine has {available}");
         }
-        clear_forsaken().await;
+        clear_orphans().await;
         let spec = Spec {
             image: image.clone(),
             handler: if inspected.has_command() { None } else { Some(DETECT_HTTP) },
@@ -61,10 +61,10 @@ impl DockerTarget {
             timeout: wishes.timeout,
         };
         let copies = wishes.at_once.max(1);
-        let posts = try_join_all((0..copies).map(|_| Post::man(spec.clone()))).await?;
-        let endpoint = posts[0].endpoint().await.map_err(anyhow::Error::msg)?;
-        let turns = posts.iter().map(|_| Mutex::default()).collect();
-        Ok(Self { title: title(&spec, copies), endpoint, posts, turns })
+        let supervisors = try_join_all((0..copies).map(|_| Supervisor::start(spec.clone()))).await?;
+        let endpoint = supervisors[0].endpoint().await.map_err(anyhow::Error::msg)?;
+        let turns = supervisors.iter().map(|_| Mutex::default()).collect();
+        Ok(Self { title: title(&spec, copies), endpoint, supervisors, turns })
     }
 }
 
@@ -78,17 +78,17 @@ impl Target for DockerTarget {
     }
 
     /// A slot's own container; where that was given up, the next that is left, in turn with its own slot.
-    fn seat(&self, slot: usize) -> BoxFuture<'_, Result<Seat<'_>, Failure>> {
+    fn lease(&self, slot: usize) -> BoxFuture<'_, Result<Lease<'_>, Failure>> {
         Box::pin(async move {
-            let places = self.posts.len();
+            let places = self.supervisors.len();
             let own = slot % places;
             loop {
                 let place =
-                    (0..places).map(|more| (own + more) % places).find(|place| !self.posts[*place].is_given_up());
+                    (0..places).map(|more| (own + more) % places).find(|place| !self.supervisors[*place].is_given_up());
                 let number = place.unwrap_or(own);
                 let turn = self.turns[number].lock().await;
-                match self.posts[number].endpoint().await {
-                    Ok(endpoint) => return Ok(Seat { endpoint, number, _turn: Some(turn) }),
+                match self.supervisors[number].endpoint().await {
+                    Ok(endpoint) => return Ok(Lease { endpoint, number, _turn: Some(turn) }),
                     Err(reason) if place.is_none() => return Err(nobody_left(&reason)),
                     Err(_) => {}
                 }
@@ -100,28 +100,28 @@ impl Target for DockerTarget {
         Box::pin(async move { invocation(event::photo(payload)?) })
     }
 
-    fn read(&self, reply: &Reply, seat: &Seat<'_>) -> Result<Answer, Failure> {
+    fn read(&self, reply: &Reply, lease: &Lease<'_>) -> Result<Answer, Failure> {
         let answer = reply::read(&answer::unwrap(reply)?);
-        self.posts[seat.number].answered();
+        self.supervisors[lease.number].answered();
         answer
     }
 
     fn most_at_once(&self) -> Option<usize> {
-        Some(self.posts.len())
+        Some(self.supervisors.len())
     }
 
-    fn disturbed(&self, seat: &Seat<'_>) -> BoxFuture<'_, ()> {
-        Box::pin(self.posts[seat.number].disturbed())
+    fn disturbed(&self, lease: &Lease<'_>) -> BoxFuture<'_, ()> {
+        Box::pin(self.supervisors[lease.number].disturbed())
     }
 
     /// The emulator crashes on a second call beside the first.
-    fn abandoned(&self, seat: &Seat<'_>) {
-        self.posts[seat.number].replace();
+    fn abandoned(&self, lease: &Lease<'_>) {
+        self.supervisors[lease.number].replace();
     }
 }
 
-impl Recruit for Spec {
-    type Servant = Container;
+impl Supervised for Spec {
+    type Process = Container;
 
     async fn start(&self, _last: Option<&Endpoint>) -> Result<(Container, Endpoint)> {
         let mut container = Container::start(self).await?;
@@ -176,7 +176,7 @@ async fn ask(place: &Endpoint) -> Result<Reply, LinkError> {
 
 /// The request that carries an event.
 fn invocation(event: Vec<u8>) -> Result<Request<Full<Bytes>>, ItemError> {
-    Request::post(INVOKE)
+    Request::supervisor(INVOKE)
         .header(HOST, "localhost")
         .header(CONTENT_TYPE, "application/json")
         .body(Full::new(event.into()))

@@ -8,7 +8,7 @@ use hyper::Request;
 use wire::ItemError;
 
 use super::url::UrlTarget;
-use super::{Failure, Seat, Target, nobody_left};
+use super::{Failure, Lease, Target, nobody_left};
 use crate::args::EmulatedArgs;
 use crate::emulator::{DETECT_HTTP, Emulator, Function};
 use crate::link::Endpoint;
@@ -47,16 +47,16 @@ impl Target for EmulatorTarget {
         self.url.request(payload)
     }
 
-    fn seat(&self, slot: usize) -> BoxFuture<'_, Result<Seat<'_>, Failure>> {
+    fn lease(&self, slot: usize) -> BoxFuture<'_, Result<Lease<'_>, Failure>> {
         Box::pin(async move {
             match self.emulator.given_up() {
                 Some(reason) => Err(nobody_left(&reason)),
-                None => Ok(Seat { endpoint: self.url.endpoint().clone(), number: slot, _turn: None }),
+                None => Ok(Lease { endpoint: self.url.endpoint().clone(), number: slot, _turn: None }),
             }
         })
     }
 
-    fn disturbed(&self, _seat: &Seat<'_>) -> BoxFuture<'_, ()> {
+    fn disturbed(&self, _seat: &Lease<'_>) -> BoxFuture<'_, ()> {
         Box::pin(self.emulator.disturbed(DETECT_HTTP))
     }
 }

@@ -8,16 +8,16 @@ use hyper::Request;
 use wire::{Answer, ItemError};
 
 use super::url::UrlTarget;
-use super::{Failure, Seat, Target, nobody_left, reply};
+use super::{Failure, Lease, Target, nobody_left, reply};
 use crate::link::{Endpoint, Reply};
 use crate::photo::Payload;
-use crate::post::Post;
-use crate::server::{Audience, Server, ServerArgs};
+use crate::server::{Access, Server, ServerArgs};
+use crate::supervisor::Supervisor;
 
 /// A running server and the way to it.
 pub(crate) struct LocalTarget {
     title: String,
-    post: Post,
+    supervisor: Supervisor,
     url: UrlTarget,
 }
 
@@ -25,9 +25,9 @@ impl LocalTarget {
     /// Starts the server and waits until it answers.
     pub(crate) async fn start(args: ServerArgs, at_once: usize) -> Result<Self> {
         let title = title(&args);
-        let post = Post::man(Server::find(args, Audience::Ourselves { at_once })?).await?;
-        let base = post.endpoint().await.map_err(anyhow::Error::msg)?;
-        Ok(Self { title, url: UrlTarget::unsigned(&base.url())?, post })
+        let supervisor = Supervisor::start(Server::find(args, Access::Private { at_once })?).await?;
+        let base = supervisor.endpoint().await.map_err(anyhow::Error::msg)?;
+        Ok(Self { title, url: UrlTarget::unsigned(&base.url())?, supervisor })
     }
 }
 
@@ -40,11 +40,11 @@ impl Target for LocalTarget {
         self.url.endpoint()
     }
 
-    fn seat(&self, slot: usize) -> BoxFuture<'_, Result<Seat<'_>, Failure>> {
+    fn lease(&self, slot: usize) -> BoxFuture<'_, Result<Lease<'_>, Failure>> {
         Box::pin(async move {
             // Whoever comes next takes the same port.
-            self.post.endpoint().await.map_err(|reason| nobody_left(&reason))?;
-            Ok(Seat { endpoint: self.url.endpoint().clone(), number: slot, _turn: None })
+            self.supervisor.endpoint().await.map_err(|reason| nobody_left(&reason))?;
+            Ok(Lease { endpoint: self.url.endpoint().clone(), number: slot, _turn: None })
         })
     }
 
@@ -52,13 +52,13 @@ impl Target for LocalTarget {
         self.url.request(payload)
     }
 
-    fn read(&self, reply: &Reply, _seat: &Seat<'_>) -> Result<Answer, Failure> {
-        self.post.answered();
+    fn read(&self, reply: &Reply, _seat: &Lease<'_>) -> Result<Answer, Failure> {
+        self.supervisor.answered();
         reply::read(reply)
     }
 
-    fn disturbed(&self, _seat: &Seat<'_>) -> BoxFuture<'_, ()> {
-        Box::pin(self.post.disturbed())
+    fn disturbed(&self, _seat: &Lease<'_>) -> BoxFuture<'_, ()> {
+        Box::pin(self.supervisor.disturbed())
     }
 }
 

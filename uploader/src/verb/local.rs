@@ -12,8 +12,8 @@ use super::Ending;
 use crate::args::LocalArgs;
 use crate::emulator::free_port;
 use crate::notice::notice;
-use crate::post::Post;
-use crate::server::{Audience, Server};
+use crate::server::{Access, Server};
+use crate::supervisor::Supervisor;
 
 pub(crate) async fn run(args: LocalArgs) -> Result<Ending> {
     if !args.emulator && !args.onebox.bulk {
@@ -32,9 +32,9 @@ async fn over_plain_http(args: LocalArgs) -> Result<Ending> {
     }
     // Who already has the port is told better here than by the function's log.
     let port = if args.port == 0 { 0 } else { free_port(args.port)? };
-    let server = Server::find(args.function.server(), Audience::Everybody { port, loud: !args.quiet })?;
-    let post = Post::man(server).await?;
-    let url = post.endpoint().await.map_err(anyhow::Error::msg)?.url();
+    let server = Server::find(args.function.server(), Access::Public { port, loud: !args.quiet })?;
+    let supervisor = Supervisor::start(server).await?;
+    let url = supervisor.endpoint().await.map_err(anyhow::Error::msg)?.url();
     let mut out = stdout();
     // The first line is for programs: it says that the function answers, and where.
     writeln!(out, "{url}")?;
@@ -43,7 +43,7 @@ async fn over_plain_http(args: LocalArgs) -> Result<Ending> {
     if !args.quiet {
         let _ = introduce(&mut out, &url);
     }
-    Err(anyhow::Error::msg(post.given_up().await))
+    Err(anyhow::Error::msg(supervisor.given_up().await))
 }
 
 /// Tells what can be done with the address.

@@ -15,7 +15,7 @@ pub(super) fn label() -> String {
 }
 
 /// Removes them. Whatever goes wrong here is no reason not to work.
-pub(crate) async fn clear_forsaken() {
+pub(crate) async fn clear_orphans() {
     let filters =
         ["--filter=label=spotter.keeper", "--filter=status=exited", "--filter=status=dead", "--filter=status=created"];
     let format = format!("--format={{{{.Names}}}} {{{{.State}}}} {{{{.Label \"{LABEL}\"}}}}");
@@ -24,7 +24,7 @@ pub(crate) async fn clear_forsaken() {
     for line in listed.lines() {
         let words: Vec<&str> = line.split_whitespace().collect();
         if let [name, state, keeper] = words[..]
-            && is_forsaken(state, keeper, &boot, is_alive)
+            && is_orphan(state, keeper, &boot, is_alive)
         {
             let _ = docker(&["rm", "--force", "--volumes", name]).await;
         }
@@ -33,7 +33,7 @@ pub(crate) async fn clear_forsaken() {
 
 /// Whether nobody will remove the container. Of other boots (or of other machines that use the same engine) only what has
 /// ended: what was just created may be about to start.
-fn is_forsaken(state: &str, keeper: &str, boot: &str, is_alive: impl Fn(i32) -> bool) -> bool {
+fn is_orphan(state: &str, keeper: &str, boot: &str, is_alive: impl Fn(i32) -> bool) -> bool {
     match keeper.rsplit_once('/').map(|(of, process)| (of == boot, process.parse())) {
         Some((true, Ok(process))) => !is_alive(process),
         Some((false, Ok(_))) => state != "created",
@@ -56,12 +56,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_what_nobody_keeps_is_forsaken() {
-        let forsaken = |state, keeper| is_forsaken(state, keeper, "now", |process| process == 7);
-        assert!(forsaken("exited", "now/8") && forsaken("created", "now/8"));
-        assert!(!forsaken("exited", "now/7") && !forsaken("created", "now/7"));
-        assert!(forsaken("exited", "before/7") && !forsaken("created", "before/7"));
-        assert!(!forsaken("exited", "") && !forsaken("exited", "now/x"));
+    fn only_what_nobody_keeps_is_orphan() {
+        let orphans = |state, keeper| is_orphan(state, keeper, "now", |process| process == 7);
+        assert!(orphans("exited", "now/8") && orphans("created", "now/8"));
+        assert!(!orphans("exited", "now/7") && !orphans("created", "now/7"));
+        assert!(orphans("exited", "before/7") && !orphans("created", "before/7"));
+        assert!(!orphans("exited", "") && !orphans("exited", "now/x"));
     }
 
     #[test]
