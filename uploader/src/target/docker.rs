@@ -176,7 +176,7 @@ async fn ask(place: &Endpoint) -> Result<Reply, LinkError> {
 
 /// The request that carries an event.
 fn invocation(event: Vec<u8>) -> Result<Request<Full<Bytes>>, ItemError> {
-    Request::supervisor(INVOKE)
+    Request::post(INVOKE)
         .header(HOST, "localhost")
         .header(CONTENT_TYPE, "application/json")
         .body(Full::new(event.into()))
