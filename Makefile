@@ -142,7 +142,9 @@ deploy:
 undeploy:
 	@infra/undeploy
 
-bench: setup-tests model
+# All on one model, prepared: the default one where the assets have it.
+bench: setup-tests build
+	@export MODEL=$(CURDIR)/$$($(PYTHON) tests/bench.py --model-into target/bench)
 	cargo bench --locked --quiet --package detector --bench pipeline
 	cargo bench --locked --quiet --workspace --bench dataset
 	$(PYTHON) tests/bench.py
