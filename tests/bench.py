@@ -12,6 +12,8 @@
     http_load          photos per second with 8 clients, all cores
     peer_load          the same of the peer at its best setting, which stands behind it
     peer/http_load     http_load / peer_load
+    link_share         share of a link of 110 ms and 20 Mbit/s that `uploader detect` fills with whole photos, 4 at once
+    link_shrunk_ms     wall time per photo over that link, photos shrunk to 416 pixels, 4 at once
     decode/turbo       decoding a 640x480 JPEG in the detector over libjpeg-turbo in OpenCV, medians by turns
 """
 
@@ -36,10 +38,12 @@ import urllib.parse
 import cv2
 import load
 import numpy as np
+import relay
 import support
 
 WARM_UP = 5
 CLIENTS = 8
+LINK_ROUND_TRIP, LINK_MBIT = 0.11, 20
 
 
 def model_into(folder):
@@ -195,6 +199,20 @@ def under_load(folder, model, bodies, rounds):
     say("peer/http_load", ours / theirs)
 
 
+def over_a_link(folder, model, photos):
+    def summary(base, *arguments):
+        command = [support.binary("uploader"), "detect", photos, "--url", base, "--concurrency", "4", "--output", pathlib.Path(folder, "boxes"), *arguments]
+        done = subprocess.run([str(word) for word in command], check=True, capture_output=True, text=True, env=support.environment())
+        return re.search(r"([\d.]+) photos/s.* ([\d.]+) Mbit/s", done.stdout + done.stderr)
+
+    with contextlib.closing(server(folder, model, os.cpu_count(), 1)) as function:
+        url = urllib.parse.urlsplit(function.base)
+        with contextlib.closing(relay.Relay(url.hostname, url.port, LINK_ROUND_TRIP, LINK_MBIT * 1e6 / 8)) as link:
+            base = f"http://127.0.0.1:{link.port}/"
+            say("link_share", float(summary(base)[2]) / LINK_MBIT)
+            say("link_shrunk_ms", 1000 / float(summary(base, "--resize", "416")[1]))
+
+
 def decoding(folder):
     """The detector's benchmark and OpenCV decode the same file, by turns of some hundred times each."""
     sample = cv2.imread(str(support.ROOT / ".tools" / "samples" / "coffee.png"))
@@ -236,6 +254,7 @@ def main():
         for threads in (1, 2):
             against_the_peer(folder, model, bodies, options.rounds, threads)
         under_load(folder, model, bodies, options.rounds)
+        over_a_link(folder, model, options.photos)
         decoding(folder)
     print(f"load {os.getloadavg()[0]:.1f}", file=sys.stderr)
 

@@ -3,12 +3,17 @@
     tests/load.py [--clients 64] [--photo FILE] [-- detect-http's arguments]
 
 Starts `detect-http`, sends 10,000 requests, and prints `name value` lines: answers by status, photos per second, percentiles
-in milliseconds, resident memory after 2,000 and after 10,000, and p99/p50 at half of that rate."""
+in milliseconds, resident memory after 2,000 and after 10,000, and p99/p50 at half of that rate. Then, one kind of hostile
+client after the other, how long others wait for their answers beside it, over what they wait without: 200 bodies of a byte
+a second, 200 half-closed connections, bodies of 300 MB, heads without end."""
 
 import argparse
 import collections
+import contextlib
 import http.client
 import pathlib
+import socket
+import statistics
 import tempfile
 import threading
 import time
@@ -68,6 +73,68 @@ def storm(base, body, clients, requests, rate=None, times=None, content_type="ap
     return statuses
 
 
+def slow_body(url, stop):
+    """A body of one byte a second."""
+    with socket.create_connection((url.hostname, url.port)) as connection:
+        connection.sendall(b"POST /detect HTTP/1.1\r\nHost: here\r\nContent-Type: image/jpeg\r\nContent-Length: 100000\r\n\r\n")
+        while not stop.wait(1):
+            connection.sendall(b"x")
+
+
+def half_closed(url, stop):
+    """Half a request, and nothing more to come."""
+    with socket.create_connection((url.hostname, url.port)) as connection:
+        connection.sendall(b"POST /detect HTTP/1.1\r\nHost: here\r\nContent-Length: 1000\r\n\r\n123")
+        connection.shutdown(socket.SHUT_WR)
+        stop.wait()
+
+
+def huge_body(url, stop):
+    """300 MB after a head that says so, as fast as they go."""
+    while not stop.is_set():
+        with socket.create_connection((url.hostname, url.port)) as connection:
+            connection.sendall(b"POST /detect HTTP/1.1\r\nHost: here\r\nContent-Type: image/jpeg\r\nContent-Length: 300000000\r\n\r\n")
+            for _ in range(300):
+                if stop.wait(0.01):
+                    break
+                connection.sendall(bytes(1_000_000))
+
+
+def endless_head(url, stop):
+    """Headers, and further headers."""
+    while not stop.is_set():
+        with socket.create_connection((url.hostname, url.port)) as connection:
+            connection.sendall(b"GET / HTTP/1.1\r\nHost: here\r\n")
+            while not stop.wait(0.01):
+                connection.sendall(b"X-More: and more\r\n" * 100)
+
+
+def beside_hostile_clients(base, body):
+    """Prints the median of others' answers beside each kind of hostile client over the median without."""
+
+    def median():
+        times = []
+        assert storm(base, body, 1, 150, times=times)[200] == 150
+        return statistics.median(times)
+
+    usual = median()
+    for name, client, number in [("slow", slow_body, 200), ("half_closed", half_closed, 200), ("huge", huge_body, 4), ("head", endless_head, 20)]:
+        stop = threading.Event()
+
+        def work():
+            with contextlib.suppress(OSError):  # refused, as it should be
+                client(urllib.parse.urlsplit(base), stop)
+
+        threads = [threading.Thread(target=work) for _ in range(number)]
+        for thread in threads:
+            thread.start()
+        time.sleep(0.5)
+        print(f"beside_{name}/usual {median() / usual:.2f}", flush=True)
+        stop.set()
+        for thread in threads:
+            thread.join()
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--clients", type=int, default=64)
@@ -92,6 +159,7 @@ def main():
         print(f"photos_per_second {rate:.1f}")
         print(f"half_load_p50_ms {p50:.2f}\nhalf_load_p99_ms {p99:.2f}\nhalf_load_p99/p50 {p99 / p50:.2f}")
         print(f"rss_2000_mb {early:.1f}\nrss_10000_mb {late:.1f}\nrss_10000/2000 {late / early:.3f}")
+        beside_hostile_clients(server.base, body)
         assert server.close() == 0
 
 

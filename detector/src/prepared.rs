@@ -17,8 +17,10 @@ pub const VERSION_KEY: &str = "spotter.prepared";
 pub const SOURCE_KEY: &str = "spotter.source_sha256";
 /// Metadata key: `WIDTHxHEIGHT` of the source's input where its graph fixed it, in pixels.
 pub const SIZE_KEY: &str = "spotter.source_size";
-/// Metadata key: present where height and width of the input are open, under just these names.
+/// Metadata key: present where height and width of the input are open, named as [`OPEN_SIZES`].
 pub const OPEN_KEY: &str = "spotter.open_sizes";
+/// The names of open height and width.
+pub const OPEN_SIZES: [&str; 2] = ["height", "width"];
 /// Metadata key: the card that was inferred of the source, as TOML. A card beside the source counts before it.
 pub const CARD_KEY: &str = "spotter.card";
 /// Files of another version are as if they were not there.

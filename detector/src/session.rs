@@ -11,10 +11,8 @@ use crate::graph::{Element, Graph};
 use crate::head::{Head, Outputs};
 use crate::letterbox::{Fitting, Placement, Scratch, pack};
 use crate::nms::Candidate;
-use crate::{ModelError, Photo, runtime};
+use crate::{ModelError, Photo, prepared, runtime};
 
-/// Names of the open height and width of a prepared graph.
-const OPEN_SIZES: [&str; 2] = ["height", "width"];
 /// The commonest photo, in pixels: landscape 4:3.
 const USUAL_PHOTO: (u32, u32) = (640, 480);
 
@@ -40,7 +38,7 @@ impl GraphFile {
                 .with_intra_op_spinning(self.threads > 1)?
                 .with_config_entry("session.force_spinning_stop", "1")?;
             if let Some((width, height)) = shape {
-                for (name, side) in OPEN_SIZES.into_iter().zip([height, width]) {
+                for (name, side) in prepared::OPEN_SIZES.into_iter().zip([height, width]) {
                     builder = builder.with_dimension_override(name, i64::from(side))?;
                 }
             }

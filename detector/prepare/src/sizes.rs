@@ -1,6 +1,8 @@
 //! Height and width of the input left open, where nothing but a declaration stands against it: the declared size itself,
 //! and constants in Reshapes that hold the number of cells.
 
+use detector::prepared;
+
 use crate::Outcome;
 use crate::edit::Graph;
 use crate::onnx::{Dimension, GraphProto, Shape, TensorType};
@@ -21,7 +23,7 @@ pub(crate) fn free(graph: &mut Graph) -> Outcome {
     let reshapes = free_reshapes(graph, rows * columns);
     let graph = graph.proto_mut();
     if let Some(shape) = tensor_type(&mut graph.input[place].kind).and_then(|kind| kind.shape.as_mut()) {
-        for (axis, name) in [(2, "height"), (3, "width")] {
+        for (axis, name) in [2, 3].into_iter().zip(prepared::OPEN_SIZES) {
             shape.dim[axis] = Dimension { param: Some(name.to_owned()), ..Dimension::default() };
         }
     }

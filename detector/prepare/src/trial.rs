@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use detector::runtime;
+use detector::{prepared, runtime};
 use ort::logging::LogLevel;
 use ort::session::builder::GraphOptimizationLevel;
 use ort::session::{Session, SessionInputValue};
@@ -19,6 +19,7 @@ const SIDE: u32 = 320;
 /// The largest stride of today's detectors, and some of tomorrow's.
 const STRIDE: u32 = 64;
 const ROUNDS: usize = 7;
+const LOADS: usize = 3;
 
 /// An output's name and its dimensions; those that follow the input's size are `None`.
 pub(crate) type OutputShape = (String, Vec<Option<i64>>);
@@ -144,32 +145,36 @@ impl Trial {
     ///
     /// # Errors
     /// As [`Trial::same`].
-    pub(crate) fn measure(&self, source: &[u8], prepared: &[u8]) -> Result<Measured, String> {
-        let difference = self.same(prepared)?;
-        let load = |graph: &[u8]| -> Result<(Session, f64), String> {
-            let start = Instant::now();
-            let session = open(graph)?;
-            Ok((session, milliseconds(start)))
-        };
-        let (mut before, load_before) = load(source)?;
-        let (mut after, load_after) = load(prepared)?;
+    pub(crate) fn measure(&self, source: &[u8], graph: &[u8]) -> Result<Measured, String> {
+        let difference = self.same(graph)?;
         let (width, height) = self.size;
         let wide = (width, (height * 3 / 4).next_multiple_of(32));
+        // As functions open them: fixed to a shape where the sizes are open.
+        let open_both = || Ok::<_, String>((timed(|| open(source))?, timed(|| open_for(graph, Some(self.size)))?));
+        let mut loads = [const { Vec::new() }; 2];
+        for _ in 0..LOADS {
+            let ((_, before), (_, after)) = open_both()?;
+            loads[0].push(before);
+            loads[1].push(after);
+        }
+        let ((mut before, _), (mut after, _)) = open_both()?;
+        let mut for_wide = open_for(graph, Some(wide))?;
         // A first run on that shape tells whether there is one.
-        let takes_wide = self.run(&mut after, wide, 0).is_ok();
+        let takes_wide = self.run(&mut for_wide, wide, 0).is_ok();
         let mut times = [const { Vec::new() }; 3];
         for round in 0..=ROUNDS {
-            for (place, (session, size)) in [(&mut before, self.size), (&mut after, self.size)].into_iter().enumerate()
-            {
+            let sessions = [(&mut before, self.size), (&mut after, self.size), (&mut for_wide, wide)];
+            for (place, (session, size)) in sessions.into_iter().enumerate() {
+                if place == 2 && !takes_wide {
+                    continue;
+                }
                 let time = self.time(session, size)?;
                 if round > 0 {
                     times[place].push(time);
                 }
             }
-            if takes_wide {
-                times[2].push(self.time(&mut after, wide)?);
-            }
         }
+        let [load_before, load_after] = loads.map(median);
         let [before, after, wide] = times.map(median);
         Ok(Measured {
             size: self.size,
@@ -248,16 +253,26 @@ fn numbers(value: &ort::value::ValueRef<'_>) -> Result<Vec<f32>, String> {
 }
 
 fn open(graph: &[u8]) -> Result<Session, String> {
+    open_for(graph, None)
+}
+
+/// Opens a graph; where its sizes are open, as we name them, fixed to a width and height.
+fn open_for(graph: &[u8], shape: Option<(u32, u32)>) -> Result<Session, String> {
     let environment = runtime::environment().map_err(|e| e.to_string())?;
     let build = || -> ort::Result<Session> {
-        Session::builder(&environment)?
+        let mut builder = Session::builder(&environment)?
             .with_optimization_level(GraphOptimizationLevel::All)?
             .with_intra_threads(1)?
             .with_inter_threads(1)?
             .with_intra_op_spinning(false)?
             // What does not work out here is a result, not an error to be logged.
-            .with_log_level(LogLevel::Fatal)?
-            .commit_from_memory(graph)
+            .with_log_level(LogLevel::Fatal)?;
+        if let Some((width, height)) = shape {
+            for (name, side) in prepared::OPEN_SIZES.into_iter().zip([height, width]) {
+                builder = builder.with_dimension_override(name, i64::from(side))?;
+            }
+        }
+        builder.commit_from_memory(graph)
     };
     build().map_err(|e| clause(&e))
 }
@@ -268,6 +283,11 @@ fn clause(error: &ort::Error) -> String {
     let text = text.split(" Status Message").next().unwrap_or_default();
     let text = text.replace("Non-zero status code returned while running", "ONNX Runtime fails at its");
     text.split('\n').next().unwrap_or_default().trim().chars().take(160).collect()
+}
+
+fn timed<R>(work: impl FnOnce() -> Result<R, String>) -> Result<(R, f64), String> {
+    let start = Instant::now();
+    Ok((work()?, milliseconds(start)))
 }
 
 fn milliseconds(since: Instant) -> f64 {
