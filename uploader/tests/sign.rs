@@ -73,3 +73,23 @@ fn without_credentials_asking_is_an_error_and_a_function_url_is_tried_unsigned()
     assert!(err(&output).contains("not signed"), "{}", err(&output));
     assert!(out(&output).contains("http_403") && out(&output).contains("--sign"), "{}", out(&output));
 }
+
+#[test]
+fn a_token_is_sent_where_nothing_is_signed() {
+    let server = server();
+    let folder = photos(1, 32, 32);
+    let sent = |more: &[&str]| {
+        let url = server.url();
+        let arguments = [&["detect", text(folder.path()), "--url", &url], more].concat();
+        let output = uploader(&arguments)
+            .env("API_TOKEN", "open sesame")
+            .env("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE")
+            .env("AWS_SECRET_ACCESS_KEY", "secret")
+            .output()
+            .unwrap();
+        assert_eq!(output.status.code(), Some(0), "{}{}", out(&output), err(&output));
+        server.seen().last().unwrap().headers["authorization"].clone()
+    };
+    assert_eq!(sent(&[]), "Bearer open sesame");
+    assert!(sent(&["--sign", "us-east-1"]).starts_with("AWS4-HMAC-SHA256"));
+}

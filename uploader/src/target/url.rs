@@ -4,7 +4,7 @@ use anyhow::{Context, Result, bail};
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use http_body_util::Full;
-use hyper::header::{ACCEPT, CONTENT_TYPE, HOST, USER_AGENT};
+use hyper::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HOST, HeaderValue, USER_AGENT};
 use hyper::{Method, Request};
 use wire::ItemError;
 
@@ -22,6 +22,8 @@ pub(crate) struct UrlTarget {
     endpoint: Endpoint,
     query: String,
     signer: Option<Signer>,
+    /// What a server that is no Function URL may want (`API_TOKEN`). A signature takes the same header.
+    token: Option<HeaderValue>,
 }
 
 impl UrlTarget {
@@ -45,6 +47,9 @@ impl UrlTarget {
             },
             _ => None,
         };
+        if target.signer.is_none() {
+            target.token = token()?;
+        }
         Ok(target)
     }
 
@@ -54,7 +59,7 @@ impl UrlTarget {
         let (path, query) = endpoint.path.split_once('?').unwrap_or((&endpoint.path, ""));
         let base = path.trim_end_matches('/');
         let path = if base.ends_with("/detect") { base.to_owned() } else { format!("{base}/detect") };
-        Ok(Self { query: query.to_owned(), endpoint: endpoint.at(path), signer: None })
+        Ok(Self { query: query.to_owned(), endpoint: endpoint.at(path), signer: None, token: None })
     }
 
     async fn build(&self, payload: &Payload) -> Result<Request<Full<Bytes>>> {
@@ -72,6 +77,9 @@ impl UrlTarget {
             .header(ACCEPT, "application/json")
             .header(USER_AGENT, AGENT)
             .body(Full::new(payload.body.clone()))?;
+        if let Some(token) = &self.token {
+            request.headers_mut().insert(AUTHORIZATION, token.clone());
+        }
         if let Some(signer) = &self.signer {
             signer.sign(&mut request, &self.endpoint.at(path).url(), &payload.sha256).await?;
         }
@@ -95,6 +103,17 @@ impl Target for UrlTarget {
                 .map_err(|error| item_error("request", format!("The request cannot be made: {error:#}.")))
         })
     }
+}
+
+/// `API_TOKEN` of the environment, as a header.
+fn token() -> Result<Option<HeaderValue>> {
+    let Ok(token) = std::env::var("API_TOKEN") else { return Ok(None) };
+    if token.is_empty() {
+        return Ok(None);
+    }
+    let mut token = HeaderValue::try_from(format!("Bearer {token}")).context("API_TOKEN cannot be sent in a header")?;
+    token.set_sensitive(true);
+    Ok(Some(token))
 }
 
 /// The region in the name of a Function URL's host: `<id>.lambda-url.<region>.on.aws`.
