@@ -26,7 +26,7 @@ MODEL_DIR ?=
 PYTHON := .tools/test-venv/bin/python
 UPLOADER := target/release/uploader
 
-export PATH := $(CURDIR)/.tools/venv/bin:$(PATH)
+export PATH := $(CURDIR)/.tools/venv/bin:$(CURDIR)/.tools/nasm/usr/bin:$(PATH)
 export ORT_DYLIB_PATH := $(CURDIR)/.tools/lib/libonnxruntime.so
 export SPOTTER_ASSETS ?= $(abspath ../shared/assets)
 export MODEL_DIR
