@@ -148,6 +148,8 @@ pub fn prepare(model: &ModelFile, target: Option<&Path>, photos: &[PathBuf]) -> 
         // Optimised graphs do not always say what their outputs are.
         let shapes = trial.other_sizes(&graph.bytes()).map_err(&refused)?;
         sizes::declare(graph.proto_mut(), &shapes);
+    }
+    if sizes::name_open(graph.proto_mut()) {
         graph.set_metadata(prepared::OPEN_KEY, "yes");
     }
     let graph = graph.bytes();

@@ -23,10 +23,11 @@ pub(crate) fn free(graph: &mut Graph) -> Outcome {
     let reshapes = free_reshapes(graph, rows * columns);
     let graph = graph.proto_mut();
     if let Some(shape) = tensor_type(&mut graph.input[place].kind).and_then(|kind| kind.shape.as_mut()) {
-        for (axis, name) in [2, 3].into_iter().zip(prepared::OPEN_SIZES) {
-            shape.dim[axis] = Dimension { param: Some(name.to_owned()), ..Dimension::default() };
+        for axis in [2, 3] {
+            shape.dim[axis] = Dimension::default();
         }
     }
+    name_open(graph);
     // ONNX Runtime finds out what the outputs are now.
     for output in &mut graph.output {
         if let Some(kind) = tensor_type(&mut output.kind) {
@@ -39,12 +40,27 @@ pub(crate) fn free(graph: &mut Graph) -> Outcome {
 
 /// Whether height and width of the photo are open.
 pub(crate) fn are_free(graph: &GraphProto) -> bool {
-    let open = |name: &str| {
-        let (rows, columns) = photo_axes(graph, name)?;
-        let dims = dims(graph, name);
-        Some(*dims.get(rows)? <= 0 && *dims.get(columns)? <= 0)
-    };
-    graph.input.iter().any(|input| open(&input.name) == Some(true))
+    open_photo(graph).is_some()
+}
+
+/// Gives height and width of the photo the names by which functions fix them, where they are open; says whether they are.
+pub(crate) fn name_open(graph: &mut GraphProto) -> bool {
+    let Some((place, axes)) = open_photo(graph) else { return false };
+    if let Some(shape) = tensor_type(&mut graph.input[place].kind).and_then(|kind| kind.shape.as_mut()) {
+        for (axis, name) in [axes.0, axes.1].into_iter().zip(prepared::OPEN_SIZES) {
+            shape.dim[axis] = Dimension { param: Some(name.to_owned()), ..Dimension::default() };
+        }
+    }
+    true
+}
+
+/// The place of a photo whose height and width are open, and their axes.
+fn open_photo(graph: &GraphProto) -> Option<(usize, (usize, usize))> {
+    graph.input.iter().enumerate().find_map(|(place, input)| {
+        let axes = photo_axes(graph, &input.name)?;
+        let dims = dims(graph, &input.name);
+        (*dims.get(axes.0)? <= 0 && *dims.get(axes.1)? <= 0).then_some((place, axes))
+    })
 }
 
 /// Says what the outputs are: `None` follows the input's size.

@@ -72,6 +72,29 @@ fn every_fixture_finds_the_same_when_prepared() {
     }
 }
 
+/// Its sizes are open from the start, and its card asks for the photo's own shape.
+#[test]
+fn the_model_of_the_tree_finds_the_same_when_prepared() {
+    let (_folder, model) = copy(&catalog::find(Some("spotter-nano")).unwrap());
+    let sample = tree().join(".tools/samples/chelsea.png");
+    let upright = std::fs::read(&sample).unwrap_or_else(|e| panic!("{}: {e}; run `make setup`", sample.display()));
+    let plain = load(&model);
+    prepare(&model, None, &[sample]).unwrap();
+    let prepared = load(&model);
+    assert!(plain.fits_shape() && prepared.fits_shape() && prepared.is_prepared());
+    // Wider than the commonest shape, and then tall.
+    let turned = {
+        let image = image::load_from_memory(&upright).unwrap().rotate90().into_rgb8();
+        detector::annotate::jpeg(&image, 95).unwrap()
+    };
+    for photo in [upright, turned] {
+        let thresholds = Thresholds { confidence: 0.05, ..Thresholds::default() };
+        let found = [&plain, &prepared].map(|d| d.detect(&photo, &thresholds).unwrap().detections);
+        assert!(!found[0].is_empty() && found[0].len() == found[1].len());
+        assert!(found[0].iter().zip(&found[1]).all(|(one, other)| one.bbox.iou(&other.bbox) > 0.99));
+    }
+}
+
 #[test]
 fn a_changed_source_is_not_answered_for_by_what_was_prepared_before() {
     let (_folder, model) = copy(&fixture("yolox"));
