@@ -60,6 +60,14 @@ def note(name, text):
     (notes / (name + ".new")).write_text(text)
     (notes / (name + ".new")).rename(notes / name)
 
+def first(what):
+    """True once, whichever of the containers asks."""
+    try:
+        (notes / what).touch(exist_ok=False)
+        return True
+    except FileExistsError:
+        return False
+
 class Emulator(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     busy, calls = threading.Lock(), 0
@@ -91,15 +99,13 @@ class Emulator(http.server.BaseHTTPRequestHandler):
         if play == "problem":
             problem = {"type": "x", "title": "x", "status": 422, "code": "undecodable_image", "detail": "It ends early."}
             return json.dumps({"statusCode": 422, "headers": {}, "body": json.dumps(problem)}).encode()
-        if play == "die" or (play == "die once" and not list(notes.glob("died"))):
-            (notes / "died").touch()
+        if play == "die" or (play == "die once" and first("died")):
             print("Error: the photo was too much", flush=True)
             os._exit(137)
         if play == "stop":
             (notes / "stopped").touch()
             os._exit(255)
-        if play == "hang" or (play == "hang once" and not list(notes.glob("hung"))):
-            (notes / "hung").touch()
+        if play == "hang" or (play == "hang once" and first("hung")):
             time.sleep(600)
         answer = {"statusCode": 200, "headers": {"content-type": "application/json"}}
         return json.dumps(answer | {"body": (notes / "answer").read_text()}).encode()
