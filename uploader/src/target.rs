@@ -67,8 +67,8 @@ pub(crate) trait Target: Send + Sync {
     /// The request that carries a photo. Made anew for each try: signatures age.
     fn request<'a>(&'a self, payload: &'a Payload) -> BoxFuture<'a, Result<Request<Full<Bytes>>, ItemError>>;
 
-    /// What a reply from a lease means.
-    fn read(&self, reply: &Reply, _seat: &Lease<'_>) -> Result<Answer, Failure> {
+    /// What a reply from there means.
+    fn read(&self, reply: &Reply, _lease: &Lease<'_>) -> Result<Answer, Failure> {
         reply::read(reply)
     }
 
@@ -78,12 +78,12 @@ pub(crate) trait Target: Send + Sync {
     }
 
     /// Comes to an end when a request under way may have lost whoever worked on it.
-    fn disturbed(&self, _seat: &Lease<'_>) -> BoxFuture<'_, ()> {
+    fn disturbed(&self, _lease: &Lease<'_>) -> BoxFuture<'_, ()> {
         Box::pin(pending())
     }
 
     /// Notes that a request was given up on which somebody may still be at work.
-    fn abandoned(&self, _seat: &Lease<'_>) {}
+    fn abandoned(&self, _lease: &Lease<'_>) {}
 }
 
 /// What a target is opened for.

@@ -56,7 +56,7 @@ impl Target for EmulatorTarget {
         })
     }
 
-    fn disturbed(&self, _seat: &Lease<'_>) -> BoxFuture<'_, ()> {
+    fn disturbed(&self, _lease: &Lease<'_>) -> BoxFuture<'_, ()> {
         Box::pin(self.emulator.disturbed(DETECT_HTTP))
     }
 }

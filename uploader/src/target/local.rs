@@ -52,12 +52,12 @@ impl Target for LocalTarget {
         self.url.request(payload)
     }
 
-    fn read(&self, reply: &Reply, _seat: &Lease<'_>) -> Result<Answer, Failure> {
+    fn read(&self, reply: &Reply, _lease: &Lease<'_>) -> Result<Answer, Failure> {
         self.supervisor.answered();
         reply::read(reply)
     }
 
-    fn disturbed(&self, _seat: &Lease<'_>) -> BoxFuture<'_, ()> {
+    fn disturbed(&self, _lease: &Lease<'_>) -> BoxFuture<'_, ()> {
         Box::pin(self.supervisor.disturbed())
     }
 }
