@@ -13,11 +13,7 @@ pub(crate) use payload::{EVENT_LIMIT, Payload, Prepared, Recipe, too_many_bytes}
 
 /// The media type of a kind of photo.
 pub(crate) fn media_type(format: PhotoFormat) -> &'static str {
-    match format {
-        PhotoFormat::Jpeg => "image/jpeg",
-        PhotoFormat::Png => "image/png",
-        PhotoFormat::WebP => "image/webp",
-    }
+    format.media_type()
 }
 
 /// An error of the client's own about one photo, in the shape in which the function's errors arrive.

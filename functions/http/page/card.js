@@ -1,6 +1,6 @@
 // One photo on the page: from the chosen file to its boxes, or to a sentence that says why there are none.
 import { copy, counted, element, megabytes } from "./elements.js";
-import { curl, detect } from "./function.js";
+import { curl, detect, picture } from "./function.js";
 import { choose, tally } from "./choice.js";
 import { isWhole, prepare, show } from "./photo.js";
 import { overlay, screenScale } from "./overlay.js";
@@ -55,6 +55,7 @@ export class Card {
       if (note) this.facts.append(element("p", { class: "notice" }, note));
       const doubtful = !this.#image || !await isWhole(blob);
       const { answer, milliseconds } = await detect(blob, doubtful, model.thresholds.confidence);
+      if (!this.#image) await this.#borrow(blob);
       this.#takeIn(answer, milliseconds, model);
     } catch (error) {
       this.#fail(error.message);
@@ -86,6 +87,13 @@ export class Card {
     this.resized.disconnect();
     if (this.#image) URL.revokeObjectURL(this.#image.src);
     this.element.remove();
+  }
+
+  /** A picture for the boxes from the function, where the browser knows no HEIC or TIFF. */
+  async #borrow(blob) {
+    const jpeg = await picture(blob).catch(() => null);
+    this.#image = jpeg && await show(jpeg);
+    if (this.#image) this.#showImage();
   }
 
   #showImage() {

@@ -82,6 +82,14 @@ export async function detect(photo, doubtful, confidence) {
   return { answer, milliseconds };
 }
 
+/** The photo as a JPEG without boxes, for a browser that cannot show what it is; null where it cannot be had. */
+export async function picture(photo) {
+  const options = { annotate: true, confidence: 1 };
+  const headers = { "Content-Type": photo.type || "application/octet-stream" };
+  const { response } = await ask("detect", options, { method: "POST", headers, body: photo });
+  return response.ok ? response.blob() : null;
+}
+
 /** What a refusal says: a problem document's detail, or its status where something else answered. */
 async function sentence(response) {
   const problem = await response.json().catch(() => ({}));

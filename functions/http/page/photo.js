@@ -2,7 +2,7 @@
 import { megabytes } from "./elements.js";
 
 /** What the function reads as it is; whatever else a browser can show is sent as JPEG. */
-const READ = ["image/jpeg", "image/png", "image/webp"];
+const READ = ["avif", "bmp", "gif", "heic", "heif", "jpeg", "png", "tiff", "webp"].map((kind) => `image/${kind}`);
 
 /** Long side of a photo that had to be shrunk: several times what any model looks at. */
 const SHRUNK_SIDE = 2048;
@@ -21,12 +21,11 @@ export async function show(file) {
 
 /** False where a file surely or possibly ends too early, which browsers show all the same, half grey. */
 export async function isWhole(blob) {
-  const start = await blob.slice(0, 12).text();
+  const start = new Uint8Array(await blob.slice(0, 4).arrayBuffer());
   const end = new Uint8Array(await blob.slice(-16).arrayBuffer());
   const has = (...bytes) => end.some((_, at) => bytes.every((byte, i) => end[at + i] === byte));
-  if (start.slice(1, 4) === "PNG") return has(0x49, 0x45, 0x4e, 0x44);
-  if (start.startsWith("RIFF")) return true;
-  return has(0xff, 0xd9);
+  if (start[0] === 0x89) return has(0x49, 0x45, 0x4e, 0x44);
+  return start[0] !== 0xff || has(0xff, 0xd9);
 }
 
 /** What to send for a file, `{ blob, note }`: itself, or a smaller or converted copy and a note that says so. */

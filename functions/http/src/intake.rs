@@ -64,7 +64,7 @@ fn unsupported(kind: &str) -> Problem {
         Code::UnsupportedMediaType,
         format!(
             "Content-Type {kind} is not read here; send application/json, multipart/form-data, or the photo itself as \
-             image/jpeg, image/png, image/webp or application/octet-stream."
+             image/jpeg or another image/* type, or application/octet-stream."
         ),
     )
 }

@@ -29,7 +29,7 @@ pub enum Code {
     TooManyPixels,
     /// The request's content type is not one the function reads.
     UnsupportedMediaType,
-    /// The bytes are no JPEG, PNG or WebP.
+    /// The bytes are no photo of a kind that is read.
     UnsupportedImage,
     /// The photo is of a known kind, but broken.
     UndecodableImage,

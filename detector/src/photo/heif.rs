@@ -1,0 +1,175 @@
+//! HEIF (ISO/IEC 23008-12): the container of HEIC and AVIF. A photo is one coded picture, or a grid of them as phones
+//! write it, then cropped, turned and mirrored as its properties say. Exif does not count here: by the standard it only
+//! repeats what `irot` and `imir` have said already.
+
+mod av1;
+mod color;
+mod hevc;
+
+use heic_rs::context::Context;
+use heic_rs::ftyp::{Brand, FileType};
+use heic_rs::props::ItemProps;
+use heic_rs::{Error, Grid, Image, Mirror, PixelLayout, Transform, transform};
+use image::RgbImage;
+use image::metadata::Orientation;
+
+use super::Foreign;
+use super::decoder::{Decoder, Header};
+use super::error::{Failure, clause};
+
+/// How far a coded picture may reach beyond what is shown of it: coding blocks have up to 64 pixels, AV1's 128.
+const PADDING: u32 = 128;
+
+/// The bytes of one pixel at the peak of decoding a single picture: two for each sample, chroma at half the size in both
+/// directions, and three of RGB.
+const SINGLE: u64 = 6;
+
+/// A HEIF file as its boxes tell it.
+pub(super) struct Heif<'a> {
+    context: Context<'a>,
+    properties: ItemProps<'a>,
+    grid: Option<(Grid, Vec<u32>)>,
+    /// Width and height before and after cropping and turning.
+    coded: (u32, u32),
+    shown: (u32, u32),
+}
+
+impl<'a> Heif<'a> {
+    /// Reads the boxes up to the primary item's.
+    pub(super) fn open(bytes: &'a [u8]) -> Result<Self, Failure> {
+        let meta = heic_rs::meta::parse(bytes).map_err(|error| match error {
+            Error::MissingBox("meta") => Failure::NotRead(Foreign::Picture("a HEIF file without a still picture")),
+            error => damaged(error),
+        })?;
+        // Its own reader of this box turns AV1 away, which here is decoded.
+        let brand = Brand::Mif1;
+        let ftyp = FileType { major: brand, effective: brand, minor_version: 0, compatible_count: 0 };
+        let context = Context { file: bytes, ftyp, meta };
+        let item = context.meta.primary;
+        let mut properties = context.props(item).map_err(damaged)?;
+        properties.transforms.iter_mut().for_each(as_corrected);
+        let grid = context.grid(item).map_err(damaged)?;
+        let coded = match (&grid, properties.ispe) {
+            (Some((grid, _)), _) => (grid.output_width, grid.output_height),
+            (None, Some(size)) => (size.width, size.height),
+            (None, None) => return Err(Failure::damaged("it does not say its size")),
+        };
+        let shown = transform::transformed_size(coded.0, coded.1, &properties.transforms).map_err(damaged)?;
+        Ok(Self { context, properties, grid, coded, shown })
+    }
+
+    /// Decodes one coded picture, which must have at least the given size, and cuts it to that.
+    fn picture(&self, item: u32, size: (u32, u32)) -> Result<Image, Failure> {
+        let info = self.context.meta.item(item).ok_or_else(|| damaged(Error::MissingItem(item)))?;
+        let properties = self.context.props(item).map_err(damaged)?;
+        let data = self.context.item_data(item).map_err(damaged)?;
+        let most = (size.0.saturating_add(PADDING), size.1.saturating_add(PADDING));
+        let (frame, stream_color) = match &info.item_type {
+            b"hvc1" | b"hev1" => hevc::decode(&properties, &data, most)?,
+            b"av01" => av1::decode(data.into_owned(), most)?,
+            kind => return Err(Failure::NotRead(of_item(kind))),
+        };
+        // A grid's own colour counts before its tiles', and either before what the stream says of itself.
+        let color = self.properties.nclx.or(properties.nclx).map_or(stream_color, color::Color::from);
+        if frame.width < size.0 || frame.height < size.1 {
+            return Err(Failure::damaged("a picture is smaller than it says"));
+        }
+        let pixels = u64::from(frame.width) * u64::from(frame.height);
+        let image = heic_rs::color::convert(&frame, None, color.nclx()?, PixelLayout::Rgb8, pixels, Some(1));
+        image.map_err(damaged)
+    }
+
+    /// Decodes the tiles one after the other into their places.
+    fn mosaic(&self, grid: &Grid, tiles: &[u32]) -> Result<Image, Failure> {
+        let wrong = || Failure::damaged("its tiles do not fit its grid");
+        let first = tiles.first().ok_or_else(wrong)?;
+        let size = self.context.props(*first).map_err(damaged)?.ispe.ok_or_else(wrong)?;
+        let (width, height) = self.coded;
+        // Only the last row and column may reach beyond the picture, so that no grid is more work than its picture.
+        let fits = |tile: u32, count: u32, side: u32| {
+            let before_last = u64::from(tile) * u64::from(count - 1);
+            before_last < u64::from(side) && before_last + u64::from(tile) >= u64::from(side)
+        };
+        if !fits(size.width, grid.columns, width) || !fits(size.height, grid.rows, height) {
+            return Err(wrong());
+        }
+        let mut whole = Image::zeroed(width, height, PixelLayout::Rgb8, u64::MAX).map_err(damaged)?;
+        let row_bytes = whole.row_bytes();
+        for (index, item) in (0u32..).zip(tiles) {
+            let tile = self.picture(*item, (size.width, size.height))?;
+            let (left, top) = (index % grid.columns * size.width, index / grid.columns * size.height);
+            let bytes = 3 * size.width.min(width - left) as usize;
+            let rows = size.height.min(height - top) as usize;
+            let places = whole.data.chunks_exact_mut(row_bytes).skip(top as usize).take(rows);
+            for (place, row) in places.zip(tile.data.chunks_exact(tile.row_bytes())) {
+                place[3 * left as usize..][..bytes].copy_from_slice(&row[..bytes]);
+            }
+        }
+        Ok(whole)
+    }
+}
+
+impl Decoder for Heif<'_> {
+    fn header(&self) -> Header {
+        let area = |(width, height): (u32, u32)| u64::from(width) * u64::from(height);
+        let bytes_per_pixel = if self.grid.is_some() { 4 } else { SINGLE };
+        // A crop makes the coded picture no cheaper.
+        let bytes_per_pixel = (bytes_per_pixel * area(self.coded)).div_ceil(area(self.shown).max(1));
+        Header { size: self.shown, bytes_per_pixel, orientation: Orientation::NoTransforms }
+    }
+
+    fn decode(self: Box<Self>, _eighths: u8) -> Result<RgbImage, Failure> {
+        let image = match &self.grid {
+            Some((grid, tiles)) => self.mosaic(grid, tiles)?,
+            None => cut(self.picture(self.context.meta.primary, self.coded)?, self.coded),
+        };
+        let image = transform::apply_all(image, &self.properties.transforms).map_err(damaged)?;
+        RgbImage::from_raw(image.width, image.height, image.data)
+            .ok_or_else(|| Failure::damaged("its data is incomplete"))
+    }
+}
+
+/// `imir` 0 exchanges top and bottom, 1 left and right: the second edition of the standard says so where the first was
+/// misread by many, and libheif and libavif follow it. `heic-rs` has it the other way round.
+fn as_corrected(transform: &mut Transform) {
+    if let Transform::Mirror(mirror) = transform {
+        *mirror = match mirror {
+            Mirror::LeftRight => Mirror::TopBottom,
+            Mirror::TopBottom => Mirror::LeftRight,
+        };
+    }
+}
+
+/// The upper left part of an image.
+fn cut(mut image: Image, (width, height): (u32, u32)) -> Image {
+    if (image.width, image.height) == (width, height) {
+        return image;
+    }
+    let (from, to) = (image.row_bytes(), 3 * width as usize);
+    for row in 0..height as usize {
+        image.data.copy_within(row * from..row * from + to, row * to);
+    }
+    image.data.truncate(to * height as usize);
+    Image { width, height, ..image }
+}
+
+/// What a file is whose picture is coded in neither HEVC nor AV1.
+fn of_item(kind: &[u8; 4]) -> Foreign {
+    Foreign::Picture(match kind {
+        b"lhv1" => "a HEIF image of several layers (lhv1)",
+        b"avc1" => "a HEIF image coded in AVC (avc1)",
+        b"vvc1" => "a HEIF image coded in VVC (vvc1)",
+        b"jpeg" => "a HEIF image coded in JPEG (jpeg)",
+        b"j2k1" => "a HEIF image coded in JPEG 2000 (j2k1)",
+        b"unci" => "an uncompressed HEIF image (unci)",
+        b"iden" | b"iovl" => "a HEIF image derived from others (iden, iovl)",
+        _ => "a HEIF image in an unknown coding",
+    })
+}
+
+fn damaged(error: Error) -> Failure {
+    match error {
+        Error::Unsupported(what) if what.contains("iovl") => Failure::NotRead(of_item(b"iovl")),
+        error => Failure::Damaged(clause(&error.to_string())),
+    }
+}
