@@ -151,6 +151,32 @@ async fn what_is_torn_or_no_such_thing_is_said_to_be() {
 }
 
 #[tokio::test]
+async fn broken_streams_are_never_the_functions_failure() {
+    let app = app(None);
+    let photo = photo();
+    // Always the same ones: Knuth's generator.
+    let mut state = 20_261_130_u64;
+    let mut below = move |bound: usize| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        usize::try_from(state >> 33).unwrap() % bound
+    };
+    for (coding, encode) in WAYS {
+        let whole = encode(&[&photo[..], &b"a photo and a text of many words, a text of words".repeat(9)].concat());
+        for number in 0..2000 {
+            let mut body = whole.clone();
+            for _ in 0..=below(3) {
+                // Early ones matter most: headers and tables.
+                let length = if below(2) == 0 { body.len() } else { body.len().min(40) };
+                body[below(length)] ^= 1 << below(8);
+            }
+            body.truncate(if below(4) == 0 { below(body.len()) } else { body.len() });
+            let answer = post(&app, Door::Plain, "/detect", &coded(coding), &body).await;
+            assert!(answer.status == 200 || (400..500).contains(&answer.status), "{coding} {number}: {answer:?}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn nothing_in_a_coding_is_no_photo() {
     let app = app(None);
     for (coding, encode) in WAYS {
