@@ -14,7 +14,9 @@ use tokio::sync::oneshot;
 use wire::{Code, Format, Problem, Settings};
 
 use crate::about::{Health, Model};
-use crate::body::{self, Bodies, Received};
+use crate::body::{self, Bodies};
+use crate::coding::{self, Codings};
+use crate::declared::{Declared, Kind};
 use crate::engine::Engine;
 use crate::intake::Intake;
 use crate::platform::Platform;
@@ -158,30 +160,43 @@ impl App {
     where
         B: Body<Data = Bytes, Error: Send> + Send + Unpin + 'static,
     {
-        let received = match self.engine() {
-            Ok(_) => self.0.bodies.read(&mut body).await,
+        let codings = match Codings::of(&head.headers) {
+            Ok(codings) => codings,
+            Err(problem) => {
+                body::discard(&head.headers, body);
+                done.code = Some(problem.code);
+                return Ok(coding::refusal(&problem));
+            }
+        };
+        let received = match self.engine().and_then(|_| Declared::of(&head)) {
+            Ok(declared) => self.0.bodies.read(&mut body).await.map(|received| (declared, received)),
             Err(problem) => Err(problem),
         };
-        let Received { bytes, share } = received.inspect_err(|problem| {
+        let (declared, received) = received.inspect_err(|problem| {
             if problem.code != Code::Timeout {
                 body::discard(&head.headers, body);
             }
         })?;
-        done.bytes = bytes.len();
+        done.bytes = received.bytes.len();
         let permit = self.0.queue.acquire().await?;
         let app = self.clone();
         let (sender, receiver) = oneshot::channel();
         // Decoding and inference hold a thread, and go on when this future is dropped: with them goes what they use.
         tokio::task::spawn_blocking(move || {
-            let mut done = Done { bytes: bytes.len(), ..Done::default() };
+            let mut done = Done { bytes: received.bytes.len(), ..Done::default() };
             let waited = permit.waited;
             let abandoned = || sender.is_closed();
             let context = Context { platform: app.0.options.platform, format, waited, abandoned: &abandoned };
             let answer = app.engine().and_then(|engine| {
-                let intake = Intake::read(&head, bytes, engine.detector.limits().max_bytes)?;
+                let max_bytes = engine.detector.limits().max_bytes;
+                let most = (declared.kind == Kind::Photo).then_some(max_bytes);
+                let decoded = app.0.bodies.decode(received, &codings, most, &abandoned)?;
+                let intake = Intake::read(declared, decoded.bytes, max_bytes)?;
+                // The share is held as long as the photos are.
+                let _share = decoded.share;
                 work::answer(engine, intake, &context, &mut done)
             });
-            drop((permit, share));
+            drop(permit);
             // Nobody waits for it: then it is lost.
             let _ = sender.send((answer, done));
         });

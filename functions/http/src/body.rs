@@ -1,5 +1,6 @@
 //! Bodies of requests: bounded in size, in what all of them hold together, and in time.
 
+use std::io::{self, ErrorKind, Read as _};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,6 +12,8 @@ use http_body_util::BodyExt;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout};
 use wire::{Code, MAX_IMAGES, Problem};
+
+use crate::coding::Codings;
 
 /// What all bodies may hold together, in bytes; no single one may hold more.
 const BUDGET: usize = 256_000_000;
@@ -80,17 +83,59 @@ impl Bodies {
             if elapsed > SILENCE && (received as f64) < elapsed.as_secs_f64() * LEAST_RATE {
                 return Err(too_slow());
             }
-            let more = u32::try_from(data.len()).map_err(|_| self.too_many_bytes())?;
-            let more = Arc::clone(&self.budget).try_acquire_many_owned(more).map_err(|_| overloaded())?;
-            match &mut share {
-                Some(share) => share.merge(more),
-                None => share = Some(more),
-            }
+            self.pay(&mut share, data.len())?;
             if whole.is_empty() && body.is_end_stream() {
                 return Ok(Received { bytes: data, share });
             }
             whole.extend_from_slice(&data);
         }
+    }
+
+    /// Takes the codings off a body: what comes out counts, up to `most` bytes. It is decoded twice, the first time to
+    /// learn its size: so what is refused never takes memory, what is not takes no more than it needs, and both are
+    /// quick beside looking at photos. Holds its thread, and ends early once the request is `abandoned`.
+    ///
+    /// # Errors
+    /// `too_many_bytes`; `overloaded` where all bodies together would hold too much; `invalid_encoding` where the body
+    /// is not encoded as the headers say.
+    pub(crate) fn decode(
+        &self,
+        received: Received,
+        codings: &Codings,
+        most: Option<usize>,
+        abandoned: &dyn Fn() -> bool,
+    ) -> Result<Received, Problem> {
+        // Some senders declare a coding of nothing.
+        if codings.is_empty() || received.bytes.is_empty() {
+            return Ok(received);
+        }
+        // Both are held at once: a body that could never be decoded for want of memory is too large, not too early.
+        let most = most.unwrap_or(self.most).min(self.most).min(BUDGET - received.bytes.len());
+        let problem = |error: io::Error| match error.kind() {
+            ErrorKind::FileTooLarge => too_many_inside(most),
+            _ => not_encoded_so(),
+        };
+        let mut measured = codings.reader(&received.bytes, most, abandoned);
+        let length = io::copy(&mut measured, &mut io::sink()).map_err(problem)?;
+        let length = usize::try_from(length).ok().filter(|length| *length <= most);
+        let length = length.ok_or_else(|| too_many_inside(most))?;
+        drop(measured);
+        let mut share = None;
+        self.pay(&mut share, length)?;
+        let mut whole = Vec::with_capacity(length);
+        codings.reader(&received.bytes, most, abandoned).read_to_end(&mut whole).map_err(problem)?;
+        Ok(Received { bytes: whole.into(), share })
+    }
+
+    /// Adds memory for so many bytes to a share.
+    fn pay(&self, share: &mut Option<OwnedSemaphorePermit>, bytes: usize) -> Result<(), Problem> {
+        let bytes = u32::try_from(bytes).map_err(|_| self.too_many_bytes())?;
+        let more = Arc::clone(&self.budget).try_acquire_many_owned(bytes).map_err(|_| overloaded())?;
+        match share {
+            Some(share) => share.merge(more),
+            None => *share = Some(more),
+        }
+        Ok(())
     }
 
     fn too_many_bytes(&self) -> Problem {
@@ -123,6 +168,19 @@ fn too_slow() -> Problem {
         SILENCE.as_secs()
     );
     Problem::new(Code::Timeout, detail)
+}
+
+fn too_many_inside(most: usize) -> Problem {
+    let detail =
+        format!("Decoded, the body has more than the {most} bytes that it may have here; shrink what is in it.");
+    Problem::new(Code::TooManyBytes, detail)
+}
+
+fn not_encoded_so() -> Problem {
+    Problem::new(
+        Code::InvalidEncoding,
+        "The body is not encoded as its Content-Encoding says, or ends early; send it as it is, or encode it anew.",
+    )
 }
 
 fn broken() -> Problem {

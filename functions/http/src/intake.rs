@@ -3,11 +3,15 @@
 use std::borrow::Cow;
 
 use bytes::Bytes;
-use http::header::CONTENT_TYPE;
-use http::request::Parts;
-use multer::Multipart;
+use http::HeaderName;
+use multer::{Field, Multipart};
 use tokio::runtime::Handle;
 use wire::{Code, MAX_IMAGES, Options, Problem, RequestBody, decode_base64};
+
+use crate::declared::{self, Declared, Kind};
+
+/// Deprecated in forms (RFC 7578, 4.7), and still sent by some.
+const CONTENT_TRANSFER_ENCODING: HeaderName = HeaderName::from_static("content-transfer-encoding");
 
 /// The photos of a request and what is asked of them.
 #[derive(Debug)]
@@ -23,50 +27,28 @@ pub(crate) struct Intake {
 }
 
 impl Intake {
-    /// Reads a request; no photo of JSON may have more than `max_bytes`. Called where the runtime lets a thread block.
-    pub(crate) fn read(head: &Parts, body: Bytes, max_bytes: usize) -> Result<Self, Problem> {
-        let query = Options::from_query(head.uri.query().unwrap_or_default())?;
-        let declared = match head.headers.get(CONTENT_TYPE) {
-            None => None,
-            Some(value) => {
-                Some(value.to_str().map_err(|_| unsupported("with bytes that are no text"))?.trim().to_owned())
+    /// Reads a body, as its head declares it; no photo of JSON may have more than `max_bytes`. Called where the runtime
+    /// lets a thread block.
+    pub(crate) fn read(declared: Declared, body: Bytes, max_bytes: usize) -> Result<Self, Problem> {
+        let mut intake = match declared.kind {
+            Kind::Form(content_type) => Handle::current().block_on(multipart(body, &content_type, max_bytes))?,
+            Kind::Json => json(&body, max_bytes)?,
+            Kind::Photo => raw(body)?,
+            Kind::Undeclared | Kind::UrlEncoded if body.trim_ascii_start().starts_with(b"{") => json(&body, max_bytes)?,
+            Kind::UrlEncoded if is_url_encoded(&body) => {
+                return Err(declared::unsupported("application/x-www-form-urlencoded with a form in it"));
             }
+            Kind::Undeclared | Kind::UrlEncoded => raw(body)?,
         };
-        let essence = declared.as_deref().map(essence);
-        let mut intake = match essence.as_deref() {
-            Some("multipart/form-data") => {
-                Handle::current().block_on(multipart(body, declared.as_deref().unwrap_or_default()))?
-            }
-            Some("application/json") => json(&body, max_bytes)?,
-            Some(kind) if kind.ends_with("+json") => json(&body, max_bytes)?,
-            Some(kind) if kind.starts_with("image/") || kind == "application/octet-stream" => raw(body)?,
-            // Nothing declared: the body says what it is.
-            None | Some("") if body.trim_ascii_start().starts_with(b"{") => json(&body, max_bytes)?,
-            None | Some("") => raw(body)?,
-            Some(other) => return Err(unsupported(&shortened(other))),
-        };
-        intake.options = intake.options.or(query);
+        intake.options = intake.options.or(declared.options);
         Ok(intake)
     }
 }
 
-/// A media type without its parameters, in lower case.
-fn essence(content_type: &str) -> String {
-    content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
-}
-
-fn shortened(text: &str) -> String {
-    text.chars().take(60).collect()
-}
-
-fn unsupported(kind: &str) -> Problem {
-    Problem::new(
-        Code::UnsupportedMediaType,
-        format!(
-            "Content-Type {kind} is not read here; send application/json, multipart/form-data, or the photo itself as \
-             image/jpeg or another image/* type, or application/octet-stream."
-        ),
-    )
+/// Whether a body may be the form that its type says: no photo begins with so many such characters.
+fn is_url_encoded(body: &[u8]) -> bool {
+    let start = &body[..body.len().min(64)];
+    !start.is_empty() && start.iter().all(|byte| byte.is_ascii_alphanumeric() || b"*-._+%=&~/".contains(byte))
 }
 
 fn missing() -> Problem {
@@ -87,11 +69,9 @@ fn json(body: &[u8], max_bytes: usize) -> Result<Intake, Problem> {
     Ok(Intake { photos, many, raw: false, options })
 }
 
-/// Every part with a file name, or named like a photo, is a photo; the other parts are options.
-async fn multipart(body: Bytes, content_type: &str) -> Result<Intake, Problem> {
-    let malformed = |e: multer::Error| {
-        Problem::new(Code::InvalidParameter, format!("The multipart/form-data body cannot be read: {e}."))
-    };
+/// Every part with a file name, or named like a photo, is a photo; the other parts are options. An input that was left
+/// empty is as if it were not there: browsers send it all the same, a file input with an empty file name.
+async fn multipart(body: Bytes, content_type: &str, max_bytes: usize) -> Result<Intake, Problem> {
     if body.is_empty() {
         return Err(missing());
     }
@@ -102,11 +82,16 @@ async fn multipart(body: Bytes, content_type: &str) -> Result<Intake, Problem> {
     let mut pairs = Vec::new();
     while let Some(part) = parts.next_field().await.map_err(malformed)? {
         let name = part.name().unwrap_or_default().to_owned();
-        let is_photo = part.file_name().is_some()
+        let file = part.file_name().map(str::to_owned);
+        let is_photo = file.is_some()
             || matches!(name.as_str(), "image" | "images" | "file" | "files" | "photo" | "photos")
             || part.content_type().is_some_and(|kind| kind.type_() == "image");
         if is_photo {
-            photos.push(Ok(part.bytes().await.map_err(malformed)?));
+            let photo = photo(part, max_bytes).await?;
+            let left_empty = file.is_none_or(|file| file.is_empty()) && photo.as_ref().is_ok_and(Bytes::is_empty);
+            if !left_empty {
+                photos.push(photo);
+            }
         } else {
             pairs.push((name, part.text().await.map_err(malformed)?));
         }
@@ -121,4 +106,26 @@ async fn multipart(body: Bytes, content_type: &str) -> Result<Intake, Problem> {
         return Err(Problem::new(Code::MissingImage, "The form holds no file; add one, for example as \"image\"."));
     }
     Ok(Intake { many: photos.len() > 1, raw: false, photos, options: Options::from_pairs(pairs)? })
+}
+
+fn malformed(error: multer::Error) -> Problem {
+    Problem::new(Code::InvalidParameter, format!("The multipart/form-data body cannot be read: {error}."))
+}
+
+/// The photo in a part: its own problem within, the form's without.
+async fn photo(part: Field<'_>, max_bytes: usize) -> Result<Result<Bytes, Problem>, Problem> {
+    let encoding = part.headers().get(CONTENT_TRANSFER_ENCODING).map(|value| value.as_bytes().to_ascii_lowercase());
+    let bytes = part.bytes().await.map_err(malformed)?;
+    Ok(match encoding.as_deref().map(<[u8]>::trim_ascii) {
+        None | Some(b"" | b"binary" | b"7bit" | b"8bit") => Ok(bytes),
+        _ if bytes.is_empty() => Ok(bytes),
+        Some(b"base64") => match std::str::from_utf8(&bytes) {
+            Ok(text) => decode_base64(text, max_bytes).map(Bytes::from),
+            Err(_) => Err(Problem::new(Code::InvalidBase64, "The part says that it is base64, but it is no text.")),
+        },
+        Some(_) => Err(Problem::new(
+            Code::UnsupportedMediaType,
+            "The part's Content-Transfer-Encoding is not read here; send its bytes as they are.",
+        )),
+    })
 }

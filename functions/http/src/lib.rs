@@ -1,14 +1,17 @@
 //! Photos in, boxes out: behind a Function URL under Lambda, over plain HTTP anywhere else.
 //!
 //! The way of a request: [`lambda`] or [`server`] takes it to [`App::handle`], which decides whether it may come in and
-//! where it goes → `body` reads it whole, within bounds → `queue` gives it a session → `intake` turns it into photos and
-//! options → `work` has the `engine` look at them → `reply` gives the answer its shape. A caller's mistake is always a
-//! [`wire::Problem`], never an invocation error: Lambda would turn that into a bare 502.
+//! where it goes → `declared` and `coding` read what its head says of the body → `body` reads that whole, within bounds →
+//! `queue` gives it a session → `body` takes its codings off → `intake` turns it into photos and options → `work` has the
+//! `engine` look at them → `reply` gives the answer its shape. A caller's mistake is always a [`wire::Problem`], never an
+//! invocation error: Lambda would turn that into a bare 502.
 
 mod about;
 mod app;
 mod arguments;
 mod body;
+mod coding;
+mod declared;
 mod engine;
 mod intake;
 pub mod lambda;

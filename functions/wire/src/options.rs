@@ -47,13 +47,14 @@ impl Options {
         Self::from_pairs(pairs)
     }
 
-    /// Options from decoded pairs. A name given more than once is a list: `classes=cat&classes=dog`.
+    /// Options from decoded pairs. A name given more than once is a list: `classes=cat&classes=dog`. A value left empty,
+    /// as forms send it, is as if it were not there.
     ///
     /// # Errors
     /// `invalid_parameter`, naming the option, its value and what would be accepted.
     pub fn from_pairs(pairs: impl IntoIterator<Item = (String, String)>) -> Result<Self, Problem> {
         let mut members = Map::new();
-        for (name, value) in pairs {
+        for (name, value) in pairs.into_iter().filter(|(_, value)| !value.trim().is_empty()) {
             match members.get_mut(&name) {
                 Some(Value::String(values)) => *values = format!("{values},{value}"),
                 _ => drop(members.insert(name, Value::String(value))),
@@ -234,6 +235,17 @@ mod tests {
         assert_eq!(classes("classes=cat&classes=dog"), Some(vec!["cat".to_owned(), "dog".to_owned()]));
         assert_eq!(classes("classes="), None);
         assert!(Options::from_query("iou=0.1&iou=0.2").is_err());
+    }
+
+    #[test]
+    fn a_value_left_empty_is_not_there() {
+        for name in ["confidence", "iou", "max_detections", "classes", "class_agnostic", "format", "annotate"] {
+            for query in [format!("{name}="), name.to_owned(), format!("{name}=+%09"), format!("{name}=&{name}=")] {
+                assert_eq!(Options::from_query(&query).unwrap(), Options::default(), "{query}");
+            }
+        }
+        assert_eq!(Options::from_query("iou=&iou=0.2&iou=").unwrap().iou, Some(0.2));
+        assert_eq!(Options::from_query("classes=&classes=cat").unwrap().classes, Some(vec!["cat".to_owned()]));
     }
 
     #[test]

@@ -11,6 +11,8 @@ pub enum Code {
     InvalidJson,
     /// A photo's text is not base64.
     InvalidBase64,
+    /// The body is not encoded as its Content-Encoding says.
+    InvalidEncoding,
     /// No photo in the request.
     MissingImage,
     /// An option has a wrong type or is out of range.
@@ -27,7 +29,7 @@ pub enum Code {
     TooManyBytes,
     /// The photo has more pixels, or a longer side, than the function accepts.
     TooManyPixels,
-    /// The request's content type is not one the function reads.
+    /// The request's content type, or its coding, is not one the function reads.
     UnsupportedMediaType,
     /// The bytes are no photo of a kind that is read.
     UnsupportedImage,
@@ -46,7 +48,11 @@ impl Code {
     #[must_use]
     pub fn status(self) -> u16 {
         match self {
-            Self::InvalidJson | Self::InvalidBase64 | Self::MissingImage | Self::InvalidParameter => 400,
+            Self::InvalidJson
+            | Self::InvalidBase64
+            | Self::InvalidEncoding
+            | Self::MissingImage
+            | Self::InvalidParameter => 400,
             Self::Unauthorized => 401,
             Self::NotFound => 404,
             Self::MethodNotAllowed => 405,
@@ -63,6 +69,7 @@ impl Code {
         match self {
             Self::InvalidJson => "The body is not valid JSON",
             Self::InvalidBase64 => "The photo is not valid base64",
+            Self::InvalidEncoding => "The body is not encoded as it says",
             Self::MissingImage => "The request holds no photo",
             Self::InvalidParameter => "An option is not usable",
             Self::Unauthorized => "A token is needed",
@@ -71,7 +78,7 @@ impl Code {
             Self::Timeout => "The request came too slowly",
             Self::TooManyBytes => "The photo has too many bytes",
             Self::TooManyPixels => "The photo has too many pixels",
-            Self::UnsupportedMediaType => "This content type is not read here",
+            Self::UnsupportedMediaType => "This kind of body is not read here",
             Self::UnsupportedImage => "This kind of file is not read here",
             Self::UndecodableImage => "The photo cannot be decoded",
             Self::Internal => "The function failed",

@@ -3,6 +3,7 @@
 
 mod bounds;
 mod client;
+mod encodings;
 mod load;
 mod process;
 mod protocol;
