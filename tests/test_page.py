@@ -11,6 +11,7 @@ import time
 import urllib.parse
 
 import browser as chromium
+import pillow_heif
 import PIL.Image
 import pytest
 import support
@@ -222,9 +223,23 @@ def test_more_pixels_than_the_function_takes(chrome, squares, tmp_path):
 
 
 def test_other_pictures_are_sent_as_jpeg(page, tmp_path):
-    PIL.Image.open(support.assets(PLAIN)).save(tmp_path / "picture.gif")
-    page.choose(tmp_path / "picture.gif")
-    assert "sent as JPEG" in page.text("picture.gif") and "person" in page.text("picture.gif")
+    # What a browser shows and the function does not read.
+    PIL.Image.open(support.assets(PLAIN)).resize((256, 256)).save(tmp_path / "picture.ico", sizes=[(256, 256)])
+    page.choose(tmp_path / "picture.ico")
+    assert "sent as JPEG" in page.text("picture.ico") and "person" in page.text("picture.ico")
+
+
+@pytest.mark.parametrize("kind", ["heic", "tiff"])
+def test_photos_that_browsers_cannot_show(page, kind, tmp_path):
+    pillow_heif.register_heif_opener()
+    path = tmp_path / f"picture.{kind}"
+    original = PIL.Image.open(support.assets(PLAIN)).convert("RGB")
+    original.save(path)
+    page.choose(path)
+    same_frames(page.frames(path.name), page.answer(path)["detections"], pixels=2)
+    shown = "return [...document.images].filter(({ alt }) => alt === arguments[0]).map(({ naturalWidth, naturalHeight }) => [naturalWidth, naturalHeight])"
+    assert page.chrome.run(shown, path.name) == [list(original.size)]
+    page.chrome.screenshot(OUT / f"page-{kind}.png")
 
 
 def test_sliders_and_classes_filter_without_asking_again(page):

@@ -4,9 +4,9 @@ use std::io::Cursor;
 
 use image::RgbImage;
 use image::metadata::Orientation;
-use tiff::decoder::{Decoder as Reader, DecodingResult, Limits as Allowance};
+use tiff::decoder::{ChunkType, Decoder as Reader, DecodingResult, Limits as Allowance};
 use tiff::tags::{PhotometricInterpretation, Tag};
-use tiff::{ColorType, TiffError};
+use tiff::{ColorType, TiffError, TiffUnsupportedError};
 
 use super::decoder::{Decoder, Header};
 use super::error::{Failure, clause};
@@ -64,6 +64,10 @@ impl Decoder for Tiff {
     }
 
     fn decode(mut self: Box<Self>, _eighths: u8) -> Result<RgbImage, Failure> {
+        let layout = self.reader.image_buffer_layout().map_err(failure)?;
+        if layout.planes > 1 && self.reader.get_chunk_type() == ChunkType::Tile {
+            return Err(Failure::NotRead(Foreign::Picture("a TIFF image in planes of tiles")));
+        }
         let mut samples = DecodingResult::U8(Vec::new());
         let layout = self.reader.read_image_to_buffer(&mut samples).map_err(failure)?;
         if samples.as_buffer(0).as_bytes().len() < layout.complete_len {
@@ -175,5 +179,12 @@ fn from_ycbcr([y, cb, cr]: [u8; 3]) -> [u8; 3] {
 }
 
 fn failure(error: TiffError) -> Failure {
-    Failure::Damaged(clause(&error.to_string()))
+    use TiffUnsupportedError::{UnknownCompressionMethod, UnsupportedCompressionMethod};
+    Failure::NotRead(Foreign::Picture(match error {
+        TiffError::UnsupportedError(UnknownCompressionMethod | UnsupportedCompressionMethod(_)) => {
+            "a TIFF image in a compression that is not read (as Group 3 fax and old-style JPEG)"
+        }
+        TiffError::UnsupportedError(_) => "a TIFF image with a kind of pixel that is not read",
+        error => return Failure::Damaged(clause(&error.to_string())),
+    }))
 }

@@ -1,6 +1,6 @@
 // One photo on the page: from the chosen file to its boxes, or to a sentence that says why there are none.
 import { copy, counted, element, megabytes } from "./elements.js";
-import { curl, detect, picture } from "./function.js";
+import { asJpeg, curl, detect } from "./function.js";
 import { choose, tally } from "./choice.js";
 import { isWhole, prepare, show } from "./photo.js";
 import { overlay, screenScale } from "./overlay.js";
@@ -91,7 +91,7 @@ export class Card {
 
   /** A picture for the boxes from the function, where the browser knows no HEIC or TIFF. */
   async #borrow(blob) {
-    const jpeg = await picture(blob).catch(() => null);
+    const jpeg = await asJpeg(blob).catch(() => null);
     this.#image = jpeg && await show(jpeg);
     if (this.#image) this.#showImage();
   }

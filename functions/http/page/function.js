@@ -83,7 +83,7 @@ export async function detect(photo, doubtful, confidence) {
 }
 
 /** The photo as a JPEG without boxes, for a browser that cannot show what it is; null where it cannot be had. */
-export async function picture(photo) {
+export async function asJpeg(photo) {
   const options = { annotate: true, confidence: 1 };
   const headers = { "Content-Type": photo.type || "application/octet-stream" };
   const { response } = await ask("detect", options, { method: "POST", headers, body: photo });
