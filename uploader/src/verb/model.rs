@@ -12,7 +12,7 @@ use ::prepare::{Measured, Outcome, Step};
 
 use super::Ending;
 use crate::args::{ModelArgs, ModelVerb, PrepareArgs, PullArgs};
-use crate::model::{Source, Wanted, pull, sources};
+use crate::model::{Network, Source, Wanted, pull, sources};
 use crate::notice::notice;
 use crate::output::Progress;
 
@@ -73,6 +73,11 @@ async fn fetch(args: PullArgs) -> Result<Ending> {
         writeln!(stdout(), "{} comes with this project: {}", card.name, found.path.display())?;
         return Ok(Ending::Good);
     };
+    // What is wrong with the settings is told before anything is fetched.
+    let network = Network::look().await?;
+    if let Source::Url(url) = first {
+        network.way(url.clone())?;
+    }
     let progress = Progress::bytes(card.bytes.unwrap_or_default(), args.quiet);
     if !args.quiet {
         let place = match first {
@@ -82,7 +87,7 @@ async fn fetch(args: PullArgs) -> Result<Ending> {
         progress.aside(|| notice!("fetching {} from {place}", card.name));
     }
     let wanted = Wanted { name: card.name.clone(), sha256, bytes: card.bytes };
-    let came = pull(&wanted, &sources, &to, &progress).await;
+    let came = pull(&wanted, &sources, &network, &to, &progress).await;
     progress.finish();
     match came {
         Ok(()) => {
