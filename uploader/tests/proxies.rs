@@ -224,14 +224,17 @@ fn bulk(scene: &Scene, verb: &[&str], endpoint: &str) -> Command {
 
 #[test]
 fn datasets_go_through_the_proxy_and_come_back_through_it() {
-    let scene = Scene::new().photos(2);
     let authority = Authority::new();
-    let pem = authority.write(&scene.state.path().join("root.pem"));
-    let front = Front::start(authority.acceptor("name.invalid"), scene.server.address);
-    let _function = Function::of_cats(&scene);
-    for (endpoint, to, method) in
-        [("http://name.invalid", scene.server.address, "PUT"), ("https://name.invalid", front.address, "CONNECT")]
-    {
+    for secure in [false, true] {
+        let scene = Scene::new().photos(2);
+        let _function = Function::of_cats(&scene);
+        let pem = authority.write(&scene.state.path().join("root.pem"));
+        let front = Front::start(authority.acceptor("name.invalid"), scene.server.address);
+        let (endpoint, to, method) = if secure {
+            ("https://name.invalid", front.address, "CONNECT")
+        } else {
+            ("http://name.invalid", scene.server.address, "PUT")
+        };
         let proxy = Proxy::start(to, wants_password());
         let run = |verb: &[&str]| {
             let mut command = bulk(&scene, verb, endpoint);
@@ -240,7 +243,7 @@ fn datasets_go_through_the_proxy_and_come_back_through_it() {
             assert_eq!(code(&output), 0, "{}{}", out(&output), err(&output));
             output
         };
-        let output = run(&["bulk", scene.folder(), "--force", "-v"]);
+        let output = run(&["bulk", scene.folder(), "-v"]);
         assert!(out(&output).contains("2 answered with 2 detections"), "{}", out(&output));
         assert!(
             out(&output).contains(&format!("proxy               the proxy {} (ALL_PROXY)", proxy.url())),

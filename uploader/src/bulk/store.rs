@@ -157,11 +157,10 @@ impl Store {
             .checksum_sha256(STANDARD.encode(content.sha256))
             .set_if_none_match(only_new.then(|| "*".to_owned()))
             .body(body);
-        // The time until the head of the answer includes that of sending the photo.
-        let timeouts = TimeoutConfig::builder()
-            .connect_timeout(CONNECT_WITHIN)
-            .read_timeout(ANSWER + Duration::from_secs(content.size / SLOW_LINK))
-            .build();
+        // The time until the head of the answer includes that of sending the photo. In whole minutes: the SDK keeps
+        // connections apart by their time-outs.
+        let sending = Duration::from_secs((content.size / SLOW_LINK).next_multiple_of(60));
+        let timeouts = TimeoutConfig::builder().connect_timeout(CONNECT_WITHIN).read_timeout(ANSWER + sending).build();
         let request = request.customize().config_override(aws_sdk_s3::Config::builder().timeout_config(timeouts));
         let stored =
             Box::pin(request.send()).await.map_err(|error| Trouble::of(&error, "s3:PutObject", bucket, key))?;

@@ -127,9 +127,11 @@ fn place(uri: &Uri) -> Option<(bool, String, u16)> {
 /// The answer to a request that a proxy has read: it may be the proxy's own.
 fn forwarded(proxy: &Proxy, response: HttpResponse) -> Result<HttpResponse, ConnectorError> {
     let status = response.status().as_u16();
-    // Every service of AWS numbers its answers.
-    let from_aws = response.headers().iter().any(|(name, _)| name.starts_with("x-amz"))
-        || response.headers().get("content-type").is_some_and(|kind| kind.contains("xml"));
+    // Every service of AWS numbers its answers, and other S3s speak XML or do not say what they speak.
+    let headers = response.headers();
+    let silent = headers.get("content-length").is_some_and(|length| length == "0");
+    let from_aws = headers.iter().any(|(name, _)| name.starts_with("x-amz"))
+        || headers.get("content-type").map_or(!silent, |kind| kind.contains("xml"));
     match status {
         407 => Err(ConnectorError::other(unaccepted(proxy).into(), None)),
         403 | 502..=504 if !from_aws => {

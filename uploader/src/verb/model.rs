@@ -75,14 +75,16 @@ async fn fetch(args: PullArgs) -> Result<Ending> {
     };
     // What is wrong with the settings is told before anything is fetched.
     let network = Network::look().await?;
-    if let Source::Url(url) = first {
-        network.way(url.clone())?;
-    }
+    let proxy = match first {
+        Source::Url(url) => network.way(url.clone())?.0.proxy,
+        Source::File(_) => None,
+    };
     let progress = Progress::bytes(card.bytes.unwrap_or_default(), args.quiet);
     if !args.quiet {
-        let place = match first {
-            Source::File(path) => path.display().to_string(),
-            Source::Url(url) => url.url(),
+        let place = match (first, proxy) {
+            (Source::File(path), _) => path.display().to_string(),
+            (Source::Url(url), Some(proxy)) => format!("{} through {proxy}", url.url()),
+            (Source::Url(url), None) => url.url(),
         };
         progress.aside(|| notice!("fetching {} from {place}", card.name));
     }
