@@ -9,6 +9,8 @@ mod args;
 #[cfg(feature = "aws")]
 mod bulk;
 mod child;
+#[cfg(feature = "aws")]
+mod cloud;
 mod container;
 mod emulator;
 mod journey;

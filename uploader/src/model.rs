@@ -9,7 +9,7 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::link::{EndpointError, LinkError, TlsError};
+use crate::link::{Endpoint, EndpointError, LinkError, Proxies, ProxyError, Tls, Trust, TrustError};
 
 pub(crate) use mirror::{Source, sources};
 pub(crate) use preparation::before_serving;
@@ -32,6 +32,8 @@ pub(crate) enum PullError {
     NotThere(String),
     #[error("{url} answers {status}; another place can be named with --from URL|DIR")]
     Refused { url: String, status: hyper::StatusCode },
+    #[error("{url}: {source}")]
+    ByProxy { url: String, source: LinkError },
     #[error("{url}: {source}; a mirror or a folder can be named with --from URL|DIR")]
     Unreachable { url: String, source: LinkError },
     #[error("{url}: {source}. {kept} bytes are kept; run the same command again to go on from there")]
@@ -47,7 +49,35 @@ pub(crate) enum PullError {
     #[error(transparent)]
     Url(#[from] EndpointError),
     #[error(transparent)]
-    Tls(#[from] TlsError),
+    Trust(#[from] TrustError),
+    #[error(transparent)]
+    Proxy(#[from] ProxyError),
+}
+
+/// How other machines are reached.
+pub(crate) struct Network {
+    proxies: Proxies,
+    trust: Trust,
+}
+
+impl Network {
+    /// Looks around.
+    ///
+    /// # Errors
+    /// When certificates are named that are not there: a redirect may lead to TLS at any time.
+    pub(crate) async fn look() -> Result<Self, TrustError> {
+        Ok(Self { proxies: Proxies::from_env(), trust: Trust::find(None).await? })
+    }
+
+    /// Where an endpoint is reached, and with what.
+    ///
+    /// # Errors
+    /// When its proxy cannot be used, or there is nobody to trust.
+    pub(crate) fn way(&self, endpoint: Endpoint) -> Result<(Endpoint, Option<Tls>), PullError> {
+        let endpoint = self.proxies.lead(endpoint)?;
+        let tls = endpoint.needs_tls().then(|| Tls::new(&self.trust)).transpose()?;
+        Ok((endpoint, tls))
+    }
 }
 
 /// A file that is not what the card promises.
@@ -83,6 +113,7 @@ impl PullError {
 pub(crate) async fn pull(
     wanted: &Wanted,
     sources: &[Source],
+    network: &Network,
     to: &Path,
     progress: &crate::output::Progress,
 ) -> Result<(), PullError> {
@@ -91,7 +122,7 @@ pub(crate) async fn pull(
     for source in sources {
         let came = match source {
             Source::File(path) => part.copy(path, progress),
-            Source::Url(endpoint) => download::download(endpoint, wanted, &mut part, progress).await,
+            Source::Url(endpoint) => download::download(endpoint, network, wanted, &mut part, progress).await,
         };
         match came {
             Ok(()) => return part.complete(to),

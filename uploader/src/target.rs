@@ -3,6 +3,7 @@
 mod docker;
 mod emulator;
 mod local;
+mod query;
 mod reply;
 #[cfg(feature = "aws")]
 mod signer;
@@ -23,15 +24,13 @@ use tokio::sync::MutexGuard;
 use wire::{Answer, ItemError};
 
 use crate::args::Place;
-use crate::link::{Endpoint, Reply};
+use crate::link::{Endpoint, Reply, Tls};
 use crate::photo::Payload;
 
 pub(crate) use docker::DockerTarget;
 pub(crate) use emulator::{EmulatorTarget, cores};
 pub(crate) use local::LocalTarget;
 pub(crate) use reply::Failure;
-#[cfg(feature = "aws")]
-pub(crate) use signer::{CREDENTIALS_HELP, LONGEST_SEARCH};
 pub(crate) use url::UrlTarget;
 
 /// Longest wait for a connection.
@@ -52,6 +51,11 @@ pub(crate) struct Lease<'a> {
 pub(crate) trait Target: Send + Sync {
     /// What it is called in the output.
     fn title(&self) -> String;
+
+    /// With what it is reached, for those who want to know: what each is called, and what it is.
+    fn means(&self) -> Vec<(&'static str, String)> {
+        Vec::new()
+    }
 
     /// Where its connections go; the first of several places.
     fn endpoint(&self) -> &Endpoint;
@@ -105,6 +109,13 @@ pub(crate) async fn open(place: &Place, wishes: &Wishes) -> Result<Box<dyn Targe
         Place::Docker(args) => Box::new(DockerTarget::start(args, wishes).await?),
         Place::Url(args) => Box::new(UrlTarget::open(args, wishes.quiet).await?),
     })
+}
+
+/// With what a target is reached, for the summary.
+pub(crate) fn means(target: &dyn Target, tls: Option<&Tls>) -> Vec<(&'static str, String)> {
+    let mut means = target.means();
+    means.extend(tls.map(|tls| ("certificates", tls.trusted_by().to_owned())));
+    means
 }
 
 /// The failure of every photo that comes when a target has been given up.

@@ -8,6 +8,8 @@ use common::{Say, Server, cat, err, out, photos, text, uploader};
 
 const HOST: &str = "http://abc123.lambda-url.eu-central-1.on.aws/";
 
+const KEY: &str = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY";
+
 fn server() -> Server {
     Server::start(|_, _| Say::json(200, &cat()))
 }
@@ -15,7 +17,7 @@ fn server() -> Server {
 fn with_credentials(args: &[&str]) -> std::process::Output {
     uploader(args)
         .env("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE")
-        .env("AWS_SECRET_ACCESS_KEY", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY")
+        .env("AWS_SECRET_ACCESS_KEY", KEY)
         .env("AWS_SESSION_TOKEN", "token")
         .output()
         .unwrap()
@@ -37,6 +39,86 @@ fn function_urls_are_signed_for_their_region() {
         assert_eq!(request.headers["x-amz-security-token"], "token");
         assert_eq!(request.headers["host"], "abc123.lambda-url.eu-central-1.on.aws");
         assert_eq!(request.target, "/detect?iou=0.5");
+    }
+}
+
+const RESERVED: &percent_encoding::AsciiSet =
+    &percent_encoding::NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+/// A query as AWS canonicalises it, by those to whom `+` is a blank and by those to whom it is a plus.
+fn canonical(query: &str, plus_is_a_blank: bool) -> String {
+    let word = |word: &str| {
+        let word = if plus_is_a_blank { word.replace('+', " ") } else { word.to_owned() };
+        let bytes: Vec<u8> = percent_encoding::percent_decode_str(&word).collect();
+        percent_encoding::percent_encode(&bytes, RESERVED).to_string()
+    };
+    let mut pairs: Vec<_> = query
+        .split('&')
+        .map(|pair| pair.split_once('=').unwrap())
+        .map(|(name, value)| (word(name), word(value)))
+        .collect();
+    pairs.sort();
+    pairs.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join("&")
+}
+
+/// The signature of a request that arrived, made again from what arrived.
+fn signature(seen: &common::Seen) -> String {
+    use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
+    let stamp = &seen.headers["x-amz-date"];
+    let date = format!(
+        "{}-{}-{}T{}:{}:{}Z",
+        &stamp[..4],
+        &stamp[4..6],
+        &stamp[6..8],
+        &stamp[9..11],
+        &stamp[11..13],
+        &stamp[13..15]
+    );
+    let format = aws_smithy_types::date_time::Format::DateTime;
+    let time = aws_smithy_types::DateTime::from_str(&date, format).unwrap().try_into().unwrap();
+    let identity =
+        aws_credential_types::Credentials::new("AKIDEXAMPLE", KEY, Some("token".to_owned()), None, "test").into();
+    let params = aws_sigv4::sign::v4::SigningParams::builder()
+        .identity(&identity)
+        .region("eu-central-1")
+        .name("lambda")
+        .time(time)
+        .settings(SigningSettings::default())
+        .build()
+        .unwrap();
+    let authorization = &seen.headers["authorization"];
+    let signed = authorization.split("SignedHeaders=").nth(1).unwrap().split(',').next().unwrap();
+    let added = ["x-amz-date", "x-amz-security-token"];
+    let headers =
+        signed.split(';').filter(|name| !added.contains(name)).map(|name| (name, seen.headers[name].as_str()));
+    let url = format!("{}{}", HOST.trim_end_matches('/'), seen.target);
+    let request = SignableRequest::new(&seen.method, &url, headers, SignableBody::Bytes(&seen.body)).unwrap();
+    sign(request, &params.into()).unwrap().signature().to_owned()
+}
+
+#[test]
+fn every_reading_of_the_query_gives_the_signature_that_was_sent() {
+    let server = server();
+    let folder = photos(1, 32, 32);
+    let via = server.address.to_string();
+    // What a URL holds already counts as a form's: `+` is a blank.
+    let url = format!("{HOST}?note=a+b%2Bc*&format=spotter");
+    let labels = "traffic light,dog,a+b,café's (~100%)/x:y";
+    for body in ["binary", "base64"] {
+        let arguments =
+            ["detect", text(folder.path()), "--url", &url, "--connect-to", &via, "--classes", labels, "--body", body];
+        let output = with_credentials(&arguments);
+        assert_eq!(output.status.code(), Some(0), "{}{}", out(&output), err(&output));
+    }
+    let seen = server.seen();
+    let query = seen[0].target.split_once('?').unwrap().1;
+    assert!(query.contains("classes=traffic%20light%2Cdog%2Ca%2Bb%2Ccaf%C3%A9%27s%20%28~100%25%29%2Fx%3Ay"), "{query}");
+    for seen in seen {
+        let query = seen.target.split_once('?').unwrap().1;
+        assert!(query.starts_with("note=a%20b%2Bc%2A&format=spotter"), "{query}");
+        assert_eq!(canonical(query, true), canonical(query, false));
+        let sent = seen.headers["authorization"].split("Signature=").nth(1).unwrap();
+        assert_eq!(sent, signature(&seen), "{}", seen.target);
     }
 }
 

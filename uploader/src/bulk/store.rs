@@ -3,27 +3,25 @@
 use std::path::Path;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
+use aws_config::Region;
 use aws_config::environment::EnvironmentVariableRegionProvider;
 use aws_config::meta::region::RegionProviderChain;
-use aws_config::profile::ProfileFileRegionProvider;
-use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_s3::Client;
 use aws_sdk_s3::config::retry::{RetryConfig, RetryPartition, TokenBucket};
 use aws_sdk_s3::config::timeout::TimeoutConfig;
-use aws_sdk_s3::config::{Builder, ProvideCredentials, StalledStreamProtectionConfig};
+use aws_sdk_s3::config::{Builder, StalledStreamProtectionConfig};
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::ChecksumMode;
-use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use tokio::time::timeout;
 
 use super::content::Content;
 use super::trouble::Trouble;
 use crate::args::StoreArgs;
+use crate::cloud::Account;
 use crate::photo::{item_error, media_type};
-use crate::target::{CONNECT_WITHIN, CREDENTIALS_HELP, LONGEST_SEARCH};
+use crate::target::CONNECT_WITHIN;
 
 /// Tries of a request, the first one included: a little more than a minute.
 const TRIES: u32 = 8;
@@ -58,41 +56,48 @@ pub(crate) struct Head {
 #[derive(Debug, Clone)]
 pub(crate) struct Store {
     client: Client,
+    means: Vec<(&'static str, String)>,
 }
 
 impl Store {
     /// S3 with the credentials that all AWS tools find.
     pub(crate) async fn open(args: &StoreArgs) -> Result<Self> {
         let set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
-        let http =
-            aws_smithy_http_client::Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https();
-        let mut loader = aws_config::defaults(BehaviorVersion::latest()).http_client(http);
-        if let Some(profile) = &args.profile {
-            loader = loader.profile_name(profile);
-        }
-        if let Some(url) = &args.endpoint_url {
-            if !url.starts_with("http://") && !url.starts_with("https://") {
-                bail!("--endpoint-url {url}: give a URL, such as http://127.0.0.1:9000");
-            }
-            loader = loader.endpoint_url(url);
+        let account = Account::open(args.profile.as_deref()).await?;
+        if let Some(url) =
+            args.endpoint_url.as_ref().filter(|url| !url.starts_with("http://") && !url.starts_with("https://"))
+        {
+            bail!("--endpoint-url {url}: give a URL, such as http://127.0.0.1:9000");
         }
         let elsewhere = args.endpoint_url.is_some() || set("AWS_ENDPOINT_URL_S3") || set("AWS_ENDPOINT_URL");
-        let profile = args.profile.as_deref();
         let mut region = RegionProviderChain::first_try(args.region.clone().map(Region::new))
             .or_else(EnvironmentVariableRegionProvider::new())
-            .or_else(profile_region(profile));
+            .or_else(account.region_of_profile());
         if elsewhere {
             region = region.or_else(Region::from_static("us-east-1"));
         } else {
-            region = region.or_default_provider();
+            region = region.or_else(account.region_of_instance());
         }
-        let config = Box::pin(loader.region(region).load()).await;
-        if config.region().is_none() {
+        let Some(region) = region.region().await else {
             bail!("no region is configured: give --region, or set AWS_REGION");
+        };
+        let mut loader = account.loader(Some(region));
+        if let Some(url) = &args.endpoint_url {
+            loader = loader.endpoint_url(url);
         }
-        find_credentials(&config).await?;
+        let config = Box::pin(loader.load()).await;
+        // Without them every request would fail, each after a search of its own.
+        let (_, credentials) = account.credentials(&config).await?;
+        let mut means = vec![("credentials", account.source(&credentials))];
+        means.append(&mut account.means());
         let elsewhere = elsewhere || config.endpoint_url().is_some();
-        Ok(Self { client: Client::from_conf(patient(Builder::from(&config)).force_path_style(elsewhere).build()) })
+        let client = Client::from_conf(patient(Builder::from(&config)).force_path_style(elsewhere).build());
+        Ok(Self { client, means })
+    }
+
+    /// With what S3 is reached, for the summary.
+    pub(crate) fn means(&self) -> &[(&'static str, String)] {
+        &self.means
     }
 
     /// Hands every object whose key begins with `prefix` to `each`.
@@ -152,11 +157,10 @@ impl Store {
             .checksum_sha256(STANDARD.encode(content.sha256))
             .set_if_none_match(only_new.then(|| "*".to_owned()))
             .body(body);
-        // The time until the head of the answer includes that of sending the photo.
-        let timeouts = TimeoutConfig::builder()
-            .connect_timeout(CONNECT_WITHIN)
-            .read_timeout(ANSWER + Duration::from_secs(content.size / SLOW_LINK))
-            .build();
+        // The time until the head of the answer includes that of sending the photo. In whole minutes: the SDK keeps
+        // connections apart by their time-outs.
+        let sending = Duration::from_secs((content.size / SLOW_LINK).next_multiple_of(60));
+        let timeouts = TimeoutConfig::builder().connect_timeout(CONNECT_WITHIN).read_timeout(ANSWER + sending).build();
         let request = request.customize().config_override(aws_sdk_s3::Config::builder().timeout_config(timeouts));
         let stored =
             Box::pin(request.send()).await.map_err(|error| Trouble::of(&error, "s3:PutObject", bucket, key))?;
@@ -179,14 +183,6 @@ impl Store {
     }
 }
 
-fn profile_region(name: Option<&str>) -> ProfileFileRegionProvider {
-    let mut builder = ProfileFileRegionProvider::builder();
-    if let Some(name) = name {
-        builder = builder.profile_name(name);
-    }
-    builder.build()
-}
-
 /// Throttled and broken requests are tried again for about a minute. The SDK would allow a client only a few retries in
 /// total; a dataset's uploads may all be told to slow down, and the back-off does just that.
 fn patient(config: Builder) -> Builder {
@@ -199,14 +195,6 @@ fn patient(config: Builder) -> Builder {
     // A photo that S3 does not read on with for a while is not lost; its time-out grows with its size.
     let stalls = StalledStreamProtectionConfig::enabled().upload_enabled(false).build();
     config.retry_config(retries).retry_partition(partition).timeout_config(timeouts).stalled_stream_protection(stalls)
-}
-
-/// Without them every request would fail, each after a search of its own.
-async fn find_credentials(config: &SdkConfig) -> Result<()> {
-    let provider = config.credentials_provider().context("no AWS credentials are configured")?;
-    let found = timeout(LONGEST_SEARCH, provider.provide_credentials()).await;
-    found.context(CREDENTIALS_HELP)?.context(CREDENTIALS_HELP)?;
-    Ok(())
 }
 
 /// An entity tag without its quotes.

@@ -18,7 +18,9 @@ use tokio::time::timeout;
 use super::endpoint::Endpoint;
 use super::meter::{Meter, Metered, Traffic};
 use super::phases::Phases;
+use super::proxy::Proxy;
 use super::tls::Tls;
+use super::tunnel::{self, Forward, Stream};
 
 /// An answer is boxes, not a photo: whatever is larger comes from something else.
 const LARGEST_ANSWER: usize = 32 << 20;
@@ -38,15 +40,52 @@ pub(crate) enum LinkError {
     ConnectTimeout { host: String, port: u16, within: Duration },
     #[error("TLS with {host} failed ({source})")]
     Handshake { host: String, source: io::Error },
+    #[error("{proxy} {what}")]
+    Proxy { proxy: String, what: String, passing: bool },
     #[error("the connection broke ({0})")]
     Broken(String),
     #[error("no answer within {} s", .0.as_secs_f64())]
     Timeout(Duration),
 }
 
+impl LinkError {
+    /// What a proxy does not do, and will not do the next time.
+    pub(super) fn lasting_proxy(proxy: &Proxy, what: String) -> Self {
+        Self::Proxy { proxy: proxy.to_string(), what, passing: false }
+    }
+
+    /// What a proxy does not do now.
+    pub(super) fn passing_proxy(proxy: &Proxy, what: String) -> Self {
+        Self::Proxy { proxy: proxy.to_string(), what, passing: true }
+    }
+
+    /// Status 407.
+    pub(crate) fn wants_password(proxy: &Proxy) -> Self {
+        let given = if proxy.authorization.is_some() {
+            "does not accept the user and password given"
+        } else {
+            "wants a user and password"
+        };
+        let what = format!("{given} (407 Proxy Authentication Required); write them as http://USER:PASSWORD@HOST:PORT");
+        Self::lasting_proxy(proxy, what)
+    }
+
+    /// Whether another try may succeed.
+    pub(crate) fn is_passing(&self) -> bool {
+        match self {
+            // Whoever did not answer for a whole time-out is not asked again: the user gave it long enough.
+            Self::Timeout(_) => false,
+            Self::Proxy { passing, .. } => *passing,
+            _ => true,
+        }
+    }
+}
+
 /// An open connection.
 pub(crate) struct Connection {
     sender: SendRequest<Full<Bytes>>,
+    /// Set where a proxy reads the requests.
+    forward: Option<Forward>,
     meter: Arc<Meter>,
     driver: JoinHandle<()>,
 }
@@ -74,7 +113,13 @@ impl Connection {
         phases: &mut Phases,
     ) -> Result<Self, LinkError> {
         let (host, port) = endpoint.address();
-        let slow = || LinkError::ConnectTimeout { host: host.to_owned(), port, within };
+        let slow = || match &endpoint.proxy {
+            Some(proxy) => LinkError::passing_proxy(
+                proxy,
+                format!("opened no way to {} within {} s", endpoint.host, within.as_secs()),
+            ),
+            None => LinkError::ConnectTimeout { host: host.to_owned(), port, within },
+        };
         timeout(within, Self::open_unbounded(endpoint, tls, phases)).await.map_err(|_| slow())?
     }
 
@@ -83,22 +128,59 @@ impl Connection {
         let start = Instant::now();
         let addresses: Vec<_> = tokio::net::lookup_host((host, port))
             .await
-            .map_err(|source| LinkError::Name { host: host.to_owned(), source })?
+            .map_err(|source| match &endpoint.proxy {
+                Some(proxy) => LinkError::passing_proxy(proxy, format!("has a name that leads nowhere ({source})")),
+                None => LinkError::Name { host: host.to_owned(), source },
+            })?
             .collect();
         phases.dns = start.elapsed();
 
         let start = Instant::now();
-        let stream = connect_any(&addresses).await.map_err(|source| LinkError::Connect {
-            host: host.to_owned(),
-            port,
-            source,
+        let stream = connect_any(&addresses).await.map_err(|source| match &endpoint.proxy {
+            Some(proxy) => LinkError::passing_proxy(proxy, format!("cannot be reached ({source})")),
+            None => LinkError::Connect { host: host.to_owned(), port, source },
         })?;
-        phases.connect = start.elapsed();
-
         let meter = Meter::new();
         let stream = Metered::new(stream, Arc::clone(&meter));
+        if let Some(proxy) = &endpoint.proxy {
+            let stream = Self::reach(proxy, endpoint, tls, stream).await?;
+            phases.connect = start.elapsed();
+            let forward = (!endpoint.tls).then(|| Forward::new(proxy, endpoint));
+            return Self::secure(endpoint, tls, stream, forward, meter, phases).await;
+        }
+        phases.connect = start.elapsed();
+        Self::secure(endpoint, tls, stream, None, meter, phases).await
+    }
+
+    /// From an open connection with a proxy to one on which the server is spoken to.
+    async fn reach(
+        proxy: &Proxy,
+        endpoint: &Endpoint,
+        tls: Option<&Tls>,
+        stream: Metered<TcpStream>,
+    ) -> Result<Box<dyn Stream>, LinkError> {
+        let stream: Box<dyn Stream> = match tls.filter(|_| proxy.tls) {
+            Some(tls) => Box::new(tls.connect(&proxy.host, stream).await.map_err(|source| {
+                LinkError::passing_proxy(proxy, format!("and this machine do not agree on TLS ({source})"))
+            })?),
+            None => Box::new(stream),
+        };
+        if endpoint.tls { tunnel::open(proxy, endpoint, stream).await } else { Ok(stream) }
+    }
+
+    async fn secure<S>(
+        endpoint: &Endpoint,
+        tls: Option<&Tls>,
+        stream: S,
+        forward: Option<Forward>,
+        meter: Arc<Meter>,
+        phases: &mut Phases,
+    ) -> Result<Self, LinkError>
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
         let Some(tls) = tls.filter(|_| endpoint.tls) else {
-            return Self::handshake(stream, meter).await;
+            return Self::handshake(stream, forward, meter).await;
         };
         let start = Instant::now();
         let stream = tls
@@ -106,25 +188,28 @@ impl Connection {
             .await
             .map_err(|source| LinkError::Handshake { host: endpoint.host.clone(), source })?;
         phases.tls = start.elapsed();
-        Self::handshake(stream, meter).await
+        Self::handshake(stream, forward, meter).await
     }
 
-    async fn handshake<S>(stream: S, meter: Arc<Meter>) -> Result<Self, LinkError>
+    async fn handshake<S>(stream: S, forward: Option<Forward>, meter: Arc<Meter>) -> Result<Self, LinkError>
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let (sender, driver) = http1::handshake(TokioIo::new(stream)).await.map_err(broken)?;
         // Its errors reach us through the sender.
         let driver = tokio::spawn(async move { drop(driver.await) });
-        Ok(Self { sender, meter, driver })
+        Ok(Self { sender, forward, meter, driver })
     }
 
     /// Sends a request; the answer's body is still to come.
     pub(crate) async fn send(
         &mut self,
-        request: Request<Full<Bytes>>,
+        mut request: Request<Full<Bytes>>,
         phases: &mut Phases,
     ) -> Result<Response<Incoming>, LinkError> {
+        if let Some(forward) = &self.forward {
+            forward.address(&mut request)?;
+        }
         self.sender.ready().await.map_err(broken)?;
         let start = Instant::now();
         let response = self.sender.send_request(request).await.map_err(broken)?;
@@ -132,6 +217,9 @@ impl Connection {
         let sent = self.meter.last_write().clamp(start, Instant::now());
         phases.send = sent - start;
         phases.wait = sent.elapsed();
+        if let Some(forward) = &self.forward {
+            forward.check(response.status())?;
+        }
         Ok(response)
     }
 

@@ -1,6 +1,10 @@
 //! Where a URL leads.
 
+use std::sync::Arc;
+
 use url::Url;
+
+use super::proxy::Proxy;
 
 /// A server and the path below which we ask it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,6 +19,8 @@ pub(crate) struct Endpoint {
     pub(crate) path: String,
     /// Where to connect, if not to `host` and `port`.
     pub(crate) via: Option<(String, u16)>,
+    /// Through which proxy.
+    pub(crate) proxy: Option<Arc<Proxy>>,
 }
 
 /// A URL that leads nowhere we can go.
@@ -48,6 +54,7 @@ impl Endpoint {
             port: url.port_or_known_default().ok_or_else(|| wrong("it names no port"))?,
             path: format!("{}{query}", url.path()),
             via: None,
+            proxy: None,
         })
     }
 
@@ -57,7 +64,7 @@ impl Endpoint {
         Self { path: path.into(), ..self.clone() }
     }
 
-    /// Where a `Location` header leads from here.
+    /// Where a `Location` header leads from here. The way there may be another.
     pub(crate) fn follow(&self, location: &str) -> Result<Self, EndpointError> {
         let wrong = |e: url::ParseError| EndpointError { url: location.to_owned(), reason: e.to_string() };
         let url = Url::parse(&self.url()).map_err(wrong)?.join(location).map_err(wrong)?;
@@ -77,7 +84,16 @@ impl Endpoint {
 
     /// Where to connect.
     pub(crate) fn address(&self) -> (&str, u16) {
-        self.via.as_ref().map_or((self.host.as_str(), self.port), |(host, port)| (host.as_str(), *port))
+        match (&self.proxy, &self.via) {
+            (Some(proxy), _) => (&proxy.host, proxy.port),
+            (None, Some((host, port))) => (host, *port),
+            (None, None) => (&self.host, self.port),
+        }
+    }
+
+    /// Whether there is TLS on the way, with the server or with the proxy.
+    pub(crate) fn needs_tls(&self) -> bool {
+        self.tls || self.proxy.as_ref().is_some_and(|proxy| proxy.tls)
     }
 }
 

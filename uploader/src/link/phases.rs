@@ -10,10 +10,10 @@ pub(crate) struct Phases {
     /// Reading the photo, shrinking it, base64; making the request of it.
     #[serde(serialize_with = "millis")]
     pub(crate) encode: Duration,
-    /// Name to address; 0 on a reused connection, as the next two.
+    /// Name to address, the proxy's where there is one; 0 on a reused connection, as the next two.
     #[serde(serialize_with = "millis")]
     pub(crate) dns: Duration,
-    /// TCP handshake.
+    /// TCP handshake. With a proxy until the way to the server is open: TLS with the proxy and CONNECT, where needed.
     #[serde(serialize_with = "millis")]
     pub(crate) connect: Duration,
     /// TLS handshake.

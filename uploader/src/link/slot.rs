@@ -130,8 +130,11 @@ impl<'a> Slot<'a> {
 }
 
 fn failure(error: LinkError) -> Failure {
-    let code = if matches!(error, LinkError::Timeout(_)) { "timeout" } else { "connection" };
+    let code = match error {
+        LinkError::Timeout(_) => "timeout",
+        LinkError::Proxy { .. } => "proxy",
+        _ => "connection",
+    };
     let item = item_error(code, format!("{error}."));
-    // Whoever did not answer for a whole time-out is not asked again: the user gave it long enough.
-    if code == "timeout" { Failure::lasting(item) } else { Failure::passing(item) }
+    if error.is_passing() { Failure::passing(item) } else { Failure::lasting(item) }
 }

@@ -24,11 +24,13 @@ pub(crate) struct Survey {
     pub(crate) tls: Option<Duration>,
     /// A request without a photo, answered without looking at one: the link and the platform.
     pub(crate) empty: Option<Duration>,
+    /// Whether a proxy is on the way, whose part of it is in `connect`.
+    pub(crate) proxied: bool,
 }
 
 /// Measures; what cannot be reached stays `None`, and will be seen again as failed photos.
 pub(crate) async fn survey(endpoint: &Endpoint, tls: Option<&Tls>, within: Duration) -> Survey {
-    let mut survey = Survey::default();
+    let mut survey = Survey { proxied: endpoint.proxy.is_some(), ..Survey::default() };
     let mut last = None;
     for _ in 0..TRIES {
         let mut phases = Phases::default();

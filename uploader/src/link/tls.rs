@@ -1,43 +1,52 @@
-//! TLS with this machine's trusted roots.
+//! TLS with the certificate authorities that are trusted here.
 
 use std::sync::Arc;
 
+use rustls::ClientConfig;
 use rustls::crypto::ring;
 use rustls::pki_types::ServerName;
-use rustls::{ClientConfig, RootCertStore};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-/// TLS that cannot be set up.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum TlsError {
-    #[error("no trusted certificates on this machine: install ca-certificates, or name a file in SSL_CERT_FILE{0}")]
-    NoRoots(String),
-    #[error("TLS cannot be set up: {0}")]
-    Setup(#[from] rustls::Error),
-}
+use super::endpoint::Endpoint;
+use super::trust::{Trust, TrustError};
 
 /// What every connection of a run shares: roots, and sessions to resume.
 #[derive(Clone)]
-pub(crate) struct Tls(Arc<ClientConfig>);
+pub(crate) struct Tls {
+    config: Arc<ClientConfig>,
+    trusted_by: Arc<str>,
+}
 
 impl Tls {
-    /// Reads the roots: those of the system, or of `SSL_CERT_FILE` and `SSL_CERT_DIR`.
-    pub(crate) fn new() -> Result<Self, TlsError> {
-        let found = rustls_native_certs::load_native_certs();
-        let mut roots = RootCertStore::empty();
-        let (good, _) = roots.add_parsable_certificates(found.certs);
-        if good == 0 {
-            let why = found.errors.first().map_or_else(String::new, |error| format!(" ({error})"));
-            return Err(TlsError::NoRoots(why));
+    /// The TLS that the way to an endpoint needs, if any.
+    ///
+    /// # Errors
+    /// When there is nobody to trust.
+    pub(crate) async fn of(endpoint: &Endpoint) -> Result<Option<Self>, TrustError> {
+        if endpoint.needs_tls() { Self::new(&Trust::find(None).await?).map(Some) } else { Ok(None) }
+    }
+
+    /// TLS with those who are trusted.
+    ///
+    /// # Errors
+    /// When that is nobody.
+    pub(crate) fn new(trust: &Trust) -> Result<Self, TrustError> {
+        if trust.is_empty() {
+            return Err(TrustError::NoRoots(format!(" (now: {})", trust.from())));
         }
         let mut config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
             .with_safe_default_protocol_versions()?
-            .with_root_certificates(roots)
+            .with_root_certificates(trust.roots.clone())
             .with_no_client_auth();
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
-        Ok(Self(Arc::new(config)))
+        Ok(Self { config: Arc::new(config), trusted_by: trust.from().into() })
+    }
+
+    /// Who named the certificates that are trusted.
+    pub(crate) fn trusted_by(&self) -> &str {
+        &self.trusted_by
     }
 
     /// The handshake.
@@ -47,6 +56,6 @@ impl Tls {
     {
         let name = ServerName::try_from(host.to_owned())
             .map_err(|e| std::io::Error::new(std::io::ErrorKind::InvalidInput, e))?;
-        TlsConnector::from(Arc::clone(&self.0)).connect(name, stream).await
+        TlsConnector::from(Arc::clone(&self.config)).connect(name, stream).await
     }
 }

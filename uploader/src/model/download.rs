@@ -10,8 +10,8 @@ use hyper::{HeaderMap, Request, Response, StatusCode};
 use tokio::time::{sleep, timeout};
 
 use super::part::Part;
-use super::{PullError, Wanted};
-use crate::link::{Connection, Endpoint, LinkError, Patience, Phases, Tls};
+use super::{Network, PullError, Wanted};
+use crate::link::{Connection, Endpoint, LinkError, Patience, Phases};
 use crate::output::Progress;
 use crate::target::CONNECT_WITHIN;
 
@@ -37,6 +37,7 @@ impl<E: Into<PullError>> From<E> for Stop {
 /// Fetches into `part`. A connection that breaks is opened again as long as each brings something.
 pub(crate) async fn download(
     from: &Endpoint,
+    network: &Network,
     wanted: &Wanted,
     part: &mut Part,
     progress: &Progress,
@@ -51,7 +52,7 @@ pub(crate) async fn download(
             // Two halves of different files: begin again, once.
             part.restart()?;
         }
-        match once(from, wanted, part, progress).await {
+        match once(from, network, wanted, part, progress).await {
             Ok(()) if !part.resumed || part.is_right()? => return Ok(()),
             Ok(()) => {
                 part.restart()?;
@@ -77,9 +78,15 @@ pub(crate) async fn download(
     }
 }
 
-async fn once(from: &Endpoint, wanted: &Wanted, part: &mut Part, progress: &Progress) -> Result<(), Stop> {
+async fn once(
+    from: &Endpoint,
+    network: &Network,
+    wanted: &Wanted,
+    part: &mut Part,
+    progress: &Progress,
+) -> Result<(), Stop> {
     let have = part.length()?;
-    let (response, _connection) = ask(from, have, part.version().as_deref()).await?;
+    let (response, _connection) = ask(from, network, have, part.version().as_deref()).await?;
     let status = response.status();
     match status {
         StatusCode::PARTIAL_CONTENT if starts_at(response.headers(), have) => {}
@@ -126,14 +133,20 @@ async fn once(from: &Endpoint, wanted: &Wanted, part: &mut Part, progress: &Prog
 }
 
 /// Asks for the file from `have` on, through redirects.
-async fn ask(from: &Endpoint, have: u64, version: Option<&str>) -> Result<(Response<Incoming>, Connection), Stop> {
+async fn ask(
+    from: &Endpoint,
+    network: &Network,
+    have: u64,
+    version: Option<&str>,
+) -> Result<(Response<Incoming>, Connection), Stop> {
     let mut at = from.clone();
     for _ in 0..REDIRECTS {
-        let tls = if at.tls { Some(Tls::new()?) } else { None };
+        let tls;
+        (at, tls) = network.way(at)?;
         let mut phases = Phases::default();
         let mut connection = Connection::open(&at, tls.as_ref(), PATIENCE.connect, &mut phases)
             .await
-            .map_err(|source| PullError::Unreachable { url: at.url(), source })?;
+            .map_err(|source| unreachable(&at, source))?;
         let mut request = Request::get(&at.path)
             .header(HOST, at.authority())
             .header(USER_AGENT, concat!("spotter-uploader/", env!("CARGO_PKG_VERSION")));
@@ -145,11 +158,13 @@ async fn ask(from: &Endpoint, have: u64, version: Option<&str>) -> Result<(Respo
         }
         let request = request
             .body(Full::new(Bytes::new()))
-            .map_err(|error| PullError::Unreachable { url: at.url(), source: LinkError::Broken(error.to_string()) })?;
+            .map_err(|error| unreachable(&at, LinkError::Broken(error.to_string())))?;
         let response = timeout(SILENCE, connection.send(request, &mut phases))
             .await
             .map_err(|_| Stop::Broke(LinkError::Timeout(SILENCE)))?
-            .map_err(Stop::Broke)?;
+            .map_err(
+                |source| if source.is_passing() { Stop::Broke(source) } else { unreachable(&at, source).into() },
+            )?;
         if !response.status().is_redirection() {
             return Ok((response, connection));
         }
@@ -157,6 +172,16 @@ async fn ask(from: &Endpoint, have: u64, version: Option<&str>) -> Result<(Respo
         at = at.follow(to.ok_or_else(|| PullError::Refused { url: at.url(), status: response.status() })?)?;
     }
     Err(Stop::Final(PullError::Redirects(from.url())))
+}
+
+fn unreachable(at: &Endpoint, source: LinkError) -> PullError {
+    let url = at.url();
+    // Another place would not be reached, either.
+    if matches!(source, LinkError::Proxy { .. }) {
+        PullError::ByProxy { url, source }
+    } else {
+        PullError::Unreachable { url, source }
+    }
 }
 
 fn starts_at(headers: &HeaderMap, have: u64) -> bool {

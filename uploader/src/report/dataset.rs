@@ -78,6 +78,8 @@ impl Cost {
 pub(crate) struct DatasetSummary<'a> {
     /// Where photos are and where their results.
     pub(crate) places: String,
+    /// With what S3 was reached: what each is called, and what it is.
+    pub(crate) means: &'a [(&'static str, String)],
     pub(crate) tally: &'a Tally,
     /// Photos sent by this run.
     pub(crate) uploaded: u64,
@@ -103,6 +105,9 @@ impl Display for DatasetSummary<'_> {
             }
         }
         line(f, "dataset", &self.places)?;
+        for (name, value) in self.means {
+            line(f, name, value)?;
+        }
         if let Some(concurrency) = self.concurrency {
             line(f, "uploaded", &self.uploads(concurrency))?;
         }
@@ -214,6 +219,7 @@ mod tests {
     fn printed(tally: &Tally, cost: Option<Cost>) -> String {
         let summary = DatasetSummary {
             places: "s3://in/ -> s3://out/".to_owned(),
+            means: &[],
             tally,
             uploaded: 1,
             held: 1,

@@ -16,6 +16,8 @@ pub(crate) struct Summary<'a> {
     pub(crate) concurrency: usize,
     /// Photos per second, where they were sent by the clock.
     pub(crate) rate: Option<f64>,
+    /// With what it was reached: what each is called, and what it is.
+    pub(crate) means: &'a [(&'static str, String)],
     /// The numbers.
     pub(crate) tally: &'a Tally,
 }
@@ -30,6 +32,9 @@ impl Display for Summary<'_> {
             }
         }
         line(f, "target", self.target)?;
+        for (name, value) in self.means {
+            line(f, name, value)?;
+        }
         line(f, "photos", &self.counts())?;
         line(f, "time", &self.pace())?;
         if tally.cold.round_trip.count() > 0 {
@@ -172,7 +177,7 @@ mod tests {
     fn printed(records: &[Record]) -> String {
         let mut tally = Tally::begin();
         records.iter().for_each(|record| tally.add(record));
-        Summary { target: "here", concurrency: 4, rate: None, tally: &tally }.to_string()
+        Summary { target: "here", concurrency: 4, rate: None, means: &[], tally: &tally }.to_string()
     }
 
     #[test]

@@ -13,6 +13,10 @@ impl Signer {
         bail!("signing takes AWS credentials, and {}", crate::NOT_BUILT_IN)
     }
 
+    pub(super) fn source(&self) -> &str {
+        match *self {}
+    }
+
     pub(super) async fn sign(
         &self,
         _request: &mut Request<Full<bytes::Bytes>>,

@@ -6,12 +6,13 @@ use futures_util::future::BoxFuture;
 use http_body_util::Full;
 use hyper::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HOST, HeaderValue, USER_AGENT};
 use hyper::{Method, Request};
-use wire::ItemError;
+use wire::{Answer, ItemError};
 
-use super::Target;
+use super::query::canonical;
 use super::signer::Signer;
+use super::{Failure, Lease, Target, reply};
 use crate::args::UrlArgs;
-use crate::link::Endpoint;
+use crate::link::{Endpoint, Proxies, Reply};
 use crate::notice::notice;
 use crate::photo::{Payload, item_error};
 
@@ -33,6 +34,7 @@ impl UrlTarget {
         if let Some(via) = &args.connect_to {
             target.endpoint.via = Some(host_and_port(via)?);
         }
+        target.endpoint = Proxies::from_env().lead(target.endpoint)?;
         target.signer = match (&args.sign, lambda_region(&target.endpoint.host)) {
             (Some(region), _) => Some(Signer::find(region).await.context("--sign needs AWS credentials")?),
             (None, Some(region)) if !args.no_sign => match Signer::find(region).await {
@@ -67,7 +69,7 @@ impl UrlTarget {
             [self.query.as_str(), &payload.query].into_iter().filter(|part| !part.is_empty()).collect();
         let mut path = self.endpoint.path.clone();
         if !query.is_empty() {
-            path = format!("{path}?{}", query.join("&"));
+            path = format!("{path}?{}", canonical(&query.join("&")));
         }
         let mut request = Request::builder()
             .method(Method::POST)
@@ -89,7 +91,21 @@ impl UrlTarget {
 
 impl Target for UrlTarget {
     fn title(&self) -> String {
-        self.endpoint.url()
+        match &self.endpoint.proxy {
+            Some(proxy) => format!("{} through {proxy}", self.endpoint.url()),
+            None => self.endpoint.url(),
+        }
+    }
+
+    fn means(&self) -> Vec<(&'static str, String)> {
+        let mut means = Vec::new();
+        if let Some(signer) = &self.signer {
+            means.push(("credentials", signer.source().to_owned()));
+        }
+        if let Some(proxy) = &self.endpoint.proxy {
+            means.push(("proxy", proxy.to_string()));
+        }
+        means
     }
 
     fn endpoint(&self) -> &Endpoint {
@@ -103,6 +119,21 @@ impl Target for UrlTarget {
                 .map_err(|error| item_error("request", format!("The request cannot be made: {error:#}.")))
         })
     }
+
+    fn read(&self, reply: &Reply, _lease: &Lease<'_>) -> Result<Answer, Failure> {
+        reply::read(reply).map_err(|failure| doubt(failure, &self.endpoint))
+    }
+}
+
+/// A proxy that reads requests answers in the server's place, and its words look like the server's.
+fn doubt(mut failure: Failure, endpoint: &Endpoint) -> Failure {
+    // The function's own errors have names of their own.
+    let nameless = failure.error.code.starts_with("http_") || failure.error.code == "unknown_answer";
+    if let Some(proxy) = endpoint.proxy.as_ref().filter(|_| nameless && !endpoint.tls) {
+        let said = failure.error.message.trim_end_matches('.');
+        failure.error.message = format!("{said} (asked through {proxy}: it may be the proxy's own answer).");
+    }
+    failure
 }
 
 /// `API_TOKEN` of the environment, as a header.

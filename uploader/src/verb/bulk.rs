@@ -35,6 +35,7 @@ pub(crate) async fn run(args: BulkArgs) -> Result<Ending> {
         None => journal::default_path(&args.paths, &args.bucket, args.store.endpoint_url.as_deref())?,
     };
     let store = Store::open(&args.store).await?;
+    let means = if args.report.verbose { store.means().to_vec() } else { Vec::new() };
     let held = if args.force {
         Vec::new()
     } else {
@@ -65,7 +66,7 @@ pub(crate) async fn run(args: BulkArgs) -> Result<Ending> {
         only_look: args.dry_run,
     };
     if args.dry_run {
-        return rehearse(&args, plan, &refused).await;
+        return rehearse(&args, plan, &refused, &means).await;
     }
 
     let mut outlet = Outlet::open(&args.report, store, photos.len() + refused.len())?;
@@ -83,6 +84,7 @@ pub(crate) async fn run(args: BulkArgs) -> Result<Ending> {
     let counts = harvest.counts;
     let summary = DatasetSummary {
         places: way(&args.bucket, &args.results),
+        means: &means,
         tally: &harvest.outlet.tally,
         uploaded: counts.uploaded,
         held: counts.held,
@@ -126,7 +128,12 @@ fn refuse_loop(args: &BulkArgs) -> Result<()> {
 }
 
 /// Says what a run would do.
-async fn rehearse(args: &BulkArgs, plan: Plan, refused: &[(std::path::PathBuf, wire::ItemError)]) -> Result<Ending> {
+async fn rehearse(
+    args: &BulkArgs,
+    plan: Plan,
+    refused: &[(std::path::PathBuf, wire::ItemError)],
+    means: &[(&str, String)],
+) -> Result<Ending> {
     let (photos, bucket) = (Arc::clone(&plan.photos), args.bucket.bucket.clone());
     let (mut there, mut missing, mut bytes, mut failed) = (0_u64, 0_u64, 0, refused.len());
     let mut out = stdout();
@@ -163,6 +170,9 @@ async fn rehearse(args: &BulkArgs, plan: Plan, refused: &[(std::path::PathBuf, w
         out,
         "\n{missing} photos ({megabytes:.1} MB) would be uploaded, {there} are there already, {failed} cannot be"
     )?;
+    for (name, value) in means {
+        writeln!(out, "{name:<19} {value}")?;
+    }
     Ok(if failed == 0 { Ending::Good } else { Ending::Failures })
 }
 

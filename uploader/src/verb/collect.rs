@@ -39,6 +39,7 @@ const CLOCK_OF_JOURNAL: &str = "from the end of the upload by the journal's cloc
 
 pub(crate) async fn run(args: CollectArgs) -> Result<Ending> {
     let store = Store::open(&args.store).await?;
+    let means = if args.report.verbose { store.means().to_vec() } else { Vec::new() };
     let expected = match (&args.bucket, &args.journal) {
         (Some(bucket), _) if !args.paths.is_empty() => of_paths(&args, &store, bucket).await?,
         (_, Some(journal)) => of_journal(&args, journal)?,
@@ -63,6 +64,7 @@ pub(crate) async fn run(args: CollectArgs) -> Result<Ending> {
 
     let summary = DatasetSummary {
         places,
+        means: &means,
         tally: &harvest.outlet.tally,
         uploaded: 0,
         held: 0,

@@ -31,7 +31,8 @@ pub(crate) async fn run(args: DetectArgs) -> Result<Ending> {
     let at_once = sending.concurrency.min(u16::try_from(photos.len()).unwrap_or(u16::MAX));
     let wishes = Wishes { at_once: at_once.into(), timeout: sending.timeout, quiet: report.quiet };
     let target: Arc<dyn Target> = target::open(&target.place(report.quiet), &wishes).await?.into();
-    let tls = if target.endpoint().tls { Some(Tls::new()?) } else { None };
+    let tls = Tls::of(target.endpoint()).await?;
+    let means = if report.verbose { target::means(target.as_ref(), tls.as_ref()) } else { Vec::new() };
     let plan = Plan {
         recipe: Recipe { body: sending.body, resize: sending.resize.map(u32::from), options },
         concurrency: usize::from(sending.concurrency),
@@ -60,7 +61,7 @@ pub(crate) async fn run(args: DetectArgs) -> Result<Ending> {
     if !report.quiet {
         let title = target.title();
         let concurrency = usize::from(sending.concurrency);
-        let summary = Summary { target: &title, concurrency, rate: sending.rate, tally: &tally };
+        let summary = Summary { target: &title, concurrency, rate: sending.rate, means: &means, tally: &tally };
         // Only text is for people: everything else on standard output is for programs.
         match report.format {
             ResultFormat::Text => writeln!(stdout(), "\n{summary}")?,

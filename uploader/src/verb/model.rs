@@ -12,7 +12,7 @@ use ::prepare::{Measured, Outcome, Step};
 
 use super::Ending;
 use crate::args::{ModelArgs, ModelVerb, PrepareArgs, PullArgs};
-use crate::model::{Source, Wanted, pull, sources};
+use crate::model::{Network, Source, Wanted, pull, sources};
 use crate::notice::notice;
 use crate::output::Progress;
 
@@ -73,16 +73,23 @@ async fn fetch(args: PullArgs) -> Result<Ending> {
         writeln!(stdout(), "{} comes with this project: {}", card.name, found.path.display())?;
         return Ok(Ending::Good);
     };
+    // What is wrong with the settings is told before anything is fetched.
+    let network = Network::look().await?;
+    let proxy = match first {
+        Source::Url(url) => network.way(url.clone())?.0.proxy,
+        Source::File(_) => None,
+    };
     let progress = Progress::bytes(card.bytes.unwrap_or_default(), args.quiet);
     if !args.quiet {
-        let place = match first {
-            Source::File(path) => path.display().to_string(),
-            Source::Url(url) => url.url(),
+        let place = match (first, proxy) {
+            (Source::File(path), _) => path.display().to_string(),
+            (Source::Url(url), Some(proxy)) => format!("{} through {proxy}", url.url()),
+            (Source::Url(url), None) => url.url(),
         };
         progress.aside(|| notice!("fetching {} from {place}", card.name));
     }
     let wanted = Wanted { name: card.name.clone(), sha256, bytes: card.bytes };
-    let came = pull(&wanted, &sources, &to, &progress).await;
+    let came = pull(&wanted, &sources, &network, &to, &progress).await;
     progress.finish();
     match came {
         Ok(()) => {

@@ -2,6 +2,8 @@
 
 #![allow(dead_code, unreachable_pub, reason = "each test file uses its own part of this")]
 
+pub mod authority;
+pub mod proxy;
 pub mod relay;
 
 use std::collections::HashMap;
@@ -162,12 +164,36 @@ async fn answer(
     Ok(response.body(Full::new(say.body)).unwrap())
 }
 
+/// What somebody may have set on this machine.
+const SETTINGS: [&str; 21] = [
+    "MODEL",
+    "MODEL_DIR",
+    "AWS_PROFILE",
+    "AWS_DEFAULT_PROFILE",
+    "AWS_ACCESS_KEY_ID",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
+    "AWS_CA_BUNDLE",
+    "AWS_ENDPOINT_URL",
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
+    "HTTP_PROXY",
+    "http_proxy",
+    "HTTPS_PROXY",
+    "https_proxy",
+    "ALL_PROXY",
+    "all_proxy",
+    "NO_PROXY",
+    "no_proxy",
+    "REQUEST_METHOD",
+    "API_TOKEN",
+];
+
 /// The uploader, in an environment that finds nothing of this machine's.
 pub fn uploader(args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_uploader"));
     command.args(args);
-    for name in ["AWS_PROFILE", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "MODEL_DIR", "MODEL"]
-    {
+    for name in SETTINGS {
         command.env_remove(name);
     }
     command.env("AWS_EC2_METADATA_DISABLED", "true");

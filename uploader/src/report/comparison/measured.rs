@@ -93,7 +93,8 @@ impl Link {
     /// `floor` is what an empty request takes at a function of the same kind that is not far away, without the link.
     pub(crate) fn new(survey: &Survey, kind: Kind, floor: Option<f64>) -> Self {
         let [connect, tls, empty] = [survey.connect, survey.tls, survey.empty].map(|time| time.map(as_millis));
-        let handshake = connect.unwrap_or(0.0);
+        // A proxy's handshake and its CONNECT are more than one round trip, or another's.
+        let handshake = connect.filter(|_| !survey.proxied).unwrap_or(0.0);
         let round_trip = match (kind, tls, empty) {
             (Kind::Url, Some(tls), _) => handshake.max(tls),
             // A relay or a tunnel answers the TCP handshake itself; only an answer from behind it tells the distance.
@@ -220,7 +221,7 @@ mod tests {
 
     fn survey(connect: u64, tls: Option<u64>, empty: u64) -> Survey {
         let ms = Duration::from_millis;
-        Survey { connect: Some(ms(connect)), tls: tls.map(ms), empty: Some(ms(empty)) }
+        Survey { connect: Some(ms(connect)), tls: tls.map(ms), empty: Some(ms(empty)), proxied: false }
     }
 
     #[test]

@@ -28,7 +28,7 @@ const fn phase(name: &'static str, family: Family, meaning: &'static str) -> Pha
 pub(crate) const PHASES: [Phase; 14] = [
     phase("encode", Family::Client, "reading the photo, shrinking it, base64"),
     phase("dns", Family::Network, "name to address"),
-    phase("connect", Family::Network, "TCP handshake"),
+    phase("connect", Family::Network, "TCP handshake; with a proxy, until it has opened the way"),
     phase("tls", Family::Network, "TLS handshake"),
     phase("send", Family::Network, "until the photo's last byte has left"),
     phase("link", Family::Network, "the link's round trip, out of the wait for the answer"),

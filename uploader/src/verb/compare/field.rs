@@ -34,7 +34,7 @@ pub(super) async fn open(
         let at_once = if kind == Kind::Docker { manner.concurrency } else { most_at_once };
         let wishes = Wishes { at_once, timeout: manner.patience.answer, quiet };
         let target: Arc<dyn Target> = target::open(&place, &wishes).await.with_context(|| name.clone())?.into();
-        let tls = if target.endpoint().tls { Some(Tls::new()?) } else { None };
+        let tls = Tls::of(target.endpoint()).await?;
         surveys.push(survey(target.endpoint(), tls.as_ref(), CONNECT_WITHIN).await);
         runners.push(Runner { name, kind, target, tls, link: Link::default(), memory });
     }
