@@ -15,6 +15,8 @@
     link_share         share of a link of 110 ms and 20 Mbit/s that `uploader detect` fills with whole photos, 4 at once
     link_shrunk_ms     wall time per photo over that link, photos shrunk to 416 pixels, 4 at once
     decode/turbo       decoding a 640x480 JPEG in the detector over libjpeg-turbo in OpenCV, medians by turns
+    decode_KIND_ms     decoding a photo of 640x480 of each kind of file that is read (heic_12mp: of 4032x3024, in tiles)
+    decode_KIND/pillow the same over Pillow and pillow-heif, which do it on all cores where they can
 """
 
 import argparse
@@ -38,6 +40,8 @@ import urllib.parse
 import cv2
 import load
 import numpy as np
+import PIL.Image
+import pillow_heif
 import relay
 import support
 
@@ -220,11 +224,9 @@ def decoding(folder):
     cv2.imwrite(str(photo), cv2.resize(sample, (640, 480), interpolation=cv2.INTER_CUBIC), [cv2.IMWRITE_JPEG_QUALITY, 90])
     data = np.frombuffer(photo.read_bytes(), np.uint8)
     cv2.setNumThreads(1)
-    command = ["cargo", "bench", "--locked", "--quiet", "--package", "detector", "--bench", "decode", "--", str(photo)]
     ours, theirs = [], []
     for _ in range(5):
-        printed = subprocess.run(command, check=True, capture_output=True, text=True, cwd=support.ROOT).stdout
-        ours.append(float(re.search(r"^decode_ms ([\d.]+)", printed, re.MULTILINE)[1]))
+        ours += decoded(photo)
         watch, times = load.Watch(), []
         for _ in range(300):
             watch.restart()
@@ -234,6 +236,32 @@ def decoding(folder):
     say("decode_ms", statistics.median(ours))
     say("turbo_ms", statistics.median(theirs))
     say("decode/turbo", statistics.median(a / b for a, b in zip(ours, theirs)))
+
+
+def decoded(*photos):
+    """The median of each, in milliseconds, by the detector's own benchmark."""
+    command = ["cargo", "bench", "--locked", "--quiet", "--package", "detector", "--bench", "decode", "--", *map(str, photos)]
+    printed = subprocess.run(command, check=True, capture_output=True, text=True, cwd=support.ROOT).stdout
+    return [float(value) for value in re.findall(r"^decode_ms ([\d.]+)", printed, re.MULTILINE)]
+
+
+def formats(folder):
+    """One photo in every kind of file, at the quality that their tools have as default or commonly write."""
+    pillow_heif.register_heif_opener()
+    photo = PIL.Image.open(support.ROOT / ".tools" / "samples" / "coffee.png").convert("RGB").resize((640, 480))
+    kinds = {"jpeg": {"quality": 90}, "png": {}, "webp": {"quality": 80}, "heic": {}, "avif": {}, "bmp": {}, "gif": {}, "tiff": {"compression": "tiff_lzw"}}
+    paths = {kind: pathlib.Path(folder, f"photo.{kind}") for kind in [*kinds, "heic_12mp"]}
+    for kind, options in kinds.items():
+        photo.save(paths[kind], **options)
+    photo.resize((4032, 3024)).save(paths["heic_12mp"], format="HEIF", tile_size=512)
+    for (kind, path), ours in zip(paths.items(), decoded(*paths.values()), strict=True):
+        watch, times = load.Watch(), []
+        for _ in range(5 if kind == "heic_12mp" else 60):
+            watch.restart()
+            PIL.Image.open(path).convert("RGB")
+            times.append(1000 * watch.seconds())
+        say(f"decode_{kind}_ms", ours)
+        say(f"decode_{kind}/pillow", ours / statistics.median(times))
 
 
 def main():
@@ -256,6 +284,7 @@ def main():
         under_load(folder, model, bodies, options.rounds)
         over_a_link(folder, model, options.photos)
         decoding(folder)
+        formats(folder)
     print(f"load {os.getloadavg()[0]:.1f}", file=sys.stderr)
 
 

@@ -123,7 +123,7 @@ fn decode(
 ) -> Result<Photo, PhotoError> {
     let decoder = decoder::open(format, bytes, limits).map_err(|failure| failure.into_error(format))?;
     let header = decoder.header();
-    check(&header, limits)?;
+    check(&header, format, limits)?;
     let (width, height) = upright_size(&header);
     let eighths = jpeg::eighths((width, height), needed(width, height));
     let pixels = decoder.decode(eighths).map_err(|failure| failure.into_error(format))?;
@@ -133,9 +133,12 @@ fn decode(
 }
 
 /// Holds the header's size against the limits.
-fn check(header: &Header, limits: &Limits) -> Result<(), PhotoError> {
+fn check(header: &Header, format: PhotoFormat, limits: &Limits) -> Result<(), PhotoError> {
     let Limits { max_pixels, max_side, .. } = *limits;
     let (width, height) = header.size;
+    if width == 0 || height == 0 {
+        return Err(Failure::damaged("it has no pixels").into_error(format));
+    }
     let max_pixels = (max_pixels.saturating_mul(4) / header.bytes_per_pixel.max(1)).min(max_pixels);
     if u64::from(width) * u64::from(height) <= max_pixels && width.max(height) <= max_side {
         Ok(())

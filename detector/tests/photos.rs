@@ -413,6 +413,11 @@ fn limits_are_checked_on_the_header() {
     assert!(matches!(Photo::decode(&bytes, &limits), Err(PhotoError::TooManyPixels { width: WIDTH, .. })));
     let limits = Limits { max_bytes: 10, ..Limits::default() };
     assert!(matches!(Photo::decode(&bytes, &limits), Err(PhotoError::TooManyBytes { max: 10, .. })));
+    // A GIF whose screen has no height: nothing may divide by that.
+    let mut flat = encoded(&picture(), ImageFormat::Gif);
+    flat[8..10].fill(0);
+    let error = Photo::decode(&flat, &Limits::default()).unwrap_err();
+    assert!(matches!(error, PhotoError::Undecodable { .. }) && error.to_string().contains("no pixels"), "{error}");
     let limits = Limits { max_side: 50, ..Limits::default() };
     assert!(matches!(Photo::decode(&bytes, &limits), Err(PhotoError::TooManyPixels { .. })));
     // A JPEG of a few hundred bytes that claims 65500 x 65500 pixels.
