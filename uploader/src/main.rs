@@ -11,6 +11,7 @@ mod bulk;
 mod child;
 mod container;
 mod emulator;
+mod interruption;
 mod journey;
 mod link;
 mod model;
