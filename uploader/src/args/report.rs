@@ -53,7 +53,7 @@ impl ReportArgs {
             inputs.spare("--output", output)?;
         }
         match &self.annotate {
-            Some(folder) => inputs.spare_in("--annotate", folder),
+            Some(folder) => inputs.spare_drawing_in(folder),
             None => Ok(()),
         }
     }

@@ -40,10 +40,9 @@ impl Inputs {
 
     /// Refuses to write to a file that is read.
     pub(crate) fn spare(&self, option: &str, output: &Path) -> Result<()> {
-        match Identity::of(output).and_then(|identity| self.0.get(&identity)) {
+        match self.input(output) {
             Some(input) => bail!(
-                "{option} {}: that is {}, which is to be read; nothing that is read is written over, so name another file",
-                output.display(),
+                "{option} {}, which is to be read; nothing that is read is written over, so name another file",
                 described(input, output),
             ),
             None => Ok(()),
@@ -51,16 +50,16 @@ impl Inputs {
     }
 
     /// Refuses to draw photos into a folder that holds JPEGs which are read: what is drawn might get their names.
-    pub(crate) fn spare_in(&self, option: &str, folder: &Path) -> Result<()> {
+    pub(crate) fn spare_drawing_in(&self, folder: &Path) -> Result<()> {
         for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
             let path = entry.path();
             let extension = path.extension().map(|extension| extension.to_ascii_lowercase());
             if !extension.is_some_and(|extension| extension == "jpg" || extension == "part") {
                 continue;
             }
-            if let Some(input) = Identity::of(&path).and_then(|identity| self.0.get(&identity)) {
+            if let Some(input) = self.input(&path) {
                 bail!(
-                    "{option} {}: the folder holds {}, which is to be read; nothing that is read is written over, so name \
+                    "--annotate {}: the folder holds {}, which is to be read; nothing that is read is written over, so name \
                      another folder",
                     folder.display(),
                     described(input, &path),
@@ -68,6 +67,11 @@ impl Inputs {
             }
         }
         Ok(())
+    }
+
+    /// The input that this is, by whatever name.
+    fn input(&self, path: &Path) -> Option<&PathBuf> {
+        self.0.get(&Identity::of(path)?)
     }
 
     /// Refuses to go on where a shell has made standard output one of these files.
@@ -81,9 +85,12 @@ impl Inputs {
     }
 }
 
-/// An input, and by which name it was met where that is another.
+/// A file by the name by which it was met, and that by which it is read, where they differ.
 fn described(input: &Path, met: &Path) -> String {
-    if input == met { "a photo or list".to_owned() } else { input.display().to_string() }
+    if input == met {
+        return met.display().to_string();
+    }
+    format!("{}, another name of {}", met.display(), input.display())
 }
 
 /// What is the same for all names of a file.
@@ -156,13 +163,13 @@ mod tests {
         inputs.spare("--output", &path("new")).unwrap();
         inputs.spare("--output", Path::new("/dev/null")).unwrap();
         for holds in ["in", "in2", "other", "in/../in"] {
-            assert!(inputs.spare_in("--annotate", &path(holds)).is_err(), "{holds}");
+            assert!(inputs.spare_drawing_in(&path(holds)).is_err(), "{holds}");
         }
         inputs.add(&path("other/b.txt"));
         fs::remove_file(path("other/hard.jpg")).unwrap();
-        inputs.spare_in("--annotate", &path("other")).unwrap();
-        inputs.spare_in("--annotate", &path("new")).unwrap();
+        inputs.spare_drawing_in(&path("other")).unwrap();
+        inputs.spare_drawing_in(&path("new")).unwrap();
         fs::create_dir(path("empty")).unwrap();
-        inputs.spare_in("--annotate", &path("empty")).unwrap();
+        inputs.spare_drawing_in(&path("empty")).unwrap();
     }
 }

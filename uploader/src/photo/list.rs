@@ -17,6 +17,9 @@ use super::item_error;
 use super::passed::Passed;
 pub(crate) use names::NoList;
 
+/// What to do with photos in S3.
+const INSTEAD_OF_S3: &str = "`aws s3 cp --recursive s3://… FOLDER` fetches them";
+
 /// What leads to no run at all: a mistake of the command line.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ListError {
@@ -122,7 +125,9 @@ pub(crate) fn find(request: &Request, stdin: &mut dyn Read) -> Result<Listing, L
         if path.as_os_str() == "-" {
             search.list(path, stdin)?;
         } else if is_remote(path) && !path.exists() {
-            return Err(ListError::Remote(path.display().to_string(), request.instead_of_urls));
+            let url = path.display().to_string();
+            let instead = if url.starts_with("s3:") { INSTEAD_OF_S3 } else { request.instead_of_urls };
+            return Err(ListError::Remote(url, instead));
         } else {
             search.path(path)?;
         }

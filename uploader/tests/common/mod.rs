@@ -218,11 +218,12 @@ pub fn as_ordinary_user(folder: &Path, args: &[&str]) -> Command {
     use std::os::unix::process::CommandExt;
     const NOBODY: u32 = 65_534;
     let open = std::fs::Permissions::from_mode(0o755);
-    std::fs::set_permissions(folder, open.clone()).unwrap();
+    std::fs::set_permissions(folder, open).unwrap();
     let program = folder.join("uploader");
     if !program.exists() {
-        std::fs::copy(env!("CARGO_BIN_EXE_uploader"), &program).unwrap();
-        std::fs::set_permissions(&program, open).unwrap();
+        // By another process: one that other tests start meanwhile would inherit our half-written copy, and keep it busy.
+        let source = env!("CARGO_BIN_EXE_uploader");
+        assert!(Command::new("install").args(["-m", "755", source]).arg(&program).status().unwrap().success());
     }
     let mut command = Command::new(program);
     isolate(&mut command, args);
