@@ -52,7 +52,7 @@ impl Trouble {
         // It would keep whoever opens it waiting for ever.
         assert!(Command::new("mkfifo").arg(trouble.path("P/pipe.jpg")).status().unwrap().success());
         for name in ["P/closed", "P/closed.jpg"] {
-            fs::set_permissions(trouble.path(name), Permissions::from_mode(0)).unwrap();
+            fs::set_permissions(trouble.path(name), Permissions::from_mode(0o000)).unwrap();
         }
         trouble
     }

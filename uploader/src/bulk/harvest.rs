@@ -62,7 +62,8 @@ impl Harvest {
         let missed = if matches!(worked, Ok(None)) && collecting.is_some() { self.miss() } else { Ok(()) };
         // Whatever stopped the run, what has been written so far is to be complete.
         let ended = self.outlet.end().await;
-        missed.and(ended).and(worked)
+        let signal = worked?;
+        missed.and(ended).map(|()| signal)
     }
 
     async fn work(&mut self, uploads: &mut Option<Uploads>, collecting: &mut Option<Collecting>) -> Result<()> {

@@ -38,6 +38,8 @@ pub(crate) enum Kind {
     Pdf,
     /// Files packed into one, compressed ones, and documents that are made so.
     Archive,
+    /// Something to be run.
+    Program,
     /// A pipe, a socket or a device. It is never opened: that might wait for ever.
     Special,
     /// None of these.
@@ -64,6 +66,7 @@ impl Kind {
             Some((MatcherType::Audio, _)) => Self::Audio,
             Some((MatcherType::Image, _)) => Self::OtherImage,
             Some((MatcherType::Archive | MatcherType::Doc | MatcherType::Book, _)) => Self::Archive,
+            Some((MatcherType::App, _)) => Self::Program,
             Some(_) => Self::Other,
             None if is_text(head) => Self::Text,
             None => Self::Other,
@@ -84,6 +87,7 @@ impl Kind {
             Self::OtherImage => ("image of a kind that is not read", "images of kinds that are not read"),
             Self::Pdf => ("PDF", "PDFs"),
             Self::Archive => ("archive", "archives"),
+            Self::Program => ("program", "programs"),
             Self::Special => ("pipe, socket or device", "pipes, sockets or devices"),
             Self::Other => ("other", "other"),
         }
@@ -143,6 +147,7 @@ mod tests {
             (b"%PDF-1.7\n", Kind::Pdf),
             (b"PK\x03\x04\x14\x00\x00\x00\x08\x00\x00\x00", Kind::Archive),
             (&tar, Kind::Archive),
+            (b"\x7fELF\x02\x01\x01\x00", Kind::Program),
             (b"8BPS\x00\x01\x00\x00\x00\x00", Kind::OtherImage),
             (b"\x00\x01\x02\x03 nobody knows", Kind::Other),
         ] {

@@ -22,7 +22,7 @@ pub(super) fn may_be(path: &Path) -> bool {
 pub(super) fn matches(pattern: &Path) -> Result<Matches, PatternError> {
     let (base, rest) = split(pattern);
     let escaped = Pattern::escape(&base.to_string_lossy());
-    let full = if base.as_os_str().is_empty() { PathBuf::from(rest) } else { Path::new(&escaped).join(rest) };
+    let full = if base.as_os_str().is_empty() { rest } else { Path::new(&escaped).join(rest) };
     let paths = glob::glob(&full.to_string_lossy())?.collect();
     Ok(Matches { base, paths })
 }
