@@ -104,7 +104,7 @@ def test_local_uses_nothing_of_the_tree(prefix, elsewhere, surroundings):
         assert any(path.endswith("lib/spotter/libonnxruntime.so") for path in opened(server[0]))
     finally:
         process.terminate()
-        assert process.wait(20) == 130
+        assert process.wait(20) == 143
 
 
 def children(parent):

@@ -1,8 +1,12 @@
 """The uploader from outside: paths, result formats, exit codes, the local function's life."""
 
+import contextlib
 import csv
 import io
 import json
+import os
+import pty
+import re
 import socket
 import subprocess
 import time
@@ -84,11 +88,58 @@ def test_coco(detect, folder, tmp_path):
     assert boxes == [pytest.approx([36, 66, 48, 54], abs=0.5)]
 
 
+def test_cocos_own_tools_read_the_results(detect, pictures, tmp_path):
+    coco, cocoeval = (pytest.importorskip(f"pycocotools.{name}") for name in ("coco", "cocoeval"))
+    names = ["val/000000000139.png", "x/1.png", "y/1.png", "cat.png"]
+    for name in names:
+        (tmp_path / "P" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "P" / name).write_bytes(pictures[0][0])
+    detect("P", "--format", "coco", "--output", tmp_path / "results.json", cwd=tmp_path)
+    results = json.loads((tmp_path / "results.json").read_text())
+    by_id = {result["image_id"]: result["file_name"] for result in results}
+    assert sorted(by_id.values()) == sorted(f"P/{name}" for name in names) and by_id[139] == "P/val/000000000139.png"
+    # The truth is what was found: by the way from a number to its photo every photo is found again.
+    truth = {
+        "images": [{"id": number, "file_name": name, "width": 128, "height": 96} for number, name in by_id.items()],
+        "categories": [{"id": number, "name": str(number)} for number in {result["category_id"] for result in results}],
+        "annotations": [
+            {k: r[k] for k in ("image_id", "category_id", "bbox")} | {"id": n, "area": r["bbox"][2] * r["bbox"][3], "iscrowd": 0}
+            for n, r in enumerate(results, 1)
+        ],
+    }
+    (tmp_path / "instances.json").write_text(json.dumps(truth))
+    instances = coco.COCO(tmp_path / "instances.json")
+    evaluation = cocoeval.COCOeval(instances, instances.loadRes(str(tmp_path / "results.json")), "bbox")
+    for step in (evaluation.evaluate, evaluation.accumulate, evaluation.summarize):
+        step()
+    assert evaluation.stats[0] == pytest.approx(1)
+
+
 def test_annotate(detect, folder, tmp_path):
     detect(folder, "--annotate", tmp_path / "out", "--quiet")
     photos = [path for path in (tmp_path / "out").rglob("*") if path.is_file()]
     assert len(photos) == 2 and {PIL.Image.open(path).format for path in photos} == {"JPEG"}
     assert {PIL.Image.open(path).size for path in photos} == {(128, 96), (96, 128)}
+
+
+def test_the_progress_bar_has_a_rate_and_no_colour(squares, folder, tmp_path):
+    for number in range(60):
+        (tmp_path / f"{number}.png").write_bytes((folder / "1.png").read_bytes())
+    command = [str(support.binary("uploader")), "detect", str(tmp_path), "--url", squares.base, "-o", "/dev/null", "--rate", "40"]
+    for variables in ({}, {"NO_COLOR": "1"}):
+        terminal, theirs = pty.openpty()
+        environment = support.environment(TERM="xterm-256color", **variables)
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=theirs, env=environment)
+        os.close(theirs)
+        shown = b""
+        with contextlib.suppress(OSError):  # Linux's way to say that nobody is at the other end.
+            while piece := os.read(terminal, 4096):
+                shown += piece
+        os.close(terminal)
+        assert process.wait(60) == 0
+        rates = re.findall(r"photos (\S+)/s, \S+ left", shown.decode())
+        assert rates and all(re.fullmatch(r"\d+\.\d", rate) for rate in rates), shown[-300:]
+        assert not re.search(rb"\x1b\[[0-9;]*m", shown), shown[-300:]
 
 
 def test_resize_gives_boxes_in_the_originals_pixels(detect, tmp_path):

@@ -3,6 +3,7 @@
 mod bulk;
 mod compare;
 mod contender;
+mod listing;
 mod local;
 mod model;
 mod report;
@@ -16,6 +17,7 @@ use clap::{Args, Parser, Subcommand};
 pub(crate) use bulk::{BulkArgs, CollectArgs, SelectionArgs, StoreArgs, WaitArgs};
 pub(crate) use compare::CompareArgs;
 pub(crate) use contender::{Contender, Kind};
+pub(crate) use listing::ListArgs;
 pub(crate) use local::{FunctionArgs, LocalArgs};
 pub(crate) use model::{ModelArgs, ModelVerb, PrepareArgs, PullArgs};
 pub(crate) use report::{ReportArgs, ResultFormat};
@@ -26,7 +28,8 @@ pub(crate) const EXIT_CODES: &str = "Exit codes:
   0  all good
   1  some photos failed (model: the file could not be fetched, or has wrong bytes)
   2  wrong use or configuration
-  3  a --fail-if condition came true";
+  3  a --fail-if condition came true
+  130, 143  ended by Ctrl-C, or by a request to end: what was done by then is written and summed up";
 
 /// Sends photos to the detection function, here or in the cloud, and tells where the time went.
 #[derive(Debug, Parser)]
@@ -60,8 +63,15 @@ pub(crate) enum Verb {
 #[command(after_help = EXIT_CODES)]
 pub(crate) struct DetectArgs {
     /// Photos, folders (searched for photos), globs, or `-` for a list on standard input.
-    #[arg(required = true, value_name = "PATH")]
+    #[arg(required_unless_present_any = ["from_file", "stdin_photo"], value_name = "PATH")]
     pub(crate) paths: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) list: ListArgs,
+
+    /// One photo by standard input: `curl -s URL | uploader detect --stdin-photo`.
+    #[arg(long, help_heading = "Photos")]
+    pub(crate) stdin_photo: bool,
+
     #[command(flatten)]
     pub(crate) target: TargetArgs,
     #[command(flatten)]

@@ -8,27 +8,27 @@ mod lane;
 mod order;
 mod schedule;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures_util::{StreamExt, stream};
 use tokio::sync::{Mutex, mpsc};
 use tokio::task::JoinSet;
-use wire::Outcome;
+use wire::{ItemError, Outcome};
 
 pub(crate) use self::lane::{Lane, Ready, prepare};
 use self::order::InOrder;
 use self::schedule::Schedule;
 use crate::link::{Patience, Phases, Slot, Tls, Traffic};
-use crate::photo::Recipe;
+use crate::photo::{Found, Recipe};
 use crate::target::Target;
 
 /// What a run is to do.
 #[derive(Debug)]
 pub(crate) struct Plan {
-    /// The photos.
-    pub(crate) photos: Vec<PathBuf>,
+    /// The photos, and the entries that cannot be sent.
+    pub(crate) photos: Vec<Found>,
     /// How each is made ready.
     pub(crate) recipe: Recipe,
     /// How many are under way at once.
@@ -58,6 +58,21 @@ pub(crate) struct Record {
     pub(crate) photo_bytes: usize,
     /// Bytes on the wire, all tries included.
     pub(crate) traffic: Traffic,
+}
+
+impl Record {
+    /// A photo that was never sent.
+    pub(crate) fn unsent(photo: &Path, error: ItemError) -> Self {
+        Self {
+            photo: photo.to_owned(),
+            outcome: Outcome::Error { error },
+            phases: Phases::default(),
+            round_trip: Duration::ZERO,
+            tries: 0,
+            photo_bytes: 0,
+            traffic: Traffic::default(),
+        }
+    }
 }
 
 type Queue = Arc<Mutex<mpsc::Receiver<Ready>>>;
@@ -108,6 +123,14 @@ impl Journey {
             self.order.put(index, record);
         }
     }
+
+    /// Ends the run here. Gives what has come and was not handed on yet, in the order given.
+    pub(crate) fn stop(mut self) -> Vec<Record> {
+        while let Ok((index, record)) = self.records.try_recv() {
+            self.order.put(index, record);
+        }
+        self.order.into_rest().collect()
+    }
 }
 
 async fn next(queue: &Queue) -> Option<Ready> {
@@ -115,7 +138,7 @@ async fn next(queue: &Queue) -> Option<Ready> {
 }
 
 /// Prepares ahead of the network: as many at once as there are cores, and never more than the slots soon need.
-async fn prepare_all(photos: Vec<PathBuf>, recipe: Recipe, to_slots: mpsc::Sender<Ready>) {
+async fn prepare_all(photos: Vec<Found>, recipe: Recipe, to_slots: mpsc::Sender<Ready>) {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let recipe = Arc::new(recipe);
     let preparing =
@@ -133,15 +156,7 @@ async fn carry(slot: &mut Slot<'_>, ready: Ready, schedule: &Schedule) -> Record
     let prepared = match prepared {
         Ok(prepared) => prepared,
         Err(error) => {
-            return Record {
-                photo,
-                outcome: Outcome::Error { error },
-                phases: Phases::default(),
-                round_trip: Duration::ZERO,
-                tries: 0,
-                photo_bytes: 0,
-                traffic: Traffic::default(),
-            };
+            return Record::unsent(&photo, error);
         }
     };
     let start: Instant = schedule.turn_of(index).await;

@@ -13,6 +13,7 @@ mod child;
 mod cloud;
 mod container;
 mod emulator;
+mod interruption;
 mod journey;
 mod link;
 mod model;

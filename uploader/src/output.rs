@@ -2,6 +2,7 @@
 
 mod coco;
 mod csv;
+mod image_ids;
 mod jsonl;
 mod progress;
 mod text;
@@ -18,6 +19,7 @@ use crate::args::ResultFormat;
 use crate::journey::Record;
 use crate::link::Phases;
 
+pub(crate) use image_ids::ImageIds;
 pub(crate) use progress::Progress;
 
 /// One photo's result, whichever way it came.
@@ -56,8 +58,12 @@ pub(crate) trait Results {
     fn end(&mut self) -> Result<()>;
 }
 
-/// Results in a format, to a file or to standard output.
-pub(crate) fn open(format: ResultFormat, file: Option<&Path>) -> Result<Box<dyn Results>> {
+/// Results in a format, to a file or to standard output; of these photos, where it is known which there will be.
+pub(crate) fn open<'a>(
+    format: ResultFormat,
+    file: Option<&Path>,
+    photos: Option<impl Iterator<Item = &'a Path> + Clone>,
+) -> Result<Box<dyn Results>> {
     let to: Box<dyn Write> = match file {
         Some(path) => {
             Box::new(BufWriter::new(File::create(path).with_context(|| format!("--output {}", path.display()))?))
@@ -68,7 +74,7 @@ pub(crate) fn open(format: ResultFormat, file: Option<&Path>) -> Result<Box<dyn 
         ResultFormat::Text => Box::new(text::Text::new(to)),
         ResultFormat::Jsonl => Box::new(jsonl::JsonLines::new(to)),
         ResultFormat::Csv => Box::new(csv::Csv::new(to)),
-        ResultFormat::Coco => Box::new(coco::Coco::new(to)),
+        ResultFormat::Coco => Box::new(coco::Coco::new(to, photos.map(ImageIds::of))),
     })
 }
 

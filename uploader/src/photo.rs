@@ -1,19 +1,34 @@
 //! Photos on the client's side: which ones, made ready to travel, and drawn upon afterwards.
 
 mod annotation;
+pub(crate) mod fault;
+mod inputs;
+mod kind;
 mod list;
+mod mark;
+mod passed;
 mod payload;
 mod shrink;
+pub(crate) mod stdin;
 
-use detector::PhotoFormat;
+use anyhow::Result;
+
+use crate::notice::notice;
 
 pub(crate) use annotation::Annotations;
-pub(crate) use list::{Found, expand, find};
+pub(crate) use inputs::Inputs;
+pub(crate) use list::{Found, Listing, Request, Source, find};
+pub(crate) use passed::Passed;
 pub(crate) use payload::{EVENT_LIMIT, Payload, Prepared, Recipe, too_many_bytes};
 
-/// The media type of a kind of photo.
-pub(crate) fn media_type(format: PhotoFormat) -> &'static str {
-    format.media_type()
+/// Looks for photos and names what is passed over, where that is wanted. Searching folders and reading a list may take a
+/// while: Ctrl-C works meanwhile.
+pub(crate) async fn look(request: Request) -> Result<Listing> {
+    let listing = tokio::task::spawn_blocking(move || find(&request, &mut std::io::stdin().lock())).await??;
+    for (path, kind) in listing.passed.named() {
+        notice!("uploader: passed over {}: {kind}", path.display());
+    }
+    Ok(listing)
 }
 
 /// An error of the client's own about one photo, in the shape in which the function's errors arrive.

@@ -14,5 +14,5 @@ pub(crate) use condition::Condition;
 #[cfg(feature = "aws")]
 pub(crate) use dataset::{Cost, DatasetSummary};
 pub(crate) use export::Export;
-pub(crate) use summary::Summary;
+pub(crate) use summary::{Stop, Summary};
 pub(crate) use tally::Tally;

@@ -10,12 +10,18 @@ mod local;
 mod model;
 
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use tokio::sync::oneshot;
 
 use crate::args::{Cli, Verb};
+use crate::interruption::{Interruption, Signal};
 use crate::{child, container};
+
+/// How long a verb may take to be dropped, where everything is to end at once.
+const AT_ONCE: Duration = Duration::from_secs(3);
 
 /// How a run ended, as an exit code tells it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,8 +34,8 @@ pub(crate) enum Ending {
     Misuse,
     /// A `--fail-if` came true.
     NotGoodEnough,
-    /// Ctrl-C.
-    Interrupted,
+    /// Ctrl-C, or a request to end.
+    Interrupted(Signal),
 }
 
 impl From<Ending> for ExitCode {
@@ -39,8 +45,7 @@ impl From<Ending> for ExitCode {
             Ending::Failures => 1,
             Ending::Misuse => 2,
             Ending::NotGoodEnough => 3,
-            // 128 + SIGINT, as shells report it.
-            Ending::Interrupted => 130,
+            Ending::Interrupted(signal) => signal.exit_code(),
         })
     }
 }
@@ -53,10 +58,22 @@ pub(crate) fn run(cli: Cli) -> Result<Ending> {
         return Err(error).with_context(|| format!("cannot start {:?}", args.command.first()));
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start")?;
+    let interruption = Arc::new(Interruption::new());
+    let (out_of_patience, end_at_once) = oneshot::channel();
+    let listening = Arc::clone(&interruption);
+    runtime.spawn(async move {
+        let signal = listening.lost_patience().await;
+        if out_of_patience.send(signal).is_ok() {
+            tokio::time::sleep(AT_ONCE).await;
+        }
+        // The verb stands still in the middle of something: a pipe that nobody reads. Children end with us.
+        std::process::exit(signal.exit_code().into());
+    });
     let ending = runtime.block_on(async {
         tokio::select! {
-            ending = perform(cli) => ending,
-            () = interruption() => Ok(Ending::Interrupted),
+            // What runs is then dropped, children included.
+            Ok(signal) = end_at_once => Ok(Ending::Interrupted(signal)),
+            ending = perform(cli, &interruption) => ending,
         }
     });
     // Ends what still runs, children first of all; a thread that reads standard input would wait for ever.
@@ -65,34 +82,18 @@ pub(crate) fn run(cli: Cli) -> Result<Ending> {
     ending
 }
 
-async fn perform(cli: Cli) -> Result<Ending> {
+async fn perform(cli: Cli, interruption: &Interruption) -> Result<Ending> {
     match cli.verb {
-        Verb::Detect(args) => detect::run(*args).await,
+        Verb::Detect(args) => detect::run(*args, interruption).await,
         #[cfg(feature = "aws")]
-        Verb::Bulk(args) => bulk::run(*args).await,
+        Verb::Bulk(args) => bulk::run(*args, interruption).await,
         #[cfg(feature = "aws")]
-        Verb::Collect(args) => collect::run(*args).await,
+        Verb::Collect(args) => collect::run(*args, interruption).await,
         #[cfg(not(feature = "aws"))]
         Verb::Bulk(_) | Verb::Collect(_) => anyhow::bail!("datasets go through S3, and {}", crate::NOT_BUILT_IN),
-        Verb::Compare(args) => compare::run(*args).await,
+        Verb::Compare(args) => compare::run(*args, interruption).await,
         Verb::Local(args) => local::run(args).await,
         Verb::Model(args) => model::run(args).await,
         Verb::Child(_) => Ok(Ending::Misuse),
-    }
-}
-
-/// Comes to an end with Ctrl-C or a request to end. What runs is then dropped, children included.
-async fn interruption() {
-    let terminated = async {
-        #[cfg(unix)]
-        if let Ok(mut signal) = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
-            signal.recv().await;
-            return;
-        }
-        std::future::pending().await
-    };
-    tokio::select! {
-        Ok(()) = tokio::signal::ctrl_c() => {}
-        () = terminated => {}
     }
 }

@@ -200,7 +200,12 @@ fn formats_have_standard_output_for_themselves() {
     let output = run(&["detect", text(folder.path()), "--url", &server.url(), "-f", "coco", "-c", "1"]);
     assert_eq!(output.status.code(), Some(1));
     let list: Value = serde_json::from_str(&out(&output)).unwrap();
-    assert_eq!(list, json!([{"image_id": 1, "category_id": 17, "bbox": [64.0, 48.0, 256.0, 192.0], "score": 0.91}]));
+    let photo = folder.path().join("1.jpg");
+    let bbox = [64.0, 48.0, 256.0, 192.0];
+    assert_eq!(
+        list,
+        json!([{"image_id": 1, "category_id": 17, "bbox": bbox, "score": 0.91, "file_name": text(&photo)}])
+    );
     assert!(err(&output).contains("2.jpg: http_404") && err(&output).contains("average inference"), "{}", err(&output));
 
     let file = folder.path().join("out.csv");

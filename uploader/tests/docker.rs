@@ -368,12 +368,12 @@ fn hanging(stage: &Stage, folder: &Path) -> Child {
 
 #[test]
 fn ctrl_c_and_a_request_to_end_remove_the_containers_first() {
-    for name in ["INT", "TERM"] {
+    for (name, code) in [("INT", 130), ("TERM", 143)] {
         let (stage, folder) = (Stage::new(), photos(2, 32, 32));
         let mut child = hanging(&stage, folder.path());
         let kill = format!("kill -{name} {}", child.id());
         assert!(Command::new("sh").args(["-c", &kill]).status().unwrap().success());
-        assert_eq!(child.wait().unwrap().code(), Some(130));
+        assert_eq!(child.wait().unwrap().code(), Some(code));
         assert_eq!(stage.removed(), 2, "{name}");
     }
 }

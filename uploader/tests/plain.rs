@@ -10,9 +10,8 @@ use std::io::{BufRead, BufReader};
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
 
-use common::{err, out, photos, text, uploader};
+use common::{err, out, photos, signal, text, uploader, within};
 use serde_json::Value;
 
 /// Plays `detect-http --listen`: notes its process id, its arguments and its environment; dies of every photo while the
@@ -104,24 +103,9 @@ impl Stage {
     }
 }
 
-fn within<T>(mut look: impl FnMut() -> Option<T>) -> T {
-    let start = Instant::now();
-    loop {
-        if let Some(found) = look() {
-            return found;
-        }
-        assert!(start.elapsed() < Duration::from_secs(30), "it did not happen");
-        std::thread::sleep(Duration::from_millis(20));
-    }
-}
-
 fn is_alive(pid: u32) -> bool {
     let state = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
     state.rsplit(')').next().is_some_and(|rest| !rest.trim().is_empty() && !rest.trim().starts_with('Z'))
-}
-
-fn signal(name: &str, pid: u32) {
-    assert!(Command::new("sh").args(["-c", &format!("kill -{name} {pid}")]).status().unwrap().success());
 }
 
 #[test]

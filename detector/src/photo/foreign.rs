@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use infer::MatcherType;
+
 use super::format::brands;
 
 /// A kind of file that is not read. Its text fits "The file is …".
@@ -16,8 +18,8 @@ pub enum Foreign {
     /// What Git leaves in the place of a large file that was not fetched.
     LfsPointer,
     /// PDF or PostScript.
-    Document,
-    /// ZIP, gzip, tar and the like.
+    Pdf,
+    /// Files packed into one, compressed ones, and documents that are made so.
     Archive,
     /// A film.
     Video,
@@ -27,12 +29,14 @@ pub enum Foreign {
     Raw,
     /// A picture of a kind that is not read: which.
     Picture(&'static str),
+    /// Something to be run.
+    Program,
     /// Something else.
     Unknown,
 }
 
 impl Foreign {
-    /// How many bytes [`Foreign::of`] wants to see, where the file has as many.
+    /// How many bytes [`Foreign::of`] wants to see, where the file has as many: the farthest sign is that of tar, at 257.
     pub const HEAD: usize = 512;
 
     /// What a file is that [`PhotoFormat::sniff`](super::PhotoFormat::sniff) does not know, by its first bytes.
@@ -45,27 +49,29 @@ impl Foreign {
         if let Some(mut brands) = brands(bytes) {
             return brands.next().map_or(Self::Unknown, of_brand);
         }
-        MAGIC
-            .iter()
-            .find(|(at, magic, _)| bytes.get(*at..).is_some_and(|rest| rest.starts_with(magic)))
-            .map_or_else(|| of_text(bytes), |(_, _, kind)| *kind)
+        if RAW.iter().any(|(at, magic)| bytes.get(*at..).is_some_and(|rest| rest.starts_with(magic))) {
+            return Self::Raw;
+        }
+        // Text first: what `infer` knows of it are a few tags.
+        of_text(bytes).unwrap_or_else(|| infer::get(bytes).map_or(Self::Unknown, of_known))
     }
 
-    /// In one or two words, after a number: "2 text".
+    /// What one such file is called after a number, and what several are: "2 text", "1 video", "3 videos".
     #[must_use]
-    pub fn noun(self) -> &'static str {
+    pub fn nouns(self) -> (&'static str, &'static str) {
         match self {
-            Self::Empty => "empty",
-            Self::Text => "text",
-            Self::Html => "web page",
-            Self::LfsPointer => "Git LFS pointer",
-            Self::Document => "document",
-            Self::Archive => "archive",
-            Self::Video => "video",
-            Self::Audio => "audio",
-            Self::Raw => "camera raw",
-            Self::Picture(_) => "picture of another kind",
-            Self::Unknown => "unknown",
+            Self::Empty => ("empty", "empty"),
+            Self::Text => ("text", "text"),
+            Self::Html => ("web page", "web pages"),
+            Self::LfsPointer => ("Git LFS pointer", "Git LFS pointers"),
+            Self::Pdf => ("PDF", "PDFs"),
+            Self::Archive => ("archive", "archives"),
+            Self::Video => ("video", "videos"),
+            Self::Audio => ("sound", "sounds"),
+            Self::Raw => ("camera raw file", "camera raw files"),
+            Self::Picture(_) => ("image of a kind that is not read", "images of kinds that are not read"),
+            Self::Program => ("program", "programs"),
+            Self::Unknown => ("other", "other"),
         }
     }
 }
@@ -77,64 +83,50 @@ impl fmt::Display for Foreign {
             Self::Text => "text",
             Self::Html => "a web page (HTML), not the photo itself",
             Self::LfsPointer => "a Git LFS pointer, not the photo itself (git lfs pull fetches it)",
-            Self::Document => "a PDF or PostScript document",
+            Self::Pdf => "a PDF or PostScript document",
             Self::Archive => "an archive",
             Self::Video => "a video",
             Self::Audio => "a sound file",
             Self::Raw => "a camera's raw file",
             Self::Picture(kind) => kind,
+            Self::Program => "a program",
             Self::Unknown => "no image of a known kind",
         })
     }
 }
 
-/// Where, what, and what it means.
-const MAGIC: [(usize, &[u8], Foreign); 44] = [
-    (0, b"%PDF", Foreign::Document),
-    (0, b"%!PS", Foreign::Document),
-    (0, b"\xc5\xd0\xd3\xc6", Foreign::Document),
-    (0, b"PK\x03\x04", Foreign::Archive),
-    (0, b"PK\x05\x06", Foreign::Archive),
-    (0, b"\x1f\x8b", Foreign::Archive),
-    (0, b"BZh", Foreign::Archive),
-    (0, b"\xfd7zXZ\0", Foreign::Archive),
-    (0, b"7z\xbc\xaf\x27\x1c", Foreign::Archive),
-    (0, b"\x28\xb5\x2f\xfd", Foreign::Archive),
-    (0, b"Rar!\x1a\x07", Foreign::Archive),
-    (257, b"ustar", Foreign::Archive),
-    (8, b"AVI ", Foreign::Video),
-    (0, b"\x1a\x45\xdf\xa3", Foreign::Video),
-    (0, b"\0\0\x01\xba", Foreign::Video),
-    (0, b"\0\0\x01\xb3", Foreign::Video),
-    (0, b"FLV\x01", Foreign::Video),
-    (0, b"\x30\x26\xb2\x75\x8e\x66\xcf\x11", Foreign::Video),
-    (4, b"moov", Foreign::Video),
-    (4, b"mdat", Foreign::Video),
-    (4, b"wide", Foreign::Video),
-    (8, b"WAVE", Foreign::Audio),
-    (0, b"ID3", Foreign::Audio),
-    (0, b"OggS", Foreign::Audio),
-    (0, b"fLaC", Foreign::Audio),
-    (8, b"CR\x02", Foreign::Raw),
-    (0, b"FUJIFILMCCD-RAW", Foreign::Raw),
-    (0, b"IIRO", Foreign::Raw),
-    (0, b"IIRS", Foreign::Raw),
-    (0, b"MMOR", Foreign::Raw),
-    (0, b"IIU\0", Foreign::Raw),
-    (0, b"FOVb", Foreign::Raw),
-    (0, b"\0MRM", Foreign::Raw),
-    (0, b"II\x1a\0\0\0HEAPCCDR", Foreign::Raw),
-    (0, b"8BPS", Foreign::Picture("a Photoshop document")),
-    (0, b"\0\0\0\x0cJXL \r\n\x87\n", Foreign::Picture("a JPEG XL image")),
-    (0, b"\xff\x0a", Foreign::Picture("a JPEG XL image")),
-    (0, b"\0\0\0\x0cjP  \r\n\x87\n", Foreign::Picture("a JPEG 2000 image")),
-    (0, b"\xff\x4f\xff\x51", Foreign::Picture("a JPEG 2000 image")),
-    (0, b"\xff\xd8", Foreign::Picture("the beginning of a JPEG and no more")),
-    (0, b"\0\0\x01\0", Foreign::Picture("a Windows icon")),
-    (0, b"qoif", Foreign::Picture("a QOI image")),
-    (0, b"\x76\x2f\x31\x01", Foreign::Picture("an OpenEXR image")),
-    (0, b"gimp xcf", Foreign::Picture("a GIMP image")),
+/// Cameras' raw files: where, what. Those that are TIFFs without a mark of their own are told by their directory.
+const RAW: [(usize, &[u8]); 8] = [
+    (8, b"CR\x02"),
+    (0, b"FUJIFILMCCD-RAW"),
+    (0, b"IIRO"),
+    (0, b"IIRS"),
+    (0, b"MMOR"),
+    (0, b"IIU\0"),
+    (0, b"FOVb"),
+    (0, b"\0MRM"),
 ];
+
+/// What `infer` says.
+fn of_known(known: infer::Type) -> Foreign {
+    match (known.matcher_type(), known.mime_type()) {
+        (_, "application/pdf" | "application/postscript") => Foreign::Pdf,
+        (MatcherType::Text, "text/html") => Foreign::Html,
+        (MatcherType::Text, _) => Foreign::Text,
+        (MatcherType::Video, _) => Foreign::Video,
+        (MatcherType::Audio, _) => Foreign::Audio,
+        (MatcherType::Image, kind) => Foreign::Picture(match kind {
+            "image/vnd.adobe.photoshop" => "a Photoshop document",
+            "image/jxl" => "a JPEG XL image",
+            "image/jp2" | "image/jpx" => "a JPEG 2000 image",
+            "image/vnd.microsoft.icon" | "image/x-icon" => "a Windows icon",
+            _ => "an image of a kind that is not read",
+        }),
+        (MatcherType::Archive | MatcherType::Doc | MatcherType::Book, _) => Foreign::Archive,
+        (MatcherType::App, _) => Foreign::Program,
+        _ => Foreign::Unknown,
+    }
+}
 
 /// A file of ISO base media by its major brand.
 fn of_brand(brand: [u8; 4]) -> Foreign {
@@ -153,24 +145,30 @@ fn of_brand(brand: [u8; 4]) -> Foreign {
     }
 }
 
-fn of_text(bytes: &[u8]) -> Foreign {
+/// `None` where it is no text: UTF-8, perhaps cut in the middle of a letter, or what says of itself that it is.
+fn of_text(bytes: &[u8]) -> Option<Foreign> {
+    if matches!(bytes, [0xff, 0xfe, ..] | [0xfe, 0xff, ..]) {
+        return Some(Foreign::Text);
+    }
     let text = match std::str::from_utf8(bytes) {
         Ok(text) => text,
-        // A letter may be cut in two where the head ends.
-        Err(e) if e.error_len().is_none() => std::str::from_utf8(&bytes[..e.valid_up_to()]).unwrap_or_default(),
-        Err(_) if matches!(bytes, [0xff, 0xfe, ..] | [0xfe, 0xff, ..]) => return Foreign::Text,
-        Err(_) => return Foreign::Unknown,
+        Err(e) if e.error_len().is_none() && bytes.len() >= Foreign::HEAD => {
+            std::str::from_utf8(&bytes[..e.valid_up_to()]).ok()?
+        }
+        Err(_) => return None,
     };
-    if text.is_empty() || text.chars().any(|c| c.is_control() && !c.is_whitespace()) {
-        return Foreign::Unknown;
+    if text.chars().any(|c| c.is_control() && !c.is_whitespace()) {
+        return None;
     }
     let text = text.trim_start_matches('\u{feff}').trim_start().to_ascii_lowercase();
-    match text.as_str() {
+    Some(match text.as_str() {
         t if t.starts_with("version https://git-lfs") => Foreign::LfsPointer,
-        t if t.starts_with("<svg") || t.contains("<svg") => Foreign::Picture("an SVG drawing"),
+        t if t.starts_with("%pdf") || t.starts_with("%!ps") => Foreign::Pdf,
+        t if t.starts_with("#!") => Foreign::Program,
+        t if t.contains("<svg") => Foreign::Picture("an SVG drawing"),
         t if ["<!doctype html", "<html", "<head", "<body"].iter().any(|tag| t.contains(tag)) => Foreign::Html,
         _ => Foreign::Text,
-    }
+    })
 }
 
 #[cfg(test)]
@@ -183,14 +181,17 @@ mod tests {
         for (bytes, wanted) in [
             (b"".to_vec(), Foreign::Empty),
             (b"hello\n".to_vec(), Foreign::Text),
-            ("Größe".as_bytes()[..3].to_vec(), Foreign::Text),
+            ("Größe".repeat(99).into_bytes()[..Foreign::HEAD].to_vec(), Foreign::Text),
             (b"\xff\xfeh\0i\0".to_vec(), Foreign::Text),
             (b"\xef\xbb\xbf  <!DOCTYPE HTML><title>".to_vec(), Foreign::Html),
             (b"version https://git-lfs.github.com/spec/v1\noid sha256:".to_vec(), Foreign::LfsPointer),
             (b"<?xml version='1.0'?><svg/>".to_vec(), Foreign::Picture("an SVG drawing")),
-            (b"%PDF-1.7".to_vec(), Foreign::Document),
-            (b"PK\x03\x04".to_vec(), Foreign::Archive),
+            (b"%PDF-1.7".to_vec(), Foreign::Pdf),
+            (b"PK\x03\x04\x14\0\0\0\x08\0\0\0".to_vec(), Foreign::Archive),
             (b"RIFF\x00\x00\x00\x00AVI LIST".to_vec(), Foreign::Video),
+            (b"ID3\x03\0\0\0\0\0\0".to_vec(), Foreign::Audio),
+            (b"\x7fELF\x02\x01\x01\0".repeat(9), Foreign::Program),
+            (b"8BPS\0\x01\0\0\0\0".to_vec(), Foreign::Picture("a Photoshop document")),
             (heif(b"qt  "), Foreign::Video),
             (heif(b"mp42"), Foreign::Video),
             (heif(b"heim"), Foreign::Picture("a multiview HEIF image (heim)")),

@@ -8,6 +8,7 @@ use glob::Pattern;
 use wire::S3Uri;
 
 use super::EXIT_CODES;
+use super::ListArgs;
 use super::report::ReportArgs;
 use super::sending::seconds;
 use crate::prices::Architecture;
@@ -18,8 +19,10 @@ const UPLOADING: &str = "Uploading";
 #[command(after_help = EXIT_CODES)]
 pub(crate) struct BulkArgs {
     /// Photos, folders (searched for photos), globs, or `-` for a list on standard input.
-    #[arg(required = true, value_name = "PATH")]
+    #[arg(required_unless_present = "from_file", value_name = "PATH")]
     pub(crate) paths: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) list: ListArgs,
 
     /// Where photos go: detect-bulk's input. A photo's key is this and its path inside the folder given.
     #[arg(long, value_name = "s3://BUCKET/PREFIX")]
@@ -77,6 +80,8 @@ pub(crate) struct CollectArgs {
     /// Photos, folders, globs, or `-`, as they were given to bulk.
     #[arg(value_name = "PATH", requires = "bucket")]
     pub(crate) paths: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) list: ListArgs,
 
     /// Where detect-bulk stores results (its RESULTS_URI).
     #[arg(long, value_name = "s3://BUCKET/PREFIX")]

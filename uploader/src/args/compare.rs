@@ -5,8 +5,8 @@ use std::str::FromStr;
 
 use clap::Args;
 
-use super::SendArgs;
 use super::contender::ContenderArgs;
+use super::{ListArgs, SendArgs};
 use crate::prices::Architecture;
 use crate::report::Condition;
 
@@ -18,6 +18,8 @@ pub(crate) struct CompareArgs {
     // Not required: the one photo may stand behind a bare --local, which then has it as its value.
     #[arg(value_name = "PATH")]
     pub(crate) paths: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) list: ListArgs,
     #[command(flatten)]
     pub(crate) targets: ContenderArgs,
     #[command(flatten)]

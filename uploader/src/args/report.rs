@@ -2,8 +2,10 @@
 
 use std::path::PathBuf;
 
+use anyhow::Result;
 use clap::{Args, ValueEnum};
 
+use crate::photo::Inputs;
 use crate::report::Condition;
 
 /// Shape of the results.
@@ -45,4 +47,18 @@ pub(crate) struct ReportArgs {
     /// Exit with 3 when this comes true, for example 'p95>300ms', 'failures>1%' or 'throughput<20'; may repeat.
     #[arg(long, value_name = "CONDITION")]
     pub(crate) fail_if: Vec<Condition>,
+}
+
+impl ReportArgs {
+    /// Refuses outputs that are what is read.
+    pub(crate) fn spare(&self, inputs: &Inputs) -> Result<()> {
+        inputs.spare_standard_output()?;
+        if let Some(output) = &self.output {
+            inputs.spare("--output", output)?;
+        }
+        match &self.annotate {
+            Some(folder) => inputs.spare_drawing_in(folder),
+            None => Ok(()),
+        }
+    }
 }

@@ -10,7 +10,7 @@ use md5::Md5;
 use sha2::{Digest, Sha256};
 use wire::{Code, ItemError, Problem};
 
-use crate::photo::item_error;
+use crate::photo::fault;
 
 /// A file's state without a look into it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,7 +22,9 @@ pub(crate) struct Stamp {
 
 impl Stamp {
     pub(crate) fn of(path: &Path) -> Result<Self, ItemError> {
-        Ok(Self::from(&std::fs::metadata(path).map_err(unreadable)?))
+        let metadata = std::fs::metadata(path).map_err(|error| fault::of_io(path, &error))?;
+        // It is read more than once, and its length has to be known.
+        if metadata.is_file() { Ok(Self::from(&metadata)) } else { Err(fault::not_a_file()) }
     }
 }
 
@@ -47,6 +49,7 @@ pub(crate) struct Content {
 impl Content {
     /// Reads a file, a piece at a time. One that is no photo is refused. Blocks.
     pub(crate) fn read(path: &Path, with_md5: bool) -> Result<Self, ItemError> {
+        let unreadable = |error: io::Error| fault::of_io(path, &error);
         let mut file = File::open(path).map_err(unreadable)?;
         let (mut sha256, mut md5) = (Sha256::new(), with_md5.then(<Md5 as md5::Digest>::new));
         let (mut size, mut format) = (0, None);
@@ -86,12 +89,8 @@ fn fill(file: &mut File, piece: &mut [u8]) -> io::Result<usize> {
     Ok(count)
 }
 
-fn unreadable(error: io::Error) -> ItemError {
-    item_error("unreadable", format!("The file cannot be read: {error}."))
-}
-
 fn no_photo(bytes: usize) -> ItemError {
-    let what = if bytes == 0 { "The file is empty." } else { "The file is no JPEG, PNG or WebP." };
+    let what = if bytes == 0 { "The file is empty." } else { "The file is no photo of a kind that is read." };
     (&Problem::new(Code::UnsupportedImage, format!("{what} It was not uploaded."))).into()
 }
 

@@ -13,6 +13,7 @@ use super::collector::{Collecting, News};
 use super::outlet::Outlet;
 use super::selection::Photo;
 use super::upload::{Arrival, Event, Uploads};
+use crate::interruption::{Interruption, Signal};
 use crate::photo::item_error;
 
 /// Broken lines and hitches that are told one by one.
@@ -46,15 +47,23 @@ pub(crate) struct Harvest {
 }
 
 impl Harvest {
-    /// Until all photos have arrived and, where results are collected, every result is there or time is up.
-    pub(crate) async fn run(&mut self, mut uploads: Option<Uploads>, mut collecting: Option<Collecting>) -> Result<()> {
-        let worked = self.work(&mut uploads, &mut collecting).await;
-        if worked.is_ok() && collecting.is_some() {
-            self.miss()?;
-        }
+    /// Until all photos have arrived and, where results are collected, every result is there or time is up; or until somebody
+    /// asks to end, which is told.
+    pub(crate) async fn run(
+        &mut self,
+        mut uploads: Option<Uploads>,
+        mut collecting: Option<Collecting>,
+        interruption: &Interruption,
+    ) -> Result<Option<Signal>> {
+        let worked = tokio::select! {
+            worked = self.work(&mut uploads, &mut collecting) => worked.map(|()| None),
+            signal = interruption.came() => Ok(Some(signal)),
+        };
+        let missed = if matches!(worked, Ok(None)) && collecting.is_some() { self.miss() } else { Ok(()) };
         // Whatever stopped the run, what has been written so far is to be complete.
         let ended = self.outlet.end().await;
-        worked.and(ended)
+        let signal = worked?;
+        missed.and(ended).map(|()| signal)
     }
 
     async fn work(&mut self, uploads: &mut Option<Uploads>, collecting: &mut Option<Collecting>) -> Result<()> {

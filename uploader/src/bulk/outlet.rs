@@ -29,10 +29,17 @@ pub(crate) struct Outlet {
 
 impl Outlet {
     /// Opens the output: what is wrong with it is found before anything is done.
-    pub(crate) fn open(report: &ReportArgs, store: Store, photos: usize) -> Result<Self> {
+    ///
+    /// `names` are those of the photos whose results are awaited, where that is known; `photos` how many lines there will be.
+    pub(crate) fn open<'a>(
+        report: &ReportArgs,
+        store: Store,
+        photos: usize,
+        names: Option<impl Iterator<Item = &'a Path> + Clone>,
+    ) -> Result<Self> {
         Ok(Self {
             annotations: report.annotate.as_deref().map(Annotations::in_folder).transpose()?,
-            results: output::open(report.format, report.output.as_deref())?,
+            results: output::open(report.format, report.output.as_deref(), names)?,
             store,
             format: report.format,
             quiet: report.quiet,
@@ -70,13 +77,12 @@ impl Outlet {
     pub(crate) async fn end(&mut self) -> Result<()> {
         self.progress.finish();
         self.tally.end();
-        self.results.end()?;
-        if let Some(annotations) = self.annotations.take()
-            && let Err(error) = annotations.finish().await
-        {
-            self.cannot_draw(&error);
+        let ended = self.results.end();
+        if let Some(annotations) = self.annotations.take() {
+            let failures = annotations.finish().await;
+            self.cannot_draw(&failures);
         }
-        Ok(())
+        ended
     }
 
     fn write(
@@ -102,20 +108,19 @@ impl Outlet {
     /// A photo that cannot be drawn is told of, and ends no run.
     async fn draw(&mut self, photo: &Photo, outcome: &Outcome, source: &Source) {
         let (Some(annotations), Outcome::Answer(answer)) = (&mut self.annotations, outcome) else { return };
-        let drawn = if photo.local {
-            annotations.draw(&photo.name, answer).await
+        if photo.local {
+            annotations.draw(&photo.name, answer).await;
         } else {
             let (store, bucket, key) = (self.store.clone(), source.bucket.clone(), source.key.clone());
-            annotations.draw_fetched(&photo.name, answer, async move { fetch(&store, &bucket, &key).await }).await
-        };
-        if let Err(error) = drawn {
-            self.cannot_draw(&error);
+            annotations.draw_fetched(&photo.name, answer, async move { fetch(&store, &bucket, &key).await }).await;
         }
+        let failures = annotations.failures();
+        self.cannot_draw(&failures);
     }
 
-    fn cannot_draw(&mut self, error: &anyhow::Error) {
-        self.undrawn += 1;
-        self.notice(&format!("{error:#}"));
+    fn cannot_draw(&mut self, failures: &[anyhow::Error]) {
+        self.undrawn += failures.len() as u64;
+        failures.iter().for_each(|error| self.notice(&format!("{error:#}")));
     }
 }
 

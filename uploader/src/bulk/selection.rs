@@ -9,7 +9,7 @@ use anyhow::{Result, bail};
 use wire::{ItemError, S3Uri};
 
 use crate::args::SelectionArgs;
-use crate::photo::{Found, item_error};
+use crate::photo::{Found, Source, item_error};
 
 /// S3's limit on keys, in bytes.
 const LONGEST_KEY: usize = 1024;
@@ -40,9 +40,20 @@ impl Selection {
         let mut selection = Self::default();
         let mut taken: HashMap<Arc<str>, usize> = HashMap::with_capacity(found.len());
         let mut left_out = 0;
-        for Found { path, name } in found {
+        for Found { path, name, source } in found {
+            if let Source::Fault { error, is_folder: true } = source {
+                // A folder that nobody could look into may hold what --include wants.
+                if !matches(&args.exclude, &name) {
+                    selection.refused.push((path, error));
+                }
+                continue;
+            }
             if !is_wanted(args, &name) {
                 left_out += 1;
+                continue;
+            }
+            if let Source::Fault { error, .. } = source {
+                selection.refused.push((path, error));
                 continue;
             }
             let key: Arc<str> = match key(bucket, &name) {
@@ -82,8 +93,11 @@ impl Selection {
 
 /// Whether a photo takes part, by its path inside the folder that was given, or inside the bucket's prefix.
 pub(crate) fn is_wanted(args: &SelectionArgs, name: &Path) -> bool {
-    let matches = |patterns: &[glob::Pattern]| patterns.iter().any(|pattern| pattern.matches_path(name));
-    (args.include.is_empty() || matches(&args.include)) && !matches(&args.exclude)
+    (args.include.is_empty() || matches(&args.include, name)) && !matches(&args.exclude, name)
+}
+
+fn matches(patterns: &[glob::Pattern], name: &Path) -> bool {
+    patterns.iter().any(|pattern| pattern.matches_path(name))
 }
 
 /// The key of a photo by its path inside the folder that was given.
@@ -115,7 +129,7 @@ mod tests {
     use super::*;
 
     fn found(names: &[&str]) -> Vec<Found> {
-        names.iter().map(|name| Found { path: Path::new("in").join(name), name: name.into() }).collect()
+        names.iter().map(|name| Found { name: name.into(), ..Found::file(Path::new("in").join(name)) }).collect()
     }
 
     fn select(names: &[&str], args: &SelectionArgs) -> Vec<String> {
@@ -148,7 +162,7 @@ mod tests {
     #[test]
     fn two_photos_with_one_key_are_both_named() {
         let both = [("x/1.jpg", "1.jpg"), ("y/1.jpg", "1.jpg")];
-        let found = both.map(|(path, name)| Found { path: path.into(), name: name.into() }).to_vec();
+        let found = both.map(|(path, name)| Found { name: name.into(), ..Found::file(path.into()) }).to_vec();
         let error = Selection::of(found.clone(), &SelectionArgs::default(), &"s3://b/p".parse().unwrap()).unwrap_err();
         let text = error.to_string();
         assert!(text.contains("x/1.jpg") && text.contains("y/1.jpg") && text.contains("s3://b/p/1.jpg"), "{text}");

@@ -20,7 +20,7 @@ use super::content::Content;
 use super::trouble::Trouble;
 use crate::args::StoreArgs;
 use crate::cloud::Account;
-use crate::photo::{item_error, media_type};
+use crate::photo::item_error;
 use crate::target::CONNECT_WITHIN;
 
 /// Tries of a request, the first one included: a little more than a minute.
@@ -153,7 +153,7 @@ impl Store {
             .put_object()
             .bucket(bucket)
             .key(key)
-            .content_type(media_type(content.format))
+            .content_type(content.format.media_type())
             .checksum_sha256(STANDARD.encode(content.sha256))
             .set_if_none_match(only_new.then(|| "*".to_owned()))
             .body(body);

@@ -18,7 +18,7 @@ use super::journal::{Journal, Note};
 use super::selection::Photo;
 use super::store::Store;
 use super::trouble::Trouble;
-use crate::photo::item_error;
+use crate::photo::{fault, item_error};
 
 /// How photos get into the bucket.
 #[derive(Debug)]
@@ -147,7 +147,12 @@ impl Sender {
         }
         let start = Instant::now();
         // What comes back depends on the moment at which S3 has the photo for certain: the time of it is taken at once.
-        let arrival = match self.send(index, photo, &content).await? {
+        let sent = match self.send(index, photo, &content).await {
+            // What S3 says of a file that changes on its way depends on the moment.
+            Err(Stop::Photo(error)) => return Err(Stop::Photo(self.or_changed(photo, stamp, error).await)),
+            sent => sent?,
+        };
+        let arrival = match sent {
             Sent::Now(etag) => {
                 let at = Instant::now();
                 Arrival::Uploaded { etag, at, took: at - start, size: content.size }
@@ -199,7 +204,7 @@ impl Sender {
                     let (path, expected) = (photo.name.clone(), content.sha256);
                     let content = blocking(move || Content::read(&path, true)).await?;
                     if content.sha256 != expected {
-                        return Err(item_error("unreadable", "The file changes while it is being sent.").into());
+                        return Err(fault::changed().into());
                     }
                     if let Some(etag) = self.if_same(photo, None, &content).await? {
                         return Ok(Sent::Before(etag));
@@ -209,6 +214,16 @@ impl Sender {
             }
         }
         Ok(Sent::Now(store.put(bucket, &photo.key, &photo.name, content, false).await?))
+    }
+
+    /// Why a photo was not taken: because it is no longer what it was, or for the reason that was told.
+    async fn or_changed(&self, photo: &Photo, stamp: Stamp, told: ItemError) -> ItemError {
+        let path = photo.name.clone();
+        match blocking(move || Stamp::of(&path)).await {
+            Ok(now) if now == stamp => told,
+            Ok(_) => fault::changed(),
+            Err(unreadable) => unreadable,
+        }
     }
 
     fn note(&self, photo: &Photo, stamp: Stamp, content: &Content, etag: &str, at: Option<u64>) -> Result<(), Stop> {

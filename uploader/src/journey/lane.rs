@@ -10,7 +10,7 @@ use wire::ItemError;
 use super::schedule::Schedule;
 use super::{Record, carry};
 use crate::link::{Patience, Slot, Tls};
-use crate::photo::{Prepared, Recipe, item_error};
+use crate::photo::{Found, Prepared, Recipe, item_error};
 use crate::target::Target;
 
 /// A photo on its way from preparing to sending.
@@ -22,9 +22,9 @@ pub(crate) struct Ready {
 }
 
 /// Makes a photo ready, on a thread of its own that starts at once.
-pub(crate) fn prepare(index: usize, photo: PathBuf, recipe: Arc<Recipe>) -> impl Future<Output = Ready> {
-    let path = photo.clone();
-    let work = tokio::task::spawn_blocking(move || recipe.prepare(&path));
+pub(crate) fn prepare(index: usize, found: Found, recipe: Arc<Recipe>) -> impl Future<Output = Ready> {
+    let photo = found.path.clone();
+    let work = tokio::task::spawn_blocking(move || recipe.prepare(&found));
     async move {
         let prepared =
             work.await.unwrap_or_else(|error| Err(item_error("internal", format!("Preparing failed: {error}."))));

@@ -26,6 +26,11 @@ impl<T> InOrder<T> {
         self.next += 1;
         Some(item)
     }
+
+    /// What is there, with gaps where something never came.
+    pub(crate) fn into_rest(self) -> impl Iterator<Item = T> {
+        self.early.into_values()
+    }
 }
 
 #[cfg(test)]
@@ -39,5 +44,8 @@ mod tests {
         assert_eq!(order.next(), None);
         order.put(0, "a");
         assert_eq!((order.next(), order.next(), order.next()), (Some("a"), Some("b"), None));
+        order.put(4, "e");
+        order.put(3, "d");
+        assert_eq!(order.into_rest().collect::<Vec<_>>(), ["d", "e"]);
     }
 }

@@ -3,7 +3,7 @@
 use std::io::{self, IsTerminal};
 use std::time::Duration;
 
-use indicatif::{HumanDuration, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{HumanDuration, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
 /// The bar, or nothing.
 #[derive(Debug, Clone)]
@@ -12,7 +12,7 @@ pub(crate) struct Progress(ProgressBar);
 impl Progress {
     /// A bar over so many photos.
     pub(crate) fn photos(count: usize, quiet: bool) -> Self {
-        Self::new(count as u64, quiet, "{bar:30} {pos}/{len} photos {per_sec:.1}, {eta} left {msg}")
+        Self::new(count as u64, quiet, "{bar:30} {pos}/{len} photos {rate}, {eta} left {msg}")
     }
 
     /// A bar over photos whose results come in bursts: its message tells the rate.
@@ -30,7 +30,7 @@ impl Progress {
             return Self(ProgressBar::with_draw_target(Some(length), ProgressDrawTarget::hidden()));
         }
         let bar = ProgressBar::with_draw_target(Some(length), ProgressDrawTarget::stderr());
-        Self(bar.with_style(ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())))
+        Self(bar.with_style(style(template)))
     }
 
     pub(crate) fn advance(&self, by: u64) {
@@ -63,4 +63,14 @@ impl Progress {
     pub(crate) fn finish(&self) {
         self.0.finish_and_clear();
     }
+}
+
+/// The template's style. `{rate}` is photos per second: what follows a colon in a template is a colour, not a precision, and
+/// indicatif's own rate has four decimals.
+fn style(template: &str) -> ProgressStyle {
+    let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+    style.with_key("rate", |state: &ProgressState, to: &mut dyn std::fmt::Write| {
+        // A bar that cannot be written is no reason to end.
+        let _ = write!(to, "{:.1}/s", state.per_sec());
+    })
 }

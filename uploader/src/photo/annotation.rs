@@ -5,16 +5,19 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use detector::annotate::{self, Label};
 use detector::{BBox, Limits, Photo};
 use tokio::sync::Semaphore;
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinSet};
 use wire::Answer;
+
+use super::mark;
 
 const QUALITY: u8 = 90;
 
-/// The folder of annotated photos, and the drawing under way.
+/// The folder of annotated photos, and the drawing under way. A photo that cannot be drawn ends nothing: the reason is told
+/// with the next ones, or at the end.
 pub(crate) struct Annotations {
     folder: PathBuf,
     taken: HashSet<String>,
@@ -36,9 +39,9 @@ impl Annotations {
     }
 
     /// Draws in the background; waits only while more photos are being drawn than there are cores.
-    pub(crate) async fn draw(&mut self, photo: &Path, answer: &Answer) -> Result<()> {
+    pub(crate) async fn draw(&mut self, photo: &Path, answer: &Answer) {
         let path = photo.to_owned();
-        self.draw_fetched(photo, answer, async move { Ok(tokio::fs::read(path).await?) }).await
+        self.draw_fetched(photo, answer, read(path)).await;
     }
 
     /// The same for a photo that has to be fetched first.
@@ -47,14 +50,12 @@ impl Annotations {
         photo: &Path,
         answer: &Answer,
         fetch: impl Future<Output = Result<Vec<u8>>> + Send + 'static,
-    ) -> Result<()> {
-        while let Some(done) = self.drawing.try_join_next() {
-            done??;
-        }
+    ) {
         let name = self.name(photo);
         let to = self.folder.join(name);
         let (photo, answer) = (photo.to_owned(), answer.clone());
-        let permit = Arc::clone(&self.at_once).acquire_owned().await?;
+        // It is never closed.
+        let permit = Arc::clone(&self.at_once).acquire_owned().await.ok();
         self.drawing.spawn(async move {
             let _permit = permit;
             let what = || format!("cannot draw {} into {}", photo.display(), to.display());
@@ -62,15 +63,21 @@ impl Annotations {
             let to = to.clone();
             tokio::task::spawn_blocking(move || save(&bytes, &answer, &to)).await?.with_context(what)
         });
-        Ok(())
     }
 
-    /// Waits for what is still being drawn.
-    pub(crate) async fn finish(mut self) -> Result<()> {
+    /// Why photos could not be drawn that were finished since the last time.
+    pub(crate) fn failures(&mut self) -> Vec<anyhow::Error> {
+        let finished = std::iter::from_fn(|| self.drawing.try_join_next());
+        finished.filter_map(failure).collect()
+    }
+
+    /// Waits for what is still being drawn. Tells the failures that have not been told.
+    pub(crate) async fn finish(mut self) -> Vec<anyhow::Error> {
+        let mut failures = Vec::new();
         while let Some(done) = self.drawing.join_next().await {
-            done??;
+            failures.extend(failure(done));
         }
-        Ok(())
+        failures
     }
 
     /// `<stem>.jpg`, with a number where two photos have the same stem.
@@ -85,6 +92,18 @@ impl Annotations {
         }
         name
     }
+}
+
+fn failure(done: Result<Result<()>, JoinError>) -> Option<anyhow::Error> {
+    done.map_err(anyhow::Error::from).and_then(|drawn| drawn).err()
+}
+
+/// A pipe has been read already, and another look at it might wait for ever.
+async fn read(path: PathBuf) -> Result<Vec<u8>> {
+    if !tokio::fs::metadata(&path).await?.is_file() {
+        bail!("it is a pipe or a device, and can be read only once");
+    }
+    Ok(tokio::fs::read(path).await?)
 }
 
 fn save(bytes: &[u8], answer: &Answer, to: &Path) -> Result<()> {
@@ -103,7 +122,7 @@ fn save(bytes: &[u8], answer: &Answer, to: &Path) -> Result<()> {
         })
         .collect();
     annotate::draw(&mut image, &labels);
-    write_whole(to, &annotate::jpeg(&image, QUALITY)?)?;
+    write_whole(to, &mark::marked(annotate::jpeg(&image, QUALITY)?))?;
     Ok(())
 }
 

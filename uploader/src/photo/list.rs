@@ -1,22 +1,62 @@
-//! From the paths of a command line to the photos they mean.
+//! From the paths of a command line and of lists to the photos they mean.
 
-use std::fs::File;
+mod names;
+mod pattern;
+mod walk;
+
+use std::collections::HashSet;
+use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use detector::PhotoFormat;
+use bytes::Bytes;
+use wire::ItemError;
 
-/// A path that leads nowhere.
+use super::fault;
+use super::item_error;
+use super::passed::Passed;
+pub(crate) use names::NoList;
+
+/// What to do with photos in S3.
+const INSTEAD_OF_S3: &str = "`aws s3 cp --recursive s3://… FOLDER` fetches them";
+
+/// What leads to no run at all: a mistake of the command line.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ListError {
     #[error("{0}: no such file or folder, and no glob that matches one")]
     Missing(String),
     #[error("{path}: {reason}")]
     Glob { path: String, reason: glob::PatternError },
-    #[error("{path}: {source}")]
-    Unreadable { path: String, source: io::Error },
-    #[error("no photo in {0}: give JPEG, PNG or WebP files, or folders that hold some")]
-    Empty(String),
+    #[error("the list {list}: {reason}")]
+    NoList { list: String, reason: NoList },
+    #[error("{0}: photos are read from this machine, not from URLs; {1}")]
+    Remote(String, &'static str),
+    #[error("no photo in {0}: give photos (JPEG, PNG, WebP, …), or folders that hold some{1}")]
+    Empty(String, String),
+}
+
+/// Where photos are looked for.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Request {
+    /// Files, folders, globs; `-` for a list on standard input.
+    pub(crate) paths: Vec<PathBuf>,
+    /// Files with lists; `-` is standard input here, too.
+    pub(crate) lists: Vec<PathBuf>,
+    /// Whether what is passed over is to be named.
+    pub(crate) verbose: bool,
+    /// What to do with a photo that is behind a URL, for whoever names one.
+    pub(crate) instead_of_urls: &'static str,
+}
+
+/// Photos, and what was found beside them.
+#[derive(Debug, Default)]
+pub(crate) struct Listing {
+    /// Photos, and entries that cannot be sent: in the order given; what a folder or glob holds is sorted.
+    pub(crate) found: Vec<Found>,
+    /// What is no photo.
+    pub(crate) passed: Passed,
+    /// The files that the lists were read from.
+    pub(crate) lists: Vec<PathBuf>,
 }
 
 /// A photo, and what it is called where it was found.
@@ -26,179 +66,185 @@ pub(crate) struct Found {
     pub(crate) path: PathBuf,
     /// Its path inside the folder that was given; for a file that was given itself, or by a glob, its name.
     pub(crate) name: PathBuf,
+    /// Where its bytes are.
+    pub(crate) source: Source,
+}
+
+/// Where a photo's bytes are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Source {
+    /// At its path.
+    File,
+    /// Here: they came by standard input.
+    Held(Bytes),
+    /// Nowhere: it cannot be sent.
+    Fault {
+        /// Why.
+        error: ItemError,
+        /// Whether a whole folder is missed, whatever it may hold.
+        is_folder: bool,
+    },
 }
 
 impl Found {
-    fn file(path: PathBuf) -> Self {
+    /// A file that was given itself.
+    pub(crate) fn file(path: PathBuf) -> Self {
         let name = path.file_name().map_or_else(|| path.clone(), PathBuf::from);
-        Self { path, name }
+        Self { path, name, source: Source::File }
+    }
+
+    /// An entry that cannot be sent.
+    pub(crate) fn fault(path: PathBuf, error: ItemError, is_folder: bool) -> Self {
+        Self { source: Source::Fault { error, is_folder }, ..Self::file(path) }
+    }
+
+    /// A file inside a folder that was given.
+    fn inside(root: &Path, path: PathBuf) -> Self {
+        let name = path.strip_prefix(root).ok().filter(|name| !name.as_os_str().is_empty()).map(Path::to_owned);
+        let file = Self::file(path);
+        Self { name: name.unwrap_or(file.name), ..file }
     }
 }
 
-/// The paths of the photos that `paths` mean.
-pub(crate) fn expand(paths: &[PathBuf], stdin: &mut dyn Read) -> Result<Vec<PathBuf>, ListError> {
-    Ok(find(paths, stdin)?.into_iter().map(|found| found.path).collect())
+impl Listing {
+    /// Makes entries of names that no output can hold errors.
+    pub(crate) fn refuse_names_that_are_no_text(&mut self) {
+        for found in self.found.iter_mut().filter(|found| found.source == Source::File && found.path.to_str().is_none())
+        {
+            found.source = Source::Fault { error: fault::name_is_no_text(&found.path), is_folder: false };
+        }
+    }
 }
 
-/// The photos that `paths` mean, in the order given; what a folder or glob holds is sorted.
-///
-/// A file that is named outright is always one of them, so that its error is seen; of folders and globs only what is
-/// a photo by its content.
-pub(crate) fn find(paths: &[PathBuf], stdin: &mut dyn Read) -> Result<Vec<Found>, ListError> {
-    let mut photos = Vec::new();
-    for path in paths {
+/// The photos that a request means. An entry that cannot be read is among them, with its error; so is, whatever it is, a
+/// file that is named outright. Of folders and globs everything that is no photo by its content is passed over.
+pub(crate) fn find(request: &Request, stdin: &mut dyn Read) -> Result<Listing, ListError> {
+    let mut search =
+        Search { listing: Listing { passed: Passed::new(request.verbose), ..Listing::default() }, missing: None };
+    for path in &request.paths {
         if path.as_os_str() == "-" {
-            for listed in read_list(stdin)? {
-                // A list may be long and old: a file that is gone becomes that photo's error, not the end of the run.
-                if listed.is_dir() { photos.extend(folder(&listed)?) } else { photos.push(Found::file(listed)) }
-            }
-        } else if path.is_dir() {
-            photos.extend(folder(path)?);
-        } else if path.exists() {
-            photos.push(Found::file(path.clone()));
+            search.list(path, stdin)?;
+        } else if is_remote(path) && !path.exists() {
+            let url = path.display().to_string();
+            let instead = if url.starts_with("s3:") { INSTEAD_OF_S3 } else { request.instead_of_urls };
+            return Err(ListError::Remote(url, instead));
         } else {
-            photos.extend(globbed(path)?);
+            search.path(path)?;
         }
     }
-    if photos.is_empty() {
-        let named = paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ");
-        return Err(ListError::Empty(named));
+    for list in &request.lists {
+        search.list(list, stdin)?;
     }
-    Ok(photos)
+    search.finish(request)
 }
 
-/// The photos of a folder and its folders, sorted.
-fn folder(path: &Path) -> Result<Vec<Found>, ListError> {
-    let mut photos = Vec::new();
-    for entry in walkdir::WalkDir::new(path).follow_links(true).sort_by_file_name() {
-        let entry = entry.map_err(|error| ListError::Unreadable {
-            path: error.path().unwrap_or(path).display().to_string(),
-            source: error.into(),
-        })?;
-        if entry.file_type().is_file() && is_photo(entry.path()) {
-            let file = entry.into_path();
-            let name = file.strip_prefix(path).unwrap_or(&file).to_owned();
-            photos.push(Found { path: file, name });
+struct Search {
+    listing: Listing,
+    /// The first path of the command line that leads nowhere.
+    missing: Option<usize>,
+}
+
+impl Search {
+    /// A path of the command line.
+    fn path(&mut self, path: &Path) -> Result<(), ListError> {
+        let passed = &mut self.listing.passed;
+        let error = match fs::metadata(path) {
+            Ok(metadata) if metadata.is_dir() => {
+                self.listing.found.extend(walk::folder(path, passed));
+                return Ok(());
+            }
+            Ok(_) => {
+                self.listing.found.push(Found::file(path.to_owned()));
+                return Ok(());
+            }
+            Err(error) => error,
+        };
+        let is_there = fs::symlink_metadata(path).is_ok();
+        if !is_there && error.kind() == io::ErrorKind::NotFound && pattern::may_be(path) {
+            let text = || path.display().to_string();
+            let found = walk::glob(path, passed).map_err(|reason| ListError::Glob { path: text(), reason })?;
+            self.listing.found.extend(found.ok_or_else(|| ListError::Missing(text()))?);
+            return Ok(());
         }
-    }
-    Ok(photos)
-}
-
-fn globbed(pattern: &Path) -> Result<Vec<Found>, ListError> {
-    let text = pattern.to_string_lossy().into_owned();
-    let matches = glob::glob(&text).map_err(|reason| ListError::Glob { path: text.clone(), reason })?;
-    let mut photos = Vec::new();
-    let mut any = false;
-    for path in matches {
-        any = true;
-        let path = path.map_err(|error| ListError::Unreadable {
-            path: error.path().display().to_string(),
-            source: error.into(),
-        })?;
-        if path.is_dir() {
-            photos.extend(folder(&path)?);
-        } else if is_photo(&path) {
-            photos.push(Found::file(path));
+        if !is_there && self.missing.is_none() {
+            self.missing = Some(self.listing.found.len());
         }
+        self.listing.found.push(Found::fault(path.to_owned(), fault::of_io(path, &error), false));
+        Ok(())
     }
-    if any { Ok(photos) } else { Err(ListError::Missing(text)) }
+
+    /// The names of a list, `-` on standard input. A list may be long and old: what is gone becomes that photo's error.
+    fn list(&mut self, list: &Path, stdin: &mut dyn Read) -> Result<(), ListError> {
+        let is_stdin = list.as_os_str() == "-";
+        let name = || if is_stdin { "on standard input".to_owned() } else { list.display().to_string() };
+        let no_list = |reason| ListError::NoList { list: name(), reason };
+        let names = if is_stdin {
+            names::read(stdin)
+        } else {
+            self.listing.lists.push(list.to_owned());
+            File::open(list).map_err(NoList::from).and_then(|mut file| names::read(&mut file))
+        };
+        // As `find` prints it, a list names a folder and then what is in it: that is meant once.
+        let (mut named, mut walked) = (HashSet::new(), HashSet::new());
+        for name in names.map_err(no_list)? {
+            if walked.contains(&name) {
+                continue;
+            }
+            match fs::metadata(&name) {
+                Ok(metadata) if metadata.is_dir() => {
+                    for found in walk::folder(&name, &mut self.listing.passed) {
+                        if !named.contains(&found.path) && walked.insert(found.path.clone()) {
+                            self.listing.found.push(found);
+                        }
+                    }
+                    continue;
+                }
+                Ok(_) => self.listing.found.push(Found::file(name.clone())),
+                Err(_) if is_remote(&name) => {
+                    let message = "It is a URL, and photos are read from this machine. Fetch it first.";
+                    self.listing.found.push(Found::fault(name.clone(), item_error("unreadable", message), false));
+                }
+                Err(error) => {
+                    let error = fault::of_io(&name, &error);
+                    self.listing.found.push(Found::fault(name.clone(), error, false));
+                }
+            }
+            named.insert(name);
+        }
+        Ok(())
+    }
+
+    fn finish(self, request: &Request) -> Result<Listing, ListError> {
+        let Self { listing, missing } = self;
+        let Some(first) = missing.and_then(|index| listing.found.get(index)) else {
+            return if listing.found.is_empty() { Err(empty(request, &listing.passed)) } else { Ok(listing) };
+        };
+        // Beside others, a path that leads nowhere is that entry's error; with nothing else it is a mistake.
+        let leads_somewhere =
+            |found: &Found| !matches!(&found.source, Source::Fault { .. }) || fs::symlink_metadata(&found.path).is_ok();
+        if listing.found.iter().any(leads_somewhere) {
+            return Ok(listing);
+        }
+        Err(ListError::Missing(first.path.display().to_string()))
+    }
 }
 
-/// The names of a list: one a line, or separated by NUL where there is one (`find -print0`).
-fn read_list(stdin: &mut dyn Read) -> Result<Vec<PathBuf>, ListError> {
-    let mut bytes = Vec::new();
-    stdin
-        .read_to_end(&mut bytes)
-        .map_err(|source| ListError::Unreadable { path: "standard input".to_owned(), source })?;
-    let nul = bytes.contains(&0);
-    let names = bytes.split(|byte| if nul { *byte == 0 } else { *byte == b'\n' });
-    Ok(names
-        .map(|name| name.strip_suffix(b"\r").unwrap_or(name))
-        .filter(|name| !name.is_empty())
-        .map(to_path)
-        .collect())
+fn empty(request: &Request, passed: &Passed) -> ListError {
+    let lists = request.lists.iter().map(|list| format!("the list {}", list.display()));
+    let paths = request.paths.iter().map(|path| match path.to_str() {
+        Some("-") => "the list on standard input".to_owned(),
+        _ => path.display().to_string(),
+    });
+    let named: Vec<String> = paths.chain(lists).collect();
+    let there = if passed.is_empty() { String::new() } else { format!(" ({passed})") };
+    ListError::Empty(named.join(", "), there)
 }
 
-#[cfg(unix)]
-fn to_path(name: &[u8]) -> PathBuf {
-    use std::os::unix::ffi::OsStrExt;
-    PathBuf::from(std::ffi::OsStr::from_bytes(name))
-}
-
-#[cfg(not(unix))]
-fn to_path(name: &[u8]) -> PathBuf {
-    PathBuf::from(String::from_utf8_lossy(name).into_owned())
-}
-
-/// By content: a name proves nothing.
-fn is_photo(path: &Path) -> bool {
-    let mut head = Vec::with_capacity(64);
-    File::open(path).is_ok_and(|file| file.take(64).read_to_end(&mut head).is_ok())
-        && PhotoFormat::sniff(&head).is_some()
+/// Whether a path is written like a URL.
+fn is_remote(path: &Path) -> bool {
+    let scheme = path.to_str().and_then(|path| path.split_once("://")).map(|(scheme, _)| scheme.to_ascii_lowercase());
+    scheme.is_some_and(|scheme| ["http", "https", "s3", "gs", "ftp", "file", "data"].contains(&scheme.as_str()))
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const JPEG: &[u8] = b"\xff\xd8\xff\xe0\x00\x10JFIF\x00\x01\x01\x00\x00\x01\x00\x01\x00\x00";
-
-    fn tree() -> tempfile::TempDir {
-        let tree = tempfile::tempdir().unwrap();
-        std::fs::create_dir_all(tree.path().join("b/c")).unwrap();
-        for name in ["b/2.jpg", "b/10.jpg", "b/c/disguised.txt", "a.jpg"] {
-            std::fs::write(tree.path().join(name), JPEG).unwrap();
-        }
-        std::fs::write(tree.path().join("b/notes.jpg"), "no photo").unwrap();
-        tree
-    }
-
-    fn names(root: &Path, found: &[PathBuf]) -> Vec<String> {
-        found.iter().map(|path| path.strip_prefix(root).unwrap_or(path).display().to_string()).collect()
-    }
-
-    #[test]
-    fn folders_are_searched_in_order_and_only_for_photos() {
-        let tree = tree();
-        let found = expand(&[tree.path().join("b")], &mut io::empty()).unwrap();
-        assert_eq!(names(tree.path(), &found), ["b/10.jpg", "b/2.jpg", "b/c/disguised.txt"]);
-    }
-
-    #[test]
-    fn globs_match_and_a_named_file_is_always_taken() {
-        let tree = tree();
-        let found = expand(&[tree.path().join("b/*.jpg")], &mut io::empty()).unwrap();
-        assert_eq!(names(tree.path(), &found), ["b/10.jpg", "b/2.jpg"]);
-        let found = expand(&[tree.path().join("b/notes.jpg")], &mut io::empty()).unwrap();
-        assert_eq!(names(tree.path(), &found), ["b/notes.jpg"]);
-    }
-
-    #[test]
-    fn names_are_those_inside_the_folder_given() {
-        let tree = tree();
-        let found = find(&[tree.path().join("b"), tree.path().join("*.jpg")], &mut io::empty()).unwrap();
-        let names: Vec<_> = found.iter().map(|found| found.name.display().to_string()).collect();
-        assert_eq!(names, ["10.jpg", "2.jpg", "c/disguised.txt", "a.jpg"]);
-    }
-
-    #[test]
-    fn lists_come_by_line_or_by_nul() {
-        let tree = tree();
-        let folder = tree.path().join("b/c").display().to_string();
-        let list = format!("gone.jpg\r\n\n{folder}\n");
-        let found = expand(&[PathBuf::from("-")], &mut list.as_bytes()).unwrap();
-        assert_eq!(names(tree.path(), &found), ["gone.jpg", "b/c/disguised.txt"]);
-        let found = expand(&[PathBuf::from("-")], &mut b"a\nb.jpg\0c.jpg\0".as_slice()).unwrap();
-        assert_eq!(names(tree.path(), &found), ["a\nb.jpg", "c.jpg"]);
-    }
-
-    #[test]
-    fn what_leads_nowhere_is_named() {
-        let tree = tree();
-        let error = expand(&[tree.path().join("nothing/*.png")], &mut io::empty()).unwrap_err();
-        assert!(error.to_string().contains("nothing/*.png"), "{error}");
-        std::fs::create_dir(tree.path().join("empty")).unwrap();
-        let error = expand(&[tree.path().join("empty")], &mut io::empty()).unwrap_err();
-        assert!(matches!(&error, ListError::Empty(path) if path.ends_with("empty")), "{error}");
-    }
-}
+mod tests;

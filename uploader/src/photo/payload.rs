@@ -1,5 +1,7 @@
 //! A photo's file becomes the body of a request.
 
+use std::fs::File;
+use std::io::Read;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -10,14 +12,17 @@ use detector::{Limits, PhotoFormat};
 use sha2::{Digest, Sha256};
 use wire::{Code, ItemError, Problem};
 
+use super::fault;
+use super::list::{Found, Source};
 use super::shrink::{Shrunk, shrink};
-use super::{item_error, media_type};
 use crate::args::BodyKind;
 
 /// A Lambda function receives its request as one JSON event of at most 6 MiB, in which binary bodies are base64.
 pub(crate) const EVENT_LIMIT: u64 = 6 * 1024 * 1024;
 /// What the event holds beside the body: headers, request context.
 const ENVELOPE: u64 = 4 * 1024;
+/// What is shrunk here may be larger; but something that never ends must not fill the memory.
+const MOST_TO_SHRINK: u64 = 256 << 20;
 
 /// How photos are made ready; the same for every photo of a run.
 #[derive(Debug, Clone)]
@@ -58,14 +63,13 @@ pub(crate) struct Prepared {
 
 impl Recipe {
     /// Reads the photo, shrinks and encodes it. Blocks: runs on a thread of its own.
-    pub(crate) fn prepare(&self, path: &Path) -> Result<Prepared, ItemError> {
+    pub(crate) fn prepare(&self, found: &Found) -> Result<Prepared, ItemError> {
         let start = Instant::now();
-        let unreadable = |error: std::io::Error| item_error("unreadable", format!("The file cannot be read: {error}."));
-        let size = std::fs::metadata(path).map_err(unreadable)?.len();
-        if self.resize.is_none() {
-            check_size(size)?;
-        }
-        let mut photo = std::fs::read(path).map_err(unreadable)?;
+        let mut photo = match &found.source {
+            Source::File => self.read(&found.path)?,
+            Source::Held(bytes) => bytes.to_vec(),
+            Source::Fault { error, .. } => return Err(error.clone()),
+        };
         let mut shrunk = None;
         if let Some(side) = self.resize {
             // These are this machine's own photos: only what no memory holds is refused.
@@ -75,8 +79,8 @@ impl Recipe {
                 photo = small;
                 shrunk = Some(sizes);
             }
-            check_size(photo.len() as u64)?;
         }
+        check_size(photo.len() as u64)?;
         let photo_bytes = photo.len();
         let (body, content_type, query) = self.encode(photo);
         let sha256 = Sha256::digest(&body).iter().map(|byte| format!("{byte:02x}")).collect();
@@ -84,10 +88,29 @@ impl Recipe {
         Ok(Prepared { payload, shrunk, photo_bytes, encode: start.elapsed() })
     }
 
+    /// The most bytes that are read where nothing tells beforehand how many there are.
+    pub(crate) fn most_bytes(&self) -> u64 {
+        if self.resize.is_none() { largest_photo() } else { MOST_TO_SHRINK }
+    }
+
+    fn read(&self, path: &Path) -> Result<Vec<u8>, ItemError> {
+        let unreadable = |error: std::io::Error| fault::of_io(path, &error);
+        let metadata = std::fs::metadata(path).map_err(unreadable)?;
+        if self.resize.is_none() {
+            check_size(metadata.len())?;
+        }
+        // A pipe has no length, and a file may grow.
+        let most = self.most_bytes().max(metadata.len());
+        let mut photo = Vec::with_capacity(usize::try_from(metadata.len()).unwrap_or(0));
+        File::open(path).and_then(|file| file.take(most + 1).read_to_end(&mut photo)).map_err(unreadable)?;
+        if photo.len() as u64 > most { Err(too_many_bytes(photo.len() as u64)) } else { Ok(photo) }
+    }
+
     fn encode(&self, photo: Vec<u8>) -> (Bytes, &'static str, String) {
         match self.body {
             BodyKind::Binary => {
-                let content_type = PhotoFormat::sniff(&photo).map_or("application/octet-stream", media_type);
+                let content_type =
+                    PhotoFormat::sniff(&photo).map_or("application/octet-stream", PhotoFormat::media_type);
                 (photo.into(), content_type, self.options.to_query())
             }
             BodyKind::Base64 => {
@@ -170,7 +193,7 @@ mod tests {
 
     #[test]
     fn a_missing_file_is_that_photos_error() {
-        let error = recipe(BodyKind::Binary).prepare(Path::new("no/such/photo.jpg")).unwrap_err();
+        let error = recipe(BodyKind::Binary).prepare(&Found::file("no/such/photo.jpg".into())).unwrap_err();
         assert_eq!(error.code, "unreadable");
     }
 }

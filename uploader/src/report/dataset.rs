@@ -7,8 +7,9 @@ use clap::ValueEnum;
 use detector::DetectorOptions;
 use wire::Outcome;
 
-use super::summary::line;
+use super::summary::{Stop, line, set_apart};
 use super::tally::{SERVER, Tally};
+use crate::photo::Passed;
 use crate::prices::{self, Architecture};
 
 impl Tally {
@@ -93,6 +94,10 @@ pub(crate) struct DatasetSummary<'a> {
     pub(crate) cost: Option<Cost>,
     /// Lines that were nobody's result: how many, and why.
     pub(crate) set_aside: Vec<(u64, &'static str)>,
+    /// What was found and is no photo.
+    pub(crate) passed: &'a Passed,
+    /// How far it came, where somebody ended it.
+    pub(crate) stop: Option<Stop>,
 }
 
 impl Display for DatasetSummary<'_> {
@@ -114,6 +119,7 @@ impl Display for DatasetSummary<'_> {
         if self.cost.is_some() || tally.photos > 0 {
             line(f, "photos", &self.counts())?;
         }
+        set_apart(f, self.passed, self.stop)?;
         line(f, "time", &self.pace())?;
         let times = tally.times();
         if times.inference().count() > 0 {
@@ -217,6 +223,7 @@ mod tests {
     }
 
     fn printed(tally: &Tally, cost: Option<Cost>) -> String {
+        let passed = Passed::default();
         let summary = DatasetSummary {
             places: "s3://in/ -> s3://out/".to_owned(),
             means: &[],
@@ -227,6 +234,8 @@ mod tests {
             clock: "a clock",
             cost,
             set_aside: vec![(0, "repeats"), (3, "results of other photos")],
+            passed: &passed,
+            stop: None,
         };
         summary.to_string()
     }

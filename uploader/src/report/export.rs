@@ -20,11 +20,13 @@ trait Exporter {
     fn export(&self, comparison: &Comparison, to: &mut dyn Write) -> Result<()>;
 }
 
-/// A report that is still to be written.
+/// A report that is still to be written. Where that does not come about, the file that was made for it goes again.
 pub(crate) struct Export {
     path: String,
     exporter: Box<dyn Exporter>,
     file: File,
+    /// Whether there was no file before, and nothing has been written yet.
+    is_blank: bool,
 }
 
 impl Export {
@@ -42,21 +44,32 @@ impl Export {
             "html" => bail!("--report {}: a page has charts, and {}", path.display(), crate::NOT_BUILT_IN),
             _ => bail!("--report {}: name a file that ends in .json, .csv, .md or .html", path.display()),
         };
+        let is_blank = !path.exists();
         let path = path.display().to_string();
         // Not emptied yet: what an earlier run has left stays until there is something better.
         let file = OpenOptions::new().create(true).truncate(false).write(true).open(&path);
         let file = file.with_context(|| format!("--report {path}"))?;
-        Ok(Self { path, exporter, file })
+        Ok(Self { path, exporter, file, is_blank })
     }
 
     /// Writes the report.
-    pub(crate) fn write(self, comparison: &Comparison) -> Result<()> {
+    pub(crate) fn write(mut self, comparison: &Comparison) -> Result<()> {
+        self.is_blank = false;
         self.file.set_len(0).with_context(|| format!("--report {}", self.path))?;
-        let mut to = BufWriter::new(self.file);
+        let mut to = BufWriter::new(&self.file);
         self.exporter
             .export(comparison, &mut to)
             .and_then(|()| Ok(to.flush()?))
             .with_context(|| format!("--report {}", self.path))
+    }
+}
+
+impl Drop for Export {
+    fn drop(&mut self) {
+        if self.is_blank {
+            // An empty file is no report; if it cannot be removed, it is at least empty.
+            let _ = std::fs::remove_file(&self.path);
+        }
     }
 }
 

@@ -6,6 +6,7 @@ use comfy_table::{CellAlignment, Table, presets};
 
 use super::spread::Spread;
 use super::tally::{CLIENT, SERVER, Tally};
+use crate::photo::Passed;
 
 /// Prints a tally: what the student project printed, and what it lacked.
 #[derive(Debug)]
@@ -20,6 +21,25 @@ pub(crate) struct Summary<'a> {
     pub(crate) means: &'a [(&'static str, String)],
     /// The numbers.
     pub(crate) tally: &'a Tally,
+    /// What was found and not sent.
+    pub(crate) passed: &'a Passed,
+    /// How far it came, where somebody ended it.
+    pub(crate) stop: Option<Stop>,
+}
+
+/// A run that was ended before its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Stop {
+    /// Photos whose result is there.
+    pub(crate) done: u64,
+    /// Photos there were.
+    pub(crate) all: u64,
+}
+
+impl Display for Stop {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        write!(f, "with {} of {} photos done; there is nothing here about the others", self.done, self.all)
+    }
 }
 
 impl Display for Summary<'_> {
@@ -36,6 +56,7 @@ impl Display for Summary<'_> {
             line(f, name, value)?;
         }
         line(f, "photos", &self.counts())?;
+        set_apart(f, self.passed, self.stop)?;
         line(f, "time", &self.pace())?;
         if tally.cold.round_trip.count() > 0 {
             line(f, "cold starts", &self.cold_starts())?;
@@ -130,6 +151,17 @@ pub(super) fn line(f: &mut Formatter<'_>, name: &str, value: &str) -> fmt::Resul
     writeln!(f, "{name:<19} {value}")
 }
 
+/// What is no result, and has to be known.
+pub(super) fn set_apart(f: &mut Formatter<'_>, passed: &Passed, stop: Option<Stop>) -> fmt::Result {
+    if !passed.is_empty() {
+        line(f, "passed over", &passed.to_string())?;
+    }
+    match stop {
+        Some(stop) => line(f, "ended early", &stop.to_string()),
+        None => Ok(()),
+    }
+}
+
 fn seconds(spread: &Spread) -> String {
     format!("{:.4} s", spread.mean() / 1e3)
 }
@@ -177,7 +209,9 @@ mod tests {
     fn printed(records: &[Record]) -> String {
         let mut tally = Tally::begin();
         records.iter().for_each(|record| tally.add(record));
-        Summary { target: "here", concurrency: 4, rate: None, means: &[], tally: &tally }.to_string()
+        let passed = Passed::default();
+        Summary { target: "here", concurrency: 4, rate: None, means: &[], tally: &tally, passed: &passed, stop: None }
+            .to_string()
     }
 
     #[test]

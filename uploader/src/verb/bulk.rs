@@ -1,7 +1,8 @@
 //! `uploader bulk`: upload a dataset, wait, bring the results home.
 
 use std::ffi::OsStr;
-use std::io::{Write, stderr, stdin, stdout};
+use std::io::{Write, stderr, stdout};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::{Result, bail};
@@ -12,28 +13,40 @@ use crate::bulk::{
     Arrival, Book, Collector, Counts, Harvest, Journal, Outlet, Plan, Selection, Store, Trouble, Uploads, inventory,
     journal, way,
 };
+use crate::interruption::Interruption;
 use crate::notice::notice;
-use crate::photo::find;
-use crate::report::{Cost, DatasetSummary};
+use crate::photo::{Inputs, Passed, look};
+use crate::report::{Cost, DatasetSummary, Stop};
 
 /// What the time from upload to result is taken between.
 const CLOCK: &str = "from the end of a photo's upload until its result was read here";
 /// Photos of an invocation where no part tells: the template's default.
 const BATCH: f64 = 100.0;
 
-pub(crate) async fn run(args: BulkArgs) -> Result<Ending> {
+const INSTEAD_OF_URLS: &str = "fetch them into a folder first";
+
+pub(crate) async fn run(args: BulkArgs, interruption: &Interruption) -> Result<Ending> {
     refuse_loop(&args)?;
-    // Searching folders and reading a list may take a while: Ctrl-C has to work meanwhile.
-    let (paths, selected, bucket) = (args.paths.clone(), args.selection.clone(), args.bucket.clone());
-    let selection =
-        tokio::task::spawn_blocking(move || Selection::of(find(&paths, &mut stdin().lock())?, &selected, &bucket))
-            .await??;
-    let Selection { photos, refused } = selection;
-    let photos = Arc::new(photos);
+    let listing = look(args.list.request(&args.paths, INSTEAD_OF_URLS)).await?;
     let path = match &args.journal {
         Some(path) => path.clone(),
-        None => journal::default_path(&args.paths, &args.bucket, args.store.endpoint_url.as_deref())?,
+        None => {
+            let named: Vec<PathBuf> = args.paths.iter().chain(&args.list.from_file).cloned().collect();
+            journal::default_path(&named, &args.bucket, args.store.endpoint_url.as_deref())?
+        }
     };
+    let (selected, bucket, report, journal) =
+        (args.selection.clone(), args.bucket.clone(), args.report.clone(), path.clone());
+    let work = move || {
+        let mut inputs = Inputs::of(&listing);
+        report.spare(&inputs)?;
+        inputs.spare("--journal", &journal)?;
+        inputs.add(&journal);
+        report.output.iter().try_for_each(|output| inputs.spare("--output", output))?;
+        anyhow::Ok((Selection::of(listing.found, &selected, &bucket)?, listing.passed))
+    };
+    let (Selection { photos, refused }, passed) = tokio::task::spawn_blocking(work).await??;
+    let photos = Arc::new(photos);
     let store = Store::open(&args.store).await?;
     let means = if args.report.verbose { store.means().to_vec() } else { Vec::new() };
     let held = if args.force {
@@ -66,10 +79,13 @@ pub(crate) async fn run(args: BulkArgs) -> Result<Ending> {
         only_look: args.dry_run,
     };
     if args.dry_run {
-        return rehearse(&args, plan, &refused, &means).await;
+        return rehearse(&args, plan, &refused, &passed, &means).await;
     }
 
-    let mut outlet = Outlet::open(&args.report, store, photos.len() + refused.len())?;
+    interruption.heed();
+    let names = photos.iter().map(|photo| photo.name.as_path());
+    let mut outlet = Outlet::open(&args.report, store, photos.len() + refused.len(), Some(names))?;
+    let all = photos.len() + refused.len();
     for (photo, error) in refused {
         outlet.failure(&photo, error)?;
     }
@@ -79,21 +95,31 @@ pub(crate) async fn run(args: BulkArgs) -> Result<Ending> {
     let mut harvest =
         Harvest { photos, book, outlet, timeout: args.wait.timeout, held_since: Vec::new(), counts: Counts::default() };
     let uploads = Uploads::begin(plan);
-    harvest.run(Some(uploads), collector.map(Collector::begin)).await?;
+    let signal = harvest.run(Some(uploads), collector.map(Collector::begin), interruption).await?;
 
     let counts = harvest.counts;
+    let tally = &harvest.outlet.tally;
+    let done = if args.no_wait { counts.uploaded + counts.held + tally.failed() } else { tally.photos };
     let summary = DatasetSummary {
         places: way(&args.bucket, &args.results),
         means: &means,
-        tally: &harvest.outlet.tally,
+        tally,
         uploaded: counts.uploaded,
         held: counts.held,
         concurrency: Some(usize::from(args.concurrency)),
         clock: CLOCK,
         cost: (!args.no_wait).then(|| cost(&args.wait, &counts)),
         set_aside: set_aside(&harvest),
+        passed: &passed,
+        stop: signal.map(|_| Stop { done, all: all as u64 }),
     };
     print(&args.report, &summary)?;
+    if let Some(signal) = signal {
+        if !args.report.quiet {
+            notice!("uploader: what was uploaded is noted; the same command goes on from there");
+        }
+        return Ok(Ending::Interrupted(signal));
+    }
     if args.report.quiet {
         return Ok(ending(&args.report, &harvest));
     }
@@ -131,7 +157,8 @@ fn refuse_loop(args: &BulkArgs) -> Result<()> {
 async fn rehearse(
     args: &BulkArgs,
     plan: Plan,
-    refused: &[(std::path::PathBuf, wire::ItemError)],
+    refused: &[(PathBuf, wire::ItemError)],
+    passed: &Passed,
     means: &[(&str, String)],
 ) -> Result<Ending> {
     let (photos, bucket) = (Arc::clone(&plan.photos), args.bucket.bucket.clone());
@@ -170,6 +197,9 @@ async fn rehearse(
         out,
         "\n{missing} photos ({megabytes:.1} MB) would be uploaded, {there} are there already, {failed} cannot be"
     )?;
+    if !passed.is_empty() {
+        writeln!(out, "{passed}")?;
+    }
     for (name, value) in means {
         writeln!(out, "{name:<19} {value}")?;
     }
@@ -227,11 +257,14 @@ fn collect_command(args: &BulkArgs, journal: &std::path::Path) -> String {
         words.push(quoted(value));
     };
     // A list that was read from standard input cannot be read again; the journal has its photos.
-    let listed = args.paths.iter().any(|path| path.as_os_str() == "-");
+    let listed = args.list.reads_standard_input(&args.paths);
     if listed {
         option(&mut words, "--journal", journal.as_os_str());
     } else {
         words.extend(args.paths.iter().map(|path| quoted(path.as_os_str())));
+        for list in &args.list.from_file {
+            option(&mut words, "--from-file", list.as_os_str());
+        }
         option(&mut words, "--bucket", args.bucket.to_string().as_ref());
     }
     option(&mut words, "--results", args.results.to_string().as_ref());
@@ -286,6 +319,10 @@ mod tests {
             command(&["my photos", "it's/*.jpg", "--include", "*.jpg", "--endpoint-url", "http://h:1"]),
             "uploader collect 'my photos' 'it'\\''s/*.jpg' --bucket s3://in/p --results s3://out/r --include '*.jpg' \
              --endpoint-url http://h:1"
+        );
+        assert_eq!(
+            command(&["--from-file", "a list"]),
+            "uploader collect --from-file 'a list' --bucket s3://in/p --results s3://out/r"
         );
         assert_eq!(command(&["-"]), "uploader collect --journal /state/j.jsonl --results s3://out/r");
     }

@@ -1,6 +1,5 @@
 //! `uploader collect`: the waiting half of `bulk`, also on another machine.
 
-use std::io::stdin;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -15,8 +14,9 @@ use crate::bulk::{
     Book, Collector, Counts, Harvest, Journal, Outlet, Photo, Plan, Selection, Since, Store, Trouble, Uploads,
     inventory, is_wanted, journal, place, way,
 };
-use crate::photo::find;
-use crate::report::DatasetSummary;
+use crate::interruption::Interruption;
+use crate::photo::{Inputs, Passed, look};
+use crate::report::{DatasetSummary, Stop};
 
 /// Photos compared with the bucket, or looked up there, at once.
 const AT_ONCE: usize = 16;
@@ -29,6 +29,7 @@ struct Expected {
     /// Photos that are still to be compared with the bucket.
     uploads: Option<Uploads>,
     refused: Vec<(PathBuf, wire::ItemError)>,
+    passed: Passed,
     places: String,
     /// Between which moments the time from upload to result is taken.
     clock: &'static str,
@@ -37,25 +38,33 @@ struct Expected {
 const CLOCK_OF_S3: &str = "by S3's times of photo and result, in whole seconds";
 const CLOCK_OF_JOURNAL: &str = "from the end of the upload by the journal's clock to S3's time of the result";
 
-pub(crate) async fn run(args: CollectArgs) -> Result<Ending> {
+const INSTEAD_OF_URLS: &str = "name the files that were given to bulk; without any, --bucket names all that it holds";
+
+pub(crate) async fn run(args: CollectArgs, interruption: &Interruption) -> Result<Ending> {
     let store = Store::open(&args.store).await?;
     let means = if args.report.verbose { store.means().to_vec() } else { Vec::new() };
     let expected = match (&args.bucket, &args.journal) {
-        (Some(bucket), _) if !args.paths.is_empty() => of_paths(&args, &store, bucket).await?,
+        (Some(bucket), _) if !args.paths.is_empty() || !args.list.from_file.is_empty() => {
+            of_paths(&args, &store, bucket).await?
+        }
         (_, Some(journal)) => of_journal(&args, journal)?,
         (Some(bucket), None) => of_bucket(&args, &store, bucket).await?,
         (None, None) => of_everything(&args),
     };
-    let Expected { photos, book, held_since, uploads, refused, places, clock } = expected;
-    let mut outlet = Outlet::open(&args.report, store.clone(), book.open() + refused.len())?;
+    spare(&args, &expected)?;
+    let Expected { photos, book, held_since, uploads, refused, passed, places, clock } = expected;
+    interruption.heed();
+    let all = book.open() + refused.len();
+    let names = book.index().map(|_| photos.iter().map(|photo| photo.name.as_path()));
+    let mut outlet = Outlet::open(&args.report, store.clone(), all, names)?;
     for (photo, error) in refused {
         outlet.failure(&photo, error)?;
     }
     let collector = Collector::new(store, args.results.clone(), book.index());
     let mut harvest =
         Harvest { photos, book, outlet, timeout: args.wait.timeout, held_since, counts: Counts::default() };
-    harvest.run(uploads, Some(collector.begin())).await?;
-    if harvest.outlet.tally.photos == 0 {
+    let signal = harvest.run(uploads, Some(collector.begin()), interruption).await?;
+    if harvest.outlet.tally.photos == 0 && signal.is_none() {
         bail!(
             "there are no results in {}; check --results, or give --bucket to wait for those of its photos",
             args.results
@@ -72,23 +81,36 @@ pub(crate) async fn run(args: CollectArgs) -> Result<Ending> {
         clock,
         cost: Some(cost(&args.wait, &harvest.counts)),
         set_aside: set_aside(&harvest),
+        passed: &passed,
+        // How many there are in all, nobody knows where nothing is waited for.
+        stop: signal
+            .map(|_| Stop { done: harvest.outlet.tally.photos, all: harvest.outlet.tally.photos.max(all as u64) }),
     };
     print(&args.report, &summary)?;
-    Ok(ending(&args.report, &harvest))
+    Ok(signal.map_or_else(|| ending(&args.report, &harvest), Ending::Interrupted))
+}
+
+/// Refuses outputs that are what is read: the photos of this machine, on which boxes may be drawn, the journal and lists.
+fn spare(args: &CollectArgs, expected: &Expected) -> Result<()> {
+    let mut inputs = Inputs::with_standard_input();
+    expected.photos.iter().filter(|photo| photo.local).for_each(|photo| inputs.add(&photo.name));
+    args.journal.iter().chain(&args.list.from_file).for_each(|path| inputs.add(path));
+    args.report.spare(&inputs)
 }
 
 /// The photos of this machine, as the bucket holds them.
 async fn of_paths(args: &CollectArgs, store: &Store, bucket: &S3Uri) -> Result<Expected> {
-    let (paths, selected, to) = (args.paths.clone(), args.selection.clone(), bucket.clone());
-    let selection =
-        tokio::task::spawn_blocking(move || Selection::of(find(&paths, &mut stdin().lock())?, &selected, &to))
-            .await??;
+    let listing = look(args.list.request(&args.paths, INSTEAD_OF_URLS)).await?;
+    let selection = Selection::of(listing.found, &args.selection, bucket)?;
     let photos = Arc::new(selection.photos);
     let held = inventory::of(store, bucket, &photos).await.map_err(Trouble::into_error)?;
     let held_since = held.iter().map(|held| since(held.as_ref().and_then(|held| held.stored))).collect();
     let path = match &args.journal {
         Some(path) => path.clone(),
-        None => journal::default_path(&args.paths, bucket, args.store.endpoint_url.as_deref())?,
+        None => {
+            let named: Vec<PathBuf> = args.paths.iter().chain(&args.list.from_file).cloned().collect();
+            journal::default_path(&named, bucket, args.store.endpoint_url.as_deref())?
+        }
     };
     let plan = Plan {
         store: store.clone(),
@@ -106,6 +128,7 @@ async fn of_paths(args: &CollectArgs, store: &Store, bucket: &S3Uri) -> Result<E
         held_since,
         uploads: Some(Uploads::begin(plan)),
         refused: selection.refused,
+        passed: listing.passed,
         places: way(bucket, &args.results),
         clock: CLOCK_OF_S3,
     })
@@ -166,6 +189,7 @@ fn of_everything(args: &CollectArgs) -> Expected {
         held_since: Vec::new(),
         uploads: None,
         refused: Vec::new(),
+        passed: Passed::default(),
         places: args.results.to_string(),
         clock: CLOCK_OF_S3,
     }
@@ -201,6 +225,7 @@ impl Awaited {
             held_since: Vec::new(),
             uploads: None,
             refused: Vec::new(),
+            passed: Passed::default(),
             places: way(bucket, results),
             clock,
         })

@@ -4,7 +4,8 @@ mod course;
 mod field;
 mod passes;
 
-use std::io::{Write, stdin, stdout};
+use std::io::{Write, stdout};
+use std::path::PathBuf;
 
 use anyhow::{Result, bail};
 
@@ -12,12 +13,13 @@ use self::course::{Course, Manner};
 use self::field::{Runner, open};
 use super::Ending;
 use crate::args::{BodyKind, CompareArgs, Contender};
+use crate::interruption::{Interruption, Signal};
 use crate::link::Patience;
 use crate::notice::notice;
 use crate::output::Progress;
-use crate::photo::{Recipe, expand};
+use crate::photo::{Found, Inputs, Listing, Passed, Recipe, Source, fault, look};
 use crate::report::comparison::{
-    Comparison, Environment, Measured, Origin, Pair, Rates, Sample, Settings, Turn, verdict,
+    Comparison, Environment, Finding, Measured, Origin, Pair, Rates, Sample, Settings, Turn, verdict,
 };
 use crate::report::{Export, Tally, terminal};
 use crate::target::CONNECT_WITHIN;
@@ -25,16 +27,18 @@ use crate::target::CONNECT_WITHIN;
 /// So many photos at once end the waterfall, where the comparison itself sends one after the other.
 const CROWD: usize = 4;
 
-pub(crate) async fn run(mut args: CompareArgs) -> Result<Ending> {
+const INSTEAD_OF_URLS: &str = "a comparison reads each several times: fetch them into a folder first";
+
+pub(crate) async fn run(mut args: CompareArgs, interruption: &Interruption) -> Result<Ending> {
     // Everything that can be wrong with the command line, before anything is started.
     let mut paths = std::mem::take(&mut args.paths);
     let contenders = args.targets.contenders(&mut paths)?;
-    if paths.is_empty() {
+    if paths.is_empty() && args.list.from_file.is_empty() {
         bail!("no photos are given: name files, folders or globs, or `-` for a list on standard input");
     }
     check_names(&args, &contenders)?;
     let options = args.sending.detection.options()?;
-    let photos = tokio::task::spawn_blocking(move || expand(&paths, &mut stdin().lock())).await??;
+    let Listing { found: photos, passed, .. } = listing(&args, &paths).await?;
     let exports = args.report.iter().map(|path| Export::create(path)).collect::<Result<Vec<_>>>()?;
 
     let sending = &args.sending;
@@ -46,7 +50,14 @@ pub(crate) async fn run(mut args: CompareArgs) -> Result<Ending> {
     };
     let most_at_once = args.course.ladder.iter().copied().fold(sending.concurrency, u16::max).into();
     let runners = open(contenders, &manner, most_at_once, args.quiet).await?;
-    let (comparison, tallies) = measure(&args, &manner, photos, &runners).await;
+    interruption.heed();
+    let (mut comparison, tallies) = measure(&args, &manner, &photos, &runners, interruption).await;
+    let signal = interruption.has_come();
+    if let (Some(signal), true) = (signal, comparison.samples.iter().all(|sample| sample.run == 0)) {
+        notice!("uploader: ended before any photo had been to all targets: there is nothing to compare, and no report");
+        return Ok(Ending::Interrupted(signal));
+    }
+    comparison.verdict.extend(remarks(&passed, signal, &comparison, &args));
 
     if !args.quiet {
         terminal::tables(&comparison, &mut stdout())?;
@@ -56,7 +67,49 @@ pub(crate) async fn run(mut args: CompareArgs) -> Result<Ending> {
     for export in exports {
         export.write(&comparison)?;
     }
-    Ok(ending(&args, &runners, &tallies))
+    Ok(signal.map_or_else(|| ending(&args, &runners, &tallies), Ending::Interrupted))
+}
+
+/// The photos, once it is certain that no report will be written over one. Entries that cannot be read are told of here: the
+/// report counts them.
+async fn listing(args: &CompareArgs, paths: &[PathBuf]) -> Result<Listing> {
+    let mut listing = look(args.list.request(paths, INSTEAD_OF_URLS)).await?;
+    listing.refuse_names_that_are_no_text();
+    let (listing, inputs) = tokio::task::spawn_blocking(move || {
+        for found in listing.found.iter_mut().filter(|found| found.source == Source::File) {
+            if std::fs::metadata(&found.path).is_ok_and(|metadata| !metadata.is_file()) {
+                found.source = Source::Fault { error: fault::not_a_file(), is_folder: false };
+            }
+        }
+        let inputs = Inputs::of(&listing);
+        (listing, inputs)
+    })
+    .await?;
+    inputs.spare_standard_output()?;
+    args.report.iter().try_for_each(|report| inputs.spare("--report", report))?;
+    for found in listing.found.iter().filter(|_| !args.quiet) {
+        if let Source::Fault { error, .. } = &found.source {
+            notice!("uploader: {}: {}: {}", found.path.display(), error.code, error.message);
+        }
+    }
+    Ok(listing)
+}
+
+/// What a reader of the numbers has to know beside them.
+fn remarks(passed: &Passed, signal: Option<Signal>, comparison: &Comparison, args: &CompareArgs) -> Vec<Finding> {
+    let mut remarks = Vec::new();
+    if !passed.is_empty() {
+        remarks.push(Finding { topic: "passed_over", text: format!("Passed over: {passed}.") });
+    }
+    if signal.is_some() {
+        let wanted = comparison.settings.photos * args.course.runs as usize;
+        let done = comparison.samples.iter().filter(|sample| sample.run > 0 && sample.target == 0).count();
+        let text = format!(
+            "It was ended early: {done} of {wanted} photos had been to all targets, and only these are compared."
+        );
+        remarks.push(Finding { topic: "ended_early", text });
+    }
+    remarks
 }
 
 /// Conditions for targets that are not there would never come true.
@@ -77,28 +130,45 @@ fn check_names(args: &CompareArgs, contenders: &[Contender]) -> Result<()> {
 async fn measure(
     args: &CompareArgs,
     manner: &Manner,
-    photos: Vec<std::path::PathBuf>,
+    photos: &[Found],
     runners: &[Runner],
+    interruption: &Interruption,
 ) -> (Comparison, Vec<Tally>) {
     let course = &args.course;
     let in_folders: usize = course.sizes.iter().map(|size| *size as usize).sum();
     let counted = photos.len() * course.runs as usize + in_folders;
     let progress = Progress::photos(counted * runners.len(), args.quiet);
+    // What is known to be unreadable is a failure of each run, and of no use to anything else.
+    let sendable = |found: &&Found| !matches!(found.source, Source::Fault { .. });
+    let good: Vec<Found> = photos.iter().filter(sendable).cloned().collect();
 
     let mut main = Course::new(runners, manner, &progress);
-    main.warm_up(&photos, course.warmup).await;
-    for run in 1..=course.runs {
-        main.run(&photos, run).await;
-    }
+    let compared = async {
+        main.warm_up(&good, course.warmup).await;
+        for run in 1..=course.runs {
+            main.run(photos, run).await;
+        }
+    };
+    tokio::select! { () = compared => {}, _ = interruption.came() => {} }
     let (samples, turns, tallies) = main.finish();
 
-    let ladder: Vec<usize> = course.ladder.iter().map(|at_once| usize::from(*at_once)).filter(|n| *n > 0).collect();
-    let ladders = passes::ladders(runners, manner, &photos, &ladder).await;
-    let folders = passes::folders(runners, manner, &photos, &course.sizes, &progress).await;
-    let waterfalls = if course.like_2023 {
-        passes::waterfalls(runners, manner, &photos, course.runs, manner.crowd(CROWD)).await
-    } else {
-        Vec::new()
+    let beside = async {
+        let ladder: Vec<usize> = course.ladder.iter().map(|at_once| usize::from(*at_once)).filter(|n| *n > 0).collect();
+        let ladders = passes::ladders(runners, manner, &good, &ladder).await;
+        let folders = passes::folders(runners, manner, &good, &course.sizes, &progress).await;
+        let waterfalls = if course.like_2023 {
+            passes::waterfalls(runners, manner, &good, course.runs, manner.crowd(CROWD)).await
+        } else {
+            Vec::new()
+        };
+        (ladders, folders, waterfalls)
+    };
+    let nothing = || (vec![Vec::new(); runners.len()], Vec::new(), Vec::new());
+    let (ladders, folders, waterfalls) = tokio::select! {
+        biased;
+        _ = interruption.came() => nothing(),
+        beside = beside, if !good.is_empty() => beside,
+        else => nothing(),
     };
     progress.finish();
 

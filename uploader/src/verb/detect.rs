@@ -1,74 +1,87 @@
 //! `uploader detect`: post photos, print what was found and where the time went.
 
-use std::io::{Write, stdin, stdout};
+use std::io::{Write, stdout};
+use std::path::Path;
 use std::sync::Arc;
 
-use anyhow::Result;
+use anyhow::{Context, Result, bail};
+use bytes::Bytes;
 use wire::Outcome;
 
 use super::Ending;
-use crate::args::{DetectArgs, ResultFormat};
+use crate::args::{DetectArgs, ReportArgs, ResultFormat};
+use crate::interruption::{Interruption, Signal};
 use crate::journey::{Journey, Plan, Record};
 use crate::link::{Patience, Tls};
 use crate::notice::notice;
 use crate::output::{self, Progress, Results};
-use crate::photo::{Annotations, Recipe, expand};
-use crate::report::{Summary, Tally};
+use crate::photo::{Annotations, Inputs, Listing, Recipe, Source, look, stdin};
+use crate::report::{Stop, Summary, Tally};
 use crate::target::{self, CONNECT_WITHIN, Target, Wishes};
 
-pub(crate) async fn run(args: DetectArgs) -> Result<Ending> {
-    let DetectArgs { paths, target, mut sending, report, like_2023 } = args;
-    if like_2023 {
-        sending.like_2023();
+const INSTEAD_OF_URLS: &str =
+    "for one photo: curl -s URL | uploader detect --stdin-photo; for many, fetch them into a folder first";
+
+pub(crate) async fn run(mut args: DetectArgs, interruption: &Interruption) -> Result<Ending> {
+    if args.like_2023 {
+        args.sending.like_2023();
     }
     // Everything that can be wrong with the command line, before anything is started.
-    // Searching folders and reading a list may take a while: Ctrl-C has to work meanwhile.
-    let photos = tokio::task::spawn_blocking(move || expand(&paths, &mut stdin().lock())).await??;
+    let sending = &args.sending;
     let options = sending.detection.options()?;
-    let mut annotations = report.annotate.as_deref().map(Annotations::in_folder).transpose()?;
-    let mut results = output::open(report.format, report.output.as_deref())?;
+    let recipe = Recipe { body: sending.body, resize: sending.resize.map(u32::from), options };
+    let Listing { found: photos, passed, .. } = listing(&args, &recipe).await?;
+    let report = &args.report;
+    let paths = photos.iter().map(|photo| photo.path.as_path());
+    let annotations = report.annotate.as_deref().map(Annotations::in_folder).transpose()?;
+    interruption.heed();
+    let results = output::open(report.format, report.output.as_deref(), Some(paths))?;
+    let held = photos.iter().find_map(|photo| match &photo.source {
+        Source::Held(bytes) => Some(bytes.clone()),
+        _ => None,
+    });
+    // Nothing to be seen until photos are on their way.
+    let progress = Progress::photos(0, true);
+    let mut sink = Sink { report, results, annotations, held, progress, tally: Tally::begin(), undrawn: 0 };
 
-    let at_once = sending.concurrency.min(u16::try_from(photos.len()).unwrap_or(u16::MAX));
-    let wishes = Wishes { at_once: at_once.into(), timeout: sending.timeout, quiet: report.quiet };
-    let target: Arc<dyn Target> = target::open(&target.place(report.quiet), &wishes).await?.into();
-    let tls = Tls::of(target.endpoint()).await?;
-    let means = if report.verbose { target::means(target.as_ref(), tls.as_ref()) } else { Vec::new() };
     let plan = Plan {
-        recipe: Recipe { body: sending.body, resize: sending.resize.map(u32::from), options },
+        recipe,
         concurrency: usize::from(sending.concurrency),
         rate: sending.rate,
         patience: Patience { retries: sending.retries, connect: CONNECT_WITHIN, answer: sending.timeout },
-        fresh: like_2023,
+        fresh: args.like_2023,
         photos,
     };
-    let progress = Progress::photos(plan.photos.len(), report.quiet);
-    let mut tally = Tally::begin();
-    let mut journey = Journey::begin(plan, &target, tls);
-    while let Some(record) = journey.next().await {
-        tally.add(&record);
-        progress.aside(|| hand_over(&record, results.as_mut(), report.format, report.quiet))?;
-        progress.advance(1);
-        if let (Some(annotations), Outcome::Answer(answer)) = (&mut annotations, &record.outcome) {
-            annotations.draw(&record.photo, answer).await?;
-        }
-    }
-    results.end()?;
-    if let Some(annotations) = annotations {
-        annotations.finish().await?;
-    }
-    progress.finish();
+    let all = plan.photos.len();
+    let sent = send(&args, plan, &mut sink, interruption).await;
+    // Whatever stopped the run, what has been written so far is to be complete.
+    let ended = sink.end().await;
+    let Sent { title, means, signal } = sent?;
+    ended?;
 
-    if !report.quiet {
-        let title = target.title();
+    let Sink { tally, undrawn, .. } = sink;
+    if let (Some(title), false) = (title, report.quiet) {
+        let stop = signal.map(|_| Stop { done: tally.photos, all: all as u64 });
         let concurrency = usize::from(sending.concurrency);
-        let summary = Summary { target: &title, concurrency, rate: sending.rate, means: &means, tally: &tally };
+        let summary = Summary {
+            target: &title,
+            concurrency,
+            rate: sending.rate,
+            means: &means,
+            tally: &tally,
+            passed: &passed,
+            stop,
+        };
         // Only text is for people: everything else on standard output is for programs.
         match report.format {
             ResultFormat::Text => writeln!(stdout(), "\n{summary}")?,
             _ => notice!("{summary}"),
         }
     }
-    let mut ending = if tally.failed() == 0 { Ending::Good } else { Ending::Failures };
+    if let Some(signal) = signal {
+        return Ok(Ending::Interrupted(signal));
+    }
+    let mut ending = if tally.failed() == 0 && undrawn == 0 { Ending::Good } else { Ending::Failures };
     for condition in &report.fail_if {
         if let Some(measured) = condition.comes_true(&tally) {
             notice!("uploader: {measured}");
@@ -78,9 +91,130 @@ pub(crate) async fn run(args: DetectArgs) -> Result<Ending> {
     Ok(ending)
 }
 
-fn hand_over(record: &Record, results: &mut dyn Results, format: ResultFormat, quiet: bool) -> Result<()> {
-    if let (Outcome::Error { error }, false, true) = (&record.outcome, quiet, format != ResultFormat::Text) {
-        notice!("uploader: {}: {}: {}", record.photo.display(), error.code, error.message);
+/// The photos, once it is certain that none will be written over.
+async fn listing(args: &DetectArgs, recipe: &Recipe) -> Result<Listing> {
+    let DetectArgs { paths, list, stdin_photo, report, .. } = args;
+    if *stdin_photo && list.reads_standard_input(paths) {
+        bail!("standard input can be a photo (--stdin-photo) or a list (-), not both");
     }
-    results.photo(&record.into())
+    let only_stdin = paths.is_empty() && list.from_file.is_empty();
+    let mut listing = if only_stdin { Listing::default() } else { look(list.request(paths, INSTEAD_OF_URLS)).await? };
+    listing.refuse_names_that_are_no_text();
+    let (recipe, stdin_photo) = (recipe.clone(), *stdin_photo);
+    let (listing, inputs) = tokio::task::spawn_blocking(move || {
+        if stdin_photo {
+            listing.found.push(stdin::read(&recipe)?);
+        }
+        let inputs = Inputs::of(&listing);
+        anyhow::Ok((listing, inputs))
+    })
+    .await??;
+    report.spare(&inputs)?;
+    Ok(listing)
+}
+
+/// How sending went.
+#[derive(Default)]
+struct Sent {
+    /// What the target is called, where it came to that.
+    title: Option<String>,
+    /// With what it was reached, where somebody wants to know.
+    means: Vec<(&'static str, String)>,
+    /// What ended it before its end.
+    signal: Option<Signal>,
+}
+
+/// Sends all photos, until somebody asks to end.
+async fn send(args: &DetectArgs, plan: Plan, sink: &mut Sink<'_>, interruption: &Interruption) -> Result<Sent> {
+    let at_once = args.sending.concurrency.min(u16::try_from(plan.photos.len()).unwrap_or(u16::MAX));
+    let wishes = Wishes { at_once: at_once.into(), timeout: args.sending.timeout, quiet: args.report.quiet };
+    let place = args.target.place(args.report.quiet);
+    let target: Arc<dyn Target> = tokio::select! {
+        target = target::open(&place, &wishes) => target?.into(),
+        signal = interruption.came() => return Ok(Sent { signal: Some(signal), ..Sent::default() }),
+    };
+    let tls = Tls::of(target.endpoint()).await?;
+    let means = if args.report.verbose { target::means(target.as_ref(), tls.as_ref()) } else { Vec::new() };
+    (sink.progress, sink.tally) = (Progress::photos(plan.photos.len(), args.report.quiet), Tally::begin());
+    let mut journey = Journey::begin(plan, &target, tls);
+    let signal = loop {
+        let record = tokio::select! {
+            record = journey.next() => record,
+            signal = interruption.came() => {
+                for record in journey.stop() {
+                    sink.take(&record).await?;
+                }
+                break Some(signal);
+            }
+        };
+        match record {
+            Some(record) => sink.take(&record).await?,
+            None => break None,
+        }
+    };
+    Ok(Sent { title: Some(target.title()), means, signal })
+}
+
+/// Where records go.
+struct Sink<'a> {
+    report: &'a ReportArgs,
+    results: Box<dyn Results>,
+    annotations: Option<Annotations>,
+    /// The photo that came by standard input.
+    held: Option<Bytes>,
+    progress: Progress,
+    tally: Tally,
+    /// Photos that could not be drawn.
+    undrawn: u64,
+}
+
+impl Sink<'_> {
+    async fn take(&mut self, record: &Record) -> Result<()> {
+        self.tally.add(record);
+        let Self { report, results, .. } = self;
+        self.progress.aside(|| {
+            if let (Outcome::Error { error }, false, true) =
+                (&record.outcome, report.quiet, report.format != ResultFormat::Text)
+            {
+                notice!("uploader: {}: {}: {}", record.photo.display(), error.code, error.message);
+            }
+            results.photo(&record.into())
+        })?;
+        self.progress.advance(1);
+        if let Outcome::Answer(answer) = &record.outcome {
+            self.draw(&record.photo, answer).await;
+        }
+        Ok(())
+    }
+
+    async fn draw(&mut self, photo: &Path, answer: &wire::Answer) {
+        let Some(annotations) = &mut self.annotations else { return };
+        match self.held.take_if(|_| photo == Path::new(stdin::NAME)) {
+            Some(bytes) => annotations.draw_fetched(photo, answer, async move { Ok(bytes.to_vec()) }).await,
+            None => annotations.draw(photo, answer).await,
+        }
+        let failures = annotations.failures();
+        self.cannot_draw(&failures);
+    }
+
+    /// A photo that cannot be drawn is told of, and ends no run.
+    fn cannot_draw(&mut self, failures: &[anyhow::Error]) {
+        self.undrawn += failures.len() as u64;
+        for error in failures.iter().filter(|_| !self.report.quiet) {
+            self.progress.aside(|| notice!("uploader: {error:#}"));
+        }
+    }
+
+    async fn end(&mut self) -> Result<()> {
+        let ended = self.results.end().with_context(|| match &self.report.output {
+            Some(path) => format!("--output {}", path.display()),
+            None => "standard output".to_owned(),
+        });
+        if let Some(annotations) = self.annotations.take() {
+            let failures = annotations.finish().await;
+            self.cannot_draw(&failures);
+        }
+        self.progress.finish();
+        ended
+    }
 }

@@ -15,6 +15,7 @@ use crate::args::{ModelArgs, ModelVerb, PrepareArgs, PullArgs};
 use crate::model::{Network, Source, Wanted, pull, sources};
 use crate::notice::notice;
 use crate::output::Progress;
+use crate::photo::Inputs;
 
 pub(crate) async fn run(args: ModelArgs) -> Result<Ending> {
     match args.verb {
@@ -110,6 +111,11 @@ async fn fetch(args: PullArgs) -> Result<Ending> {
 
 fn prepare(args: &PrepareArgs) -> Result<Ending> {
     let model = catalog::find(Some(&args.model))?;
+    if let Some(output) = &args.output {
+        let mut inputs = Inputs::default();
+        args.photos.iter().chain([&model.path]).for_each(|path| inputs.add(path));
+        inputs.spare("--output", output)?;
+    }
     let report = ::prepare::prepare(&model, args.output.as_deref(), &args.photos)?;
     let out = &mut stdout();
     writeln!(out, "{}: {}", model.name, report.source.display())?;

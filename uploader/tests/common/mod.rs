@@ -192,13 +192,17 @@ const SETTINGS: [&str; 21] = [
 /// The uploader, in an environment that finds nothing of this machine's.
 pub fn uploader(args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_uploader"));
+    isolate(&mut command, args);
+    command
+}
+
+fn isolate(command: &mut Command, args: &[&str]) {
     command.args(args);
     for name in SETTINGS {
         command.env_remove(name);
     }
     command.env("AWS_EC2_METADATA_DISABLED", "true");
     command.env("AWS_CONFIG_FILE", "/nonexistent").env("AWS_SHARED_CREDENTIALS_FILE", "/nonexistent");
-    command
 }
 
 pub fn run(args: &[&str]) -> Output {
@@ -230,4 +234,62 @@ pub fn photo(path: &Path, width: u32, height: u32) -> PathBuf {
 
 pub fn text(path: &Path) -> &str {
     path.to_str().unwrap()
+}
+
+/// The uploader, run by an ordinary user: root can read everything, closed or not. Whatever it is to see has to be open to
+/// others; `folder` is opened, and gets a copy of the program, which may lie where only root goes.
+#[cfg(unix)]
+pub fn as_ordinary_user(folder: &Path, args: &[&str]) -> Command {
+    use std::os::unix::fs::PermissionsExt;
+    use std::os::unix::process::CommandExt;
+    const NOBODY: u32 = 65_534;
+    let open = std::fs::Permissions::from_mode(0o755);
+    std::fs::set_permissions(folder, open).unwrap();
+    let program = folder.join("uploader");
+    if !program.exists() {
+        // By another process: one that other tests start meanwhile would inherit our half-written copy, and keep it busy.
+        let source = env!("CARGO_BIN_EXE_uploader");
+        assert!(Command::new("install").args(["-m", "755", source]).arg(&program).status().unwrap().success());
+    }
+    let mut command = Command::new(program);
+    isolate(&mut command, args);
+    if rustix::process::getuid().is_root() {
+        command.uid(NOBODY).gid(NOBODY);
+    }
+    command
+}
+
+/// Sends a signal by its name.
+pub fn signal(name: &str, pid: u32) {
+    assert!(Command::new("sh").args(["-c", &format!("kill -{name} {pid}")]).status().unwrap().success());
+}
+
+/// What comes about, soon.
+pub fn within<T>(mut look: impl FnMut() -> Option<T>) -> T {
+    let start = Instant::now();
+    loop {
+        if let Some(found) = look() {
+            return found;
+        }
+        assert!(start.elapsed() < Duration::from_secs(30), "it did not happen");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// The lines of `--format jsonl`.
+pub fn json_lines(output: &Output) -> Vec<Value> {
+    out(output).lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+/// File name and error code (`ok` for an answer) of each line, sorted.
+pub fn codes(lines: &[Value]) -> Vec<(String, String)> {
+    let mut codes: Vec<_> = lines
+        .iter()
+        .map(|line| {
+            let name = Path::new(line["photo"].as_str().unwrap()).file_name().unwrap().to_str().unwrap();
+            (name.to_owned(), line["error"]["code"].as_str().unwrap_or("ok").to_owned())
+        })
+        .collect();
+    codes.sort();
+    codes
 }

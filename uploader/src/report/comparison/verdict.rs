@@ -13,7 +13,8 @@ const NAMES: usize = 5;
 /// One answer to one question.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct Finding {
-    /// What it is about: `speed`, `boxes`, `network`, `break_even`, `concurrency`, `cost`, `client`, `failures`.
+    /// What it is about: `speed`, `boxes`, `network`, `break_even`, `concurrency`, `cost`, `client`, `failures`,
+    /// `passed_over`, `ended_early`.
     pub(crate) topic: &'static str,
     pub(crate) text: String,
 }

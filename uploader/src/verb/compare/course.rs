@@ -1,17 +1,16 @@
 //! The comparison itself: turn by turn, so that whatever makes the machine or the link slower for a while makes it so for
 //! all targets; and one target at a time, since they may share the machine.
 
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 
 use super::field::Runner;
-use crate::journey::{Lane, Ready, prepare};
+use crate::journey::{Lane, Ready, Record, prepare};
 use crate::link::Patience;
 use crate::output::Progress;
-use crate::photo::Recipe;
+use crate::photo::{Found, Recipe};
 use crate::report::Tally;
 use crate::report::comparison::{Sample, Turn};
 
@@ -70,11 +69,11 @@ impl<'a> Course<'a> {
     }
 
     /// Opens connections and wakes functions. Only their starts are kept.
-    pub(super) async fn warm_up(&mut self, photos: &[PathBuf], turns: u32) {
+    pub(super) async fn warm_up(&mut self, photos: &[Found], turns: u32) {
         let mut endless = photos.iter().cycle();
         for turn in 0..turns {
-            let photos: Vec<&Path> = endless.by_ref().take(self.manner.concurrency).map(PathBuf::as_path).collect();
-            let ready = prepared(&photos, &self.manner.recipe).await;
+            let photos: Vec<&Found> = endless.by_ref().take(self.manner.concurrency).collect();
+            let ready = readable(prepared(&photos, &self.manner.recipe).await);
             for place in self.order(turn as usize) {
                 for record in self.lanes[place].turn(&ready, None).await {
                     let sample = self.sample(place, 0, turn as usize, 0, record);
@@ -87,30 +86,49 @@ impl<'a> Course<'a> {
         }
     }
 
-    /// All photos once through every target.
-    pub(super) async fn run(&mut self, photos: &[PathBuf], run: u32) {
+    /// All photos once through every target. Dropped in the middle of a turn, nothing of that turn is kept: what is compared
+    /// has been to all targets.
+    pub(super) async fn run(&mut self, photos: &[Found], run: u32) {
         let size = self.manner.turn();
         for photos in photos.chunks(size) {
             let turn = self.next_turn;
             self.next_turn += 1;
-            let photos: Vec<&Path> = photos.iter().map(PathBuf::as_path).collect();
+            let photos: Vec<&Found> = photos.iter().collect();
             // Made ready between the turns: the processor belongs to the target whose turn it is.
-            let ready = prepared(&photos, &self.manner.recipe).await;
-            for place in self.order(turn) {
+            let (ready, bad): (Vec<Ready>, Vec<Ready>) =
+                prepared(&photos, &self.manner.recipe).await.into_iter().partition(|ready| ready.prepared.is_ok());
+            let mut taken = Vec::with_capacity(self.runners.len());
+            for target in self.order(turn).filter(|_| !ready.is_empty()) {
                 let start = Instant::now();
-                let records = self.lanes[place].turn(&ready, self.manner.rate).await;
-                let wall = start.elapsed();
-                self.busy[place] += wall;
-                self.progress.advance(records.len() as u64);
-                let (photos, before) = (records.len(), self.samples.len());
-                for (in_turn, record) in records.into_iter().enumerate() {
-                    self.tallies[place].add(&record);
-                    let sample = self.sample(place, run, turn, in_turn, record);
-                    self.samples.push(sample);
-                }
-                let clean = self.samples[before..].iter().all(Sample::is_warm);
-                self.turns.push(Turn { target: place, turn, photos, wall, clean });
+                let records = self.lanes[target].turn(&ready, self.manner.rate).await;
+                taken.push((target, start.elapsed(), records));
+                self.progress.advance(ready.len() as u64);
             }
+            for (target, wall, records) in taken {
+                self.busy[target] += wall;
+                let (photos, before) = (records.len(), self.samples.len());
+                self.take(target, run, turn, 0, records);
+                let clean = self.samples[before..].iter().all(Sample::is_warm);
+                self.turns.push(Turn { target, turn, photos, wall, clean });
+            }
+            // What cannot be read is sent to nobody, and everybody's failure.
+            for target in 0..self.runners.len() {
+                let records = bad
+                    .iter()
+                    .filter_map(|bad| Some(Record::unsent(&bad.photo, bad.prepared.as_ref().err()?.clone())))
+                    .collect();
+                self.take(target, run, turn, ready.len(), records);
+                self.progress.advance(bad.len() as u64);
+            }
+        }
+    }
+
+    /// Counts records of one target and turn, from a place in it on.
+    fn take(&mut self, target: usize, run: u32, turn: usize, first: usize, records: Vec<Record>) {
+        for (place, record) in records.into_iter().enumerate() {
+            self.tallies[target].add(&record);
+            let sample = self.sample(target, run, turn, first + place, record);
+            self.samples.push(sample);
         }
     }
 
@@ -129,14 +147,20 @@ impl<'a> Course<'a> {
         (0..count).map(move |place| (turn + place) % count)
     }
 
-    fn sample(&self, target: usize, run: u32, turn: usize, place: usize, record: crate::journey::Record) -> Sample {
+    fn sample(&self, target: usize, run: u32, turn: usize, place: usize, record: Record) -> Sample {
         Sample { target, name: self.runners[target].name.clone(), run, turn, place, record }
     }
 }
 
 /// Photos made ready, all at once.
-pub(super) async fn prepared(photos: &[&Path], recipe: &Recipe) -> Vec<Ready> {
+pub(super) async fn prepared(photos: &[&Found], recipe: &Recipe) -> Vec<Ready> {
     let recipe = Arc::new(recipe.clone());
-    let work = photos.iter().enumerate().map(|(index, photo)| prepare(index, photo.to_path_buf(), Arc::clone(&recipe)));
+    let work = photos.iter().enumerate().map(|(index, photo)| prepare(index, (*photo).clone(), Arc::clone(&recipe)));
     join_all(work).await
+}
+
+/// Those that could be made ready.
+pub(super) fn readable(mut ready: Vec<Ready>) -> Vec<Ready> {
+    ready.retain(|ready| ready.prepared.is_ok());
+    ready
 }

@@ -1,19 +1,18 @@
 //! Short passes beside the comparison: more at once, whole folders, and the way from the student project's client.
 
-use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use http_body_util::Full;
 use hyper::Request;
 use hyper::header::HOST;
 
-use super::course::{Course, Manner, prepared};
+use super::course::{Course, Manner, prepared, readable};
 use super::field::Runner;
 use crate::args::{BodyKind, Kind};
 use crate::journey::{Journey, Lane, Plan};
 use crate::link::{Connection, Phases};
 use crate::output::Progress;
-use crate::photo::Recipe;
+use crate::photo::{Found, Recipe};
 use crate::report::Tally;
 use crate::report::comparison::{Folder, Rung, Waterfall};
 use crate::target::CONNECT_WITHIN;
@@ -24,23 +23,18 @@ const EACH: usize = 4;
 const SIDE: u32 = 416;
 
 /// Throughput of each target with so many photos at once.
-pub(super) async fn ladders(
-    runners: &[Runner],
-    manner: &Manner,
-    photos: &[PathBuf],
-    steps: &[usize],
-) -> Vec<Vec<Rung>> {
+pub(super) async fn ladders(runners: &[Runner], manner: &Manner, photos: &[Found], steps: &[usize]) -> Vec<Vec<Rung>> {
     let mut ladders = vec![Vec::new(); runners.len()];
     for at_once in steps.iter().copied() {
-        let photos: Vec<&Path> = photos.iter().cycle().take(at_once * EACH).map(PathBuf::as_path).collect();
-        let ready = prepared(&photos, &manner.recipe).await;
+        let photos: Vec<&Found> = photos.iter().cycle().take(at_once * EACH).collect();
+        let ready = readable(prepared(&photos, &manner.recipe).await);
         for (runner, ladder) in runners.iter().zip(&mut ladders) {
             if runner.target.most_at_once().is_some_and(|most| at_once > most) {
                 continue;
             }
             let mut lane = Lane::new(runner.target.as_ref(), runner.tls.as_ref(), manner.patience, at_once);
             // Opens the connections and starts as many functions.
-            lane.turn(&ready[..at_once], None).await;
+            lane.turn(&ready[..at_once.min(ready.len())], None).await;
             let start = Instant::now();
             let mut tally = Tally::begin();
             lane.turn(&ready, None).await.iter().for_each(|record| tally.add(record));
@@ -57,13 +51,13 @@ pub(super) async fn ladders(
 pub(super) async fn folders(
     runners: &[Runner],
     manner: &Manner,
-    photos: &[PathBuf],
+    photos: &[Found],
     sizes: &[u32],
     progress: &Progress,
 ) -> Vec<Folder> {
     let mut folders = Vec::new();
     for (place, size) in sizes.iter().map(|size| *size as usize).enumerate() {
-        let repeated: Vec<PathBuf> = photos.iter().cycle().take(size).cloned().collect();
+        let repeated: Vec<Found> = photos.iter().cycle().take(size).cloned().collect();
         let mut course = Course::new(runners, manner, progress);
         course.run(&repeated, 1).await;
         let (_, _, tallies) = course.finish();
@@ -88,7 +82,7 @@ pub(super) async fn folders(
 pub(super) async fn waterfalls(
     runners: &[Runner],
     manner: &Manner,
-    photos: &[PathBuf],
+    photos: &[Found],
     runs: u32,
     crowd: usize,
 ) -> Vec<Waterfall> {
@@ -149,7 +143,7 @@ struct Pass {
     failed: u64,
 }
 
-async fn pass(runner: &Runner, manner: &Manner, photos: &[PathBuf], step: &StepPlan) -> Pass {
+async fn pass(runner: &Runner, manner: &Manner, photos: &[Found], step: &StepPlan) -> Pass {
     let plan = Plan {
         photos: photos.to_vec(),
         recipe: Recipe { body: step.body, resize: step.resize, ..manner.recipe.clone() },
