@@ -362,6 +362,9 @@ fn containers_and_instances_are_asked_directly() {
     });
     let environment = [("AWS_EC2_METADATA_SERVICE_ENDPOINT", url.as_str()), ("AWS_EC2_METADATA_DISABLED", "false")];
     stage.finds(&environment, "instance metadata");
+    let (_refusing, refusing) = service(|_| Say::new(403, ""));
+    let nowhere = [("AWS_EC2_METADATA_SERVICE_ENDPOINT", refusing.as_str()), ("AWS_EC2_METADATA_DISABLED", "false")];
+    Stage::new("").fails(&nowhere, &["no AWS credentials were found", "IMDS"]);
     assert!(
         server.seen().iter().any(|seen| seen.headers.get("x-aws-ec2-metadata-token").is_some_and(|key| key == "key"))
     );

@@ -278,6 +278,20 @@ fn a_dataset_whose_proxy_does_not_help_ends_soon_and_says_so() {
         assert!(!said.contains("secret"), "{said}");
         assert!(start.elapsed() < Duration::from_secs(10), "{:?}", start.elapsed());
     }
+    for (endpoint, at) in [
+        ("http://name.invalid", "http://me:secret@127.0.0.1:1"),
+        ("https://name.invalid", "http://me:secret@127.0.0.1:1"),
+        ("https://name.invalid", "http://me:secret@proxy.invalid:3128"),
+    ] {
+        let start = Instant::now();
+        let output = bulk(&scene, &["bulk", scene.folder()], endpoint).env("ALL_PROXY", at).output().unwrap();
+        let said = err(&output);
+        assert_eq!(code(&output), 2, "{said}");
+        let named = at.replace("me:secret@", "");
+        assert!(said.contains(&format!("cannot be reached through the proxy {named} (ALL_PROXY)")), "{said}");
+        assert!(!said.contains("secret"), "{said}");
+        assert!(start.elapsed() < Duration::from_secs(10), "{:?}", start.elapsed());
+    }
     assert_eq!(scene.server.count_all("GET"), 0);
 }
 

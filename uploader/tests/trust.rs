@@ -170,6 +170,7 @@ fn a_file_that_is_not_there_or_empty_ends_the_run_before_anything_is_sent() {
             assert_eq!(output.status.code(), Some(2), "{name} {value}: {said}");
             let named = if name == "AWS_PROFILE" { "ca_bundle of the AWS profile gone" } else { name };
             assert!(said.contains(named) && said.contains(text(&stage.path(file))) && said.contains(says), "{said}");
+            assert!(said.matches("No such file").count() < 2, "{said}");
         }
     }
     assert_eq!(stage.connections(), 0);

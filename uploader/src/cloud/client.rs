@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -28,11 +29,13 @@ type Connectors = Mutex<HashMap<(Option<Duration>, Option<Duration>), SharedHttp
 /// A client whose requests go the way that the environment says.
 pub(super) fn client(proxies: Proxies, trust: &Trust) -> SharedHttpClient {
     let trusted = TrustStore::empty().with_pem_certificate(trust.pem());
-    SharedHttpClient::new(Client { proxies, trusted, connectors: Mutex::default() })
+    SharedHttpClient::new(Client { proxies, helped: Arc::default(), trusted, connectors: Mutex::default() })
 }
 
 struct Client {
     proxies: Proxies,
+    /// Whether anything has come back through a proxy in this run.
+    helped: Arc<AtomicBool>,
     trusted: TrustStore,
     connectors: Connectors,
 }
@@ -75,6 +78,7 @@ impl HttpClient for Client {
             };
             SharedHttpConnector::new(Ways {
                 proxies: self.proxies.clone(),
+                helped: Arc::clone(&self.helped),
                 direct: self.connector(None, settings, components),
                 through: self.proxies.usable().map(through).collect(),
             })
@@ -91,6 +95,7 @@ impl HttpClient for Client {
 #[derive(Debug)]
 struct Ways {
     proxies: Proxies,
+    helped: Arc<AtomicBool>,
     direct: SharedHttpConnector,
     /// By whether the server speaks TLS.
     through: Vec<(bool, Arc<Proxy>, SharedHttpConnector)>,
@@ -108,13 +113,15 @@ impl HttpConnector for Ways {
         };
         let way = self.through.iter().find(|(for_tls, _, _)| *for_tls == tls).filter(|_| proxy.is_some());
         let Some((_, proxy, connector)) = way else { return self.direct.call(request) };
-        let (proxy, call) = (Arc::clone(proxy), connector.call(request));
+        let (proxy, helped, call) = (Arc::clone(proxy), Arc::clone(&self.helped), connector.call(request));
         HttpConnectorFuture::new(async move {
-            match call.await {
+            let answer = match call.await {
                 Ok(response) if tls => Ok(response),
                 Ok(response) => forwarded(&proxy, response),
-                Err(error) => Err(named(&proxy, &host, error)),
-            }
+                Err(error) => Err(named(&proxy, &host, error, helped.load(Ordering::Relaxed))),
+            };
+            helped.fetch_or(answer.is_ok(), Ordering::Relaxed);
+            answer
         })
     }
 }
@@ -143,8 +150,9 @@ fn forwarded(proxy: &Proxy, response: HttpResponse) -> Result<HttpResponse, Conn
     }
 }
 
-/// An error on the way through a proxy, with the proxy's name.
-fn named(proxy: &Proxy, host: &str, error: ConnectorError) -> ConnectorError {
+/// An error on the way through a proxy, with the proxy's name. Where a proxy has never `helped`, nobody wants to wait for
+/// it; where it has, it may again.
+fn named(proxy: &Proxy, host: &str, error: ConnectorError, helped: bool) -> ConnectorError {
     let (timeout, io, kind) = (error.is_timeout(), error.is_io(), error.as_other());
     let source = error.into_source();
     let causes: Vec<String> = std::iter::successors(Some(&*source as &dyn std::error::Error), |&cause| cause.source())
@@ -157,12 +165,13 @@ fn named(proxy: &Proxy, host: &str, error: ConnectorError) -> ConnectorError {
         return ConnectorError::other(unaccepted(proxy).into(), None);
     }
     if says("tunnel error: unsuccessful") {
-        return ConnectorError::other(format!("{proxy} refuses the way to {host}").into(), None);
+        let passing = helped.then_some(ErrorKind::TransientError);
+        return ConnectorError::other(format!("{proxy} refuses the way to {host}").into(), passing);
     }
     let text = format!("{host} cannot be reached through {proxy}: {last}").into();
-    if timeout {
+    if timeout && helped {
         ConnectorError::timeout(text)
-    } else if io {
+    } else if io && helped {
         ConnectorError::io(text)
     } else {
         ConnectorError::other(text, kind)

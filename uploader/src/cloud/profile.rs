@@ -53,6 +53,11 @@ impl Profiles {
         self.all.selected_profile()
     }
 
+    /// Whether the profile in use is written anywhere.
+    pub(super) fn is_there(&self) -> bool {
+        self.all.get_profile(self.name()).is_some()
+    }
+
     /// Whether the profile in use assumes a role.
     pub(super) fn assumes_a_role(&self) -> bool {
         self.all.get_profile(self.name()).is_some_and(|profile| profile.get("role_arn").is_some())

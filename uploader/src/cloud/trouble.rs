@@ -21,7 +21,8 @@ pub(super) fn explained(error: &CredentialsError, profiles: &Profiles) -> Report
     let causes: Vec<&(dyn Error + 'static)> =
         std::iter::successors(Some(error as &(dyn Error + 'static)), |&cause| cause.source()).collect();
     let said = said(&causes);
-    if matches!(error, CredentialsError::CredentialsNotLoaded(_)) {
+    // Without a profile, what went wrong is what was tried last.
+    if matches!(error, CredentialsError::CredentialsNotLoaded(_)) || !profiles.is_there() {
         return anyhow!("{HELP} ({said})");
     }
     let name = profiles.name();

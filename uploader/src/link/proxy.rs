@@ -49,6 +49,11 @@ impl Proxy {
         }
         let given: Uri = value.parse().map_err(|_| unreadable())?;
         let authority = given.authority().ok_or_else(unreadable)?;
+        // A `/` in a password ends the host too early: the rest of it would be a port, or a path.
+        let port = authority.as_str().rsplit([']', '@']).next().and_then(|host| host.split_once(':'));
+        if port.is_some_and(|(_, port)| port.parse::<u16>().is_err()) || given.path().contains('@') {
+            return Err(unreadable());
+        }
         // Decodes user and password, and makes the header of them.
         let read = Matcher::builder().all(value).build();
         let read = read.intercept(&Uri::from_static("http://proxied.invalid/")).ok_or_else(unreadable)?;

@@ -12,8 +12,8 @@ use rustls::pki_types::pem::PemObject;
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum TrustError {
     /// A file that cannot be read.
-    #[error("{named} is {}, which cannot be read ({source})", path.display())]
-    Unreadable { named: String, path: PathBuf, source: io::Error },
+    #[error("{named} is {}, which cannot be read ({reason})", path.display())]
+    Unreadable { named: String, path: PathBuf, reason: io::Error },
     /// A file or a folder without what it was named for.
     #[error("{named} is {}, which holds no certificate{why}: certificates in PEM are wanted", path.display())]
     Empty { named: String, path: PathBuf, why: String },
@@ -57,7 +57,7 @@ impl Trust {
     fn bundle(named: String, path: PathBuf) -> Result<Self, TrustError> {
         let pem = match std::fs::read(&path) {
             Ok(pem) => pem,
-            Err(source) => return Err(TrustError::Unreadable { named, path, source }),
+            Err(reason) => return Err(TrustError::Unreadable { named, path, reason }),
         };
         let (certificates, broken): (Vec<_>, Vec<_>) = CertificateDer::pem_slice_iter(&pem).partition(Result::is_ok);
         let why = broken.into_iter().find_map(Result::err).map(|error| format!(" ({error})")).unwrap_or_default();
