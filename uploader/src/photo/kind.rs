@@ -132,6 +132,8 @@ mod tests {
         let mut tar = vec![b'a'; 257];
         tar.extend(b"ustar\x0000");
         tar.resize(HEAD, 0);
+        let mut elf = b"\x7fELF\x02\x01\x01".to_vec();
+        elf.resize(64, 0);
         for (head, kind) in [
             (b"".as_slice(), Kind::Empty),
             (b"\xff\xd8\xff\xe0\x00\x10JFIF\x00", Kind::Photo),
@@ -147,7 +149,7 @@ mod tests {
             (b"%PDF-1.7\n", Kind::Pdf),
             (b"PK\x03\x04\x14\x00\x00\x00\x08\x00\x00\x00", Kind::Archive),
             (&tar, Kind::Archive),
-            (b"\x7fELF\x02\x01\x01\x00", Kind::Program),
+            (&elf, Kind::Program),
             (b"8BPS\x00\x01\x00\x00\x00\x00", Kind::OtherImage),
             (b"\x00\x01\x02\x03 nobody knows", Kind::Other),
         ] {
