@@ -99,7 +99,7 @@ fn what_was_answered_out_of_turn_is_not_lost() {
     let child = started(&["detect", text(folder.path()), "--url", &url, "-c", "2", "-f", "jsonl"]);
     within(|| (server.seen().len() == 6).then_some(()));
     // The last answer has to arrive.
-    std::thread::sleep(Duration::from_millis(300));
+    std::thread::sleep(Duration::from_secs(1));
     let output = ended_by("INT", child);
     assert_eq!(output.status.code(), Some(130));
     assert_eq!(common::json_lines(&output).len(), 5, "{}", err(&output));
@@ -186,7 +186,7 @@ fn bulk_notes_what_it_sent_and_goes_on_from_there() {
     scene.write_part("1", &[line_of("1.jpg", &scene.etag("1.jpg")), line_of("3.jpg", &scene.etag("3.jpg"))]);
     let part = "/results/run/part-1.jsonl";
     wait_until("the part to be read", || scene.server.count("GET", part) > 0);
-    std::thread::sleep(Duration::from_millis(500));
+    std::thread::sleep(Duration::from_secs(1));
     signal("INT", child.id());
     let code = child.wait().unwrap().code();
     let mut said = String::new();
@@ -212,7 +212,7 @@ fn bulk_notes_what_it_sent_and_goes_on_from_there() {
     let before = scene.server.count("GET", part);
     let mut child = scene.command(&args).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     wait_until("the part to be read again", || scene.server.count("GET", part) > before);
-    std::thread::sleep(Duration::from_millis(500));
+    std::thread::sleep(Duration::from_secs(1));
     signal("TERM", child.id());
     assert_eq!(child.wait().unwrap().code(), Some(143));
     whole("csv", results.path(), 2);
