@@ -5,6 +5,7 @@ import io
 import formats
 import mutations
 import PIL.Image
+import PIL.ImageFile
 import pytest
 import support
 
@@ -74,3 +75,14 @@ def test_mutations_are_the_same_each_time(folder):
     paths = [folder / entry["file"] for entry in formats.manifest(folder, "tiff")]
     first, again, other = ([mutations.mutant(paths, number, seed) for number in range(20)] for seed in (1, 1, 2))
     assert first == again != other
+
+
+@pytest.mark.parametrize("name", ["scans-420", "no-dht", "sampling-3x1", "no-eoi-trailer"])
+def test_handed_out_jpegs_are_drawn_as_they_are_read_elsewhere(server, monkeypatch, name):
+    support.require_assets()
+    path = support.assets(f"cases/jpeg/{name}.jpg")
+    # Pillow wants to be told that a file without its end marker will do.
+    monkeypatch.setattr(PIL.ImageFile, "LOAD_TRUNCATED_IMAGES", True)
+    reply = server.client.post(path.read_bytes(), "/detect?annotate=true&confidence=1", "image/jpeg")
+    assert reply.status == 200, reply.body
+    assert formats.difference(reply.body, PIL.Image.open(path).convert("RGB")) < 3

@@ -328,7 +328,7 @@ fn files_that_are_no_photos_are_counted_by_kind_and_named_on_demand() {
     assert!(!err(&output).contains("film.jpg"));
     for verbose in ["-v", "--verbose"] {
         let said = err(&run(&[&args[..], &[verbose]].concat()));
-        assert!(said.contains("film.jpg: video\n") && said.contains("lfs.jpg: Git LFS pointer\n"), "{said}");
+        assert!(said.contains("film.jpg: a video\n") && said.contains("lfs.jpg: a Git LFS pointer, "), "{said}");
         assert_eq!(said.lines().count(), 12, "{said}");
     }
     // Named outright, whatever it is, it is sent, and what the function says of it is its error.

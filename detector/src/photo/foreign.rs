@@ -17,10 +17,6 @@ pub enum Foreign {
     Html,
     /// What Git leaves in the place of a large file that was not fetched.
     LfsPointer,
-    /// PDF or PostScript.
-    Pdf,
-    /// Files packed into one, compressed ones, and documents that are made so.
-    Archive,
     /// A film.
     Video,
     /// Sound.
@@ -29,6 +25,10 @@ pub enum Foreign {
     Raw,
     /// A picture of a kind that is not read: which.
     Picture(&'static str),
+    /// PDF or PostScript.
+    Pdf,
+    /// Files packed into one, compressed ones, and documents that are made so.
+    Archive,
     /// Something to be run.
     Program,
     /// Something else.
@@ -62,7 +62,7 @@ impl Foreign {
         match self {
             Self::Empty => ("empty", "empty"),
             Self::Text => ("text", "text"),
-            Self::Html => ("web page", "web pages"),
+            Self::Html => ("HTML page", "HTML pages"),
             Self::LfsPointer => ("Git LFS pointer", "Git LFS pointers"),
             Self::Pdf => ("PDF", "PDFs"),
             Self::Archive => ("archive", "archives"),

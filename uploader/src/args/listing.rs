@@ -14,7 +14,7 @@ pub(crate) struct ListArgs {
     #[arg(long, value_name = "LIST")]
     pub(crate) from_file: Vec<PathBuf>,
 
-    /// Name each file that is passed over, and say what it is.
+    /// Name each file that is passed over, and tell in the summary which credentials, proxy and certificates are used.
     #[arg(long, short, conflicts_with = "quiet")]
     pub(crate) verbose: bool,
 }

@@ -40,10 +40,6 @@ pub(crate) struct ReportArgs {
     #[arg(long, short)]
     pub(crate) quiet: bool,
 
-    /// Say in the summary, too, where credentials were found, which proxy is used and whose certificates are trusted.
-    #[arg(long, short, conflicts_with = "quiet")]
-    pub(crate) verbose: bool,
-
     /// Exit with 3 when this comes true, for example 'p95>300ms', 'failures>1%' or 'throughput<20'; may repeat.
     #[arg(long, value_name = "CONDITION")]
     pub(crate) fail_if: Vec<Condition>,

@@ -32,6 +32,11 @@ impl Kind {
         }
     }
 
+    /// What one such file is called.
+    pub(crate) fn name(self) -> &'static str {
+        self.names().0
+    }
+
     /// What one such file is called, and several.
     fn names(self) -> (&'static str, &'static str) {
         match self {
@@ -61,7 +66,7 @@ impl Display for Kind {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         match self {
             Self::Foreign(kind) => kind.fmt(f),
-            kind => f.write_str(kind.names().0),
+            kind => f.write_str(kind.name()),
         }
     }
 }

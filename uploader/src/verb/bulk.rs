@@ -48,7 +48,7 @@ pub(crate) async fn run(args: BulkArgs, interruption: &Interruption) -> Result<E
     let (Selection { photos, refused }, passed) = tokio::task::spawn_blocking(work).await??;
     let photos = Arc::new(photos);
     let store = Store::open(&args.store).await?;
-    let means = if args.report.verbose { store.means().to_vec() } else { Vec::new() };
+    let means = if args.list.verbose { store.means().to_vec() } else { Vec::new() };
     let held = if args.force {
         Vec::new()
     } else {

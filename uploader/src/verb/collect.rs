@@ -42,7 +42,7 @@ const INSTEAD_OF_URLS: &str = "name the files that were given to bulk; without a
 
 pub(crate) async fn run(args: CollectArgs, interruption: &Interruption) -> Result<Ending> {
     let store = Store::open(&args.store).await?;
-    let means = if args.report.verbose { store.means().to_vec() } else { Vec::new() };
+    let means = if args.list.verbose { store.means().to_vec() } else { Vec::new() };
     let expected = match (&args.bucket, &args.journal) {
         (Some(bucket), _) if !args.paths.is_empty() || !args.list.from_file.is_empty() => {
             of_paths(&args, &store, bucket).await?

@@ -134,7 +134,7 @@ async fn send(args: &DetectArgs, plan: Plan, sink: &mut Sink<'_>, interruption: 
         signal = interruption.came() => return Ok(Sent { signal: Some(signal), ..Sent::default() }),
     };
     let tls = Tls::of(target.endpoint()).await?;
-    let means = if args.report.verbose { target::means(target.as_ref(), tls.as_ref()) } else { Vec::new() };
+    let means = if args.list.verbose { target::means(target.as_ref(), tls.as_ref()) } else { Vec::new() };
     (sink.progress, sink.tally) = (Progress::photos(plan.photos.len(), args.report.quiet), Tally::begin());
     let mut journey = Journey::begin(plan, &target, tls);
     let signal = loop {

@@ -17,7 +17,7 @@ pub(crate) enum NoList {
         "it is a photo, and a list of photos is wanted; `uploader detect --stdin-photo < FILE` sends the photo itself"
     )]
     Photo,
-    #[error("it is no list of photos but of another kind ({0}); a list is text, one path a line, or separated by NUL")]
+    #[error("it is no list of photos but of another kind ({}); a list is text, one path a line, or separated by NUL", .0.name())]
     OtherKind(Kind),
     #[error("it is no text; a list is text in UTF-8 or UTF-16, one path a line, or separated by NUL (find -print0)")]
     NoText,
