@@ -1,6 +1,8 @@
 //! What the tests share: fixtures of the tree, and the assets beside it.
 #![allow(clippy::unwrap_used, dead_code, unreachable_pub)]
 
+pub mod picture;
+
 use std::path::{Path, PathBuf};
 
 use detector::catalog::{self, ModelFile};
