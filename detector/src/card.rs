@@ -2,10 +2,13 @@
 //!
 //! A card is a `model.toml`. A card of a graph that came without one is inferred in [`crate::infer`].
 
+mod head;
+
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+pub use self::head::{Activation, BoxForm, HeadCard, HeadKind, TableOutputs, Unit};
 use crate::labels;
 
 /// Why a card cannot be used.
@@ -51,14 +54,14 @@ pub struct Card {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub summary: Option<String>,
     /// The labels by class id: `"coco80"`, or a list.
-    #[serde(deserialize_with = "labels::deserialize")]
+    #[serde(deserialize_with = "labels::deserialize", serialize_with = "labels::serialize")]
     pub labels: Vec<String>,
     /// What the graph takes.
     pub input: Input,
     /// What the graph gives.
     pub head: HeadCard,
     /// The model's own default thresholds.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Defaults::are_none")]
     pub defaults: Defaults,
 }
 
@@ -168,40 +171,6 @@ pub enum Fit {
     Shape,
 }
 
-/// What the graph gives.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct HeadCard {
-    /// Which head reads the outputs.
-    pub kind: HeadKind,
-}
-
-/// The heads. Each has a file of its name under `head/`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum HeadKind {
-    /// YOLOX raw grid.
-    Yolox,
-    /// Ultralytics v8/v9/11 exports.
-    Yolo,
-    /// YOLOv10 and YOLO26 end-to-end exports.
-    YoloE2e,
-    /// RT-DETR, D-FINE, RF-DETR.
-    Detr,
-    /// TensorFlow Object Detection API exports.
-    Ssd,
-    /// NanoDet (GFL).
-    Nanodet,
-    /// FastestDet.
-    Fastestdet,
-}
-
-impl std::fmt::Display for HeadKind {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.serialize(f)
-    }
-}
-
 /// Default thresholds of a model; they yield to the environment and to a request.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -212,6 +181,13 @@ pub struct Defaults {
     /// NMS overlap, 0..=1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub iou: Option<f32>,
+}
+
+impl Defaults {
+    #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
+    fn are_none(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 impl Card {
@@ -258,6 +234,7 @@ impl Card {
         if self.input.std.iter().any(|s| *s == 0.0 || !s.is_finite()) {
             return Err("input.std must be finite and not 0".to_owned());
         }
+        self.head.check()?;
         let fraction = |value: Option<f32>| value.is_none_or(|v| (0.0..=1.0).contains(&v));
         if !fraction(self.defaults.confidence) || !fraction(self.defaults.iou) {
             return Err("defaults.confidence and defaults.iou must be from 0 to 1".to_owned());

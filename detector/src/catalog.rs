@@ -37,6 +37,12 @@ pub struct ModelFile {
     pub note: Option<String>,
 }
 
+impl ModelFile {
+    fn of(path: PathBuf, card: Card) -> Self {
+        Self { name: card.name.clone(), path, card: Some(card), note: None }
+    }
+}
+
 /// The cards of all known models.
 #[must_use]
 pub fn known() -> Vec<Card> {
@@ -83,6 +89,9 @@ pub fn find(model: Option<&str>) -> Result<ModelFile, ModelError> {
             return Ok(found);
         }
     }
+    if Path::new(model).is_dir() {
+        return find_path(Path::new(model));
+    }
     let looked = folders.iter().map(|folder| folder.display().to_string()).collect::<Vec<_>>();
     let advice = match known_card(model) {
         Some(card) if card.source.is_some() => format!("`uploader model pull {}` fetches it.", card.name),
@@ -122,8 +131,11 @@ pub fn find_path(path: &Path) -> Result<ModelFile, ModelError> {
     if path.is_dir() {
         return in_card_folder(path)?.ok_or_else(missing);
     }
-    if path.extension().is_some_and(|extension| extension == "toml") {
-        return path.parent().map(in_card_folder).transpose()?.flatten().ok_or_else(missing);
+    if path.extension().is_some_and(|extension| extension == "toml") && path.is_file() {
+        let card = Card::load(path)?;
+        let stem = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
+        let graph = graph_in(path.parent().unwrap_or(Path::new("")), [stem, &card.name]);
+        return graph.map(|path| ModelFile::of(path, card)).ok_or_else(missing);
     }
     if path.is_file() { bare(path) } else { Err(missing()) }
 }
@@ -147,27 +159,49 @@ fn find_in(folder: &Path, name: &str) -> Result<Option<ModelFile>, ModelError> {
     Ok(None)
 }
 
-/// A folder with `model.toml` and the graph: `model.onnx` or `NAME.onnx`.
+/// A folder with `model.toml` and the graph: `model.onnx`, `NAME.onnx`, or the only one there; or with one graph alone.
 fn in_card_folder(folder: &Path) -> Result<Option<ModelFile>, ModelError> {
     let card_path = folder.join("model.toml");
     let name = folder.file_name().and_then(|name| name.to_str()).unwrap_or("model");
     let card = if card_path.is_file() { Some(Card::load(&card_path)?) } else { known_card(name) };
-    let name = card.as_ref().map_or(name, |card| card.name.as_str()).to_owned();
-    let graph = ["model", &name, &name.replace('-', "_")]
-        .into_iter()
-        .map(|stem| folder.join(format!("{stem}.onnx")))
-        .find(|path| path.is_file());
-    Ok(graph.map(|path| ModelFile { name, path, card, note: None }))
+    let called = card.as_ref().map_or(name, |card| card.name.as_str());
+    match (graph_in(folder, ["model", called]), card) {
+        (Some(path), Some(card)) => Ok(Some(ModelFile::of(path, card))),
+        // Of a folder that is called anything and has no card, the graph's own name tells more.
+        (Some(path), None) if path.file_stem().is_some_and(|stem| stem != "model") => bare(&path).map(Some),
+        (Some(path), None) => Ok(Some(ModelFile { name: name.to_owned(), path, card: None, note: None })),
+        (None, _) => Ok(None),
+    }
 }
 
-/// A bare graph: with the card beside it (`NAME.toml`, or `model.toml` beside `model.onnx`), a known card by its name,
-/// or none.
+/// The graph of that folder: by one of these names, or the only one there is.
+fn graph_in(folder: &Path, names: [&str; 2]) -> Option<PathBuf> {
+    let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+    let named = names.iter().flat_map(|name| [(*name).to_owned(), name.replace('-', "_")]);
+    let named = named.map(|stem| folder.join(format!("{stem}.onnx"))).find(|path| path.is_file());
+    named.or_else(|| {
+        let entries = std::fs::read_dir(folder).ok()?.filter_map(|entry| Some(entry.ok()?.path()));
+        let mut graphs = entries.filter(|path| {
+            let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+            name.ends_with(".onnx") && !name.ends_with(".prepared.onnx") && path.is_file()
+        });
+        match (graphs.next(), graphs.next()) {
+            (only, None) => only,
+            _ => None,
+        }
+    })
+}
+
+/// A bare graph: with the card beside it (`NAME.toml`, else `model.toml`), a known card by its name, or none.
 fn bare(path: &Path) -> Result<ModelFile, ModelError> {
     let stem = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or("model");
     // What was prepared of `best.onnx` has the card of `best.onnx`.
     let stem = stem.strip_suffix(".prepared").unwrap_or(stem);
-    let beside = path.with_file_name(format!("{stem}.toml"));
-    let card = if beside.is_file() { Some(Card::load(&beside)?) } else { known_card(stem) };
+    let beside = [format!("{stem}.toml"), "model.toml".to_owned()].map(|name| path.with_file_name(name));
+    let card = match beside.iter().find(|path| path.is_file()) {
+        Some(beside) => Some(Card::load(beside)?),
+        None => known_card(stem),
+    };
     let name = card.as_ref().map_or_else(|| stem.to_owned(), |card| card.name.clone());
     Ok(ModelFile { name, path: path.to_owned(), card, note: None })
 }
@@ -216,6 +250,32 @@ mod tests {
         let found = find_in(dir.path(), "mine").unwrap().unwrap();
         assert_eq!((found.name.as_str(), found.card.is_some()), ("mine", false));
         assert_eq!(find_in(dir.path(), "yolox-tiny").unwrap(), None);
+    }
+
+    #[test]
+    fn a_card_counts_beside_any_graph_and_each_of_the_two_finds_the_other() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = |name: &str| dir.path().join(name);
+        let card = |name: &str| {
+            format!("name = {name:?}\nlabels = [\"bolt\"]\n[input]\nsize = [64, 64]\n[head]\nkind = \"yolo\"\n")
+        };
+        let found = |name: &str| find(path(name).to_str()).map(|found| (found.name, found.path, found.card.is_some()));
+        std::fs::write(path("best.onnx"), b"graph").unwrap();
+        assert_eq!(found("best.onnx").unwrap(), ("best".to_owned(), path("best.onnx"), false));
+        assert_eq!(found("").unwrap(), ("best".to_owned(), path("best.onnx"), false));
+        std::fs::write(path("best.prepared.onnx"), b"graph").unwrap();
+        std::fs::write(path("model.toml"), card("bolts")).unwrap();
+        for name in ["best.onnx", "model.toml", ""] {
+            assert_eq!(found(name).unwrap(), ("bolts".to_owned(), path("best.onnx"), true), "{name:?}");
+        }
+        std::fs::write(path("best.toml"), card("better bolts")).unwrap();
+        for name in ["best.onnx", "best.toml"] {
+            assert_eq!(found(name).unwrap(), ("better bolts".to_owned(), path("best.onnx"), true), "{name:?}");
+        }
+        // Which of several is meant, a folder does not tell; a file does.
+        std::fs::write(path("last.onnx"), b"graph").unwrap();
+        assert!(matches!(found(""), Err(ModelError::NotFound { .. })));
+        assert_eq!(found("last.onnx").unwrap(), ("bolts".to_owned(), path("last.onnx"), true));
     }
 
     #[test]

@@ -85,9 +85,16 @@ impl Detector {
         let path = || model.path.display().to_string();
         let graph = Graph::of(&first).map_err(|e| ModelError::Graph { path: path(), reason: e.to_string() })?;
         let kept = || Card::parse(prepared::CARD_KEY, graph.metadata.get(prepared::CARD_KEY)?).ok();
-        let card = match model.card.or_else(kept) {
-            Some(card) => card,
-            None => infer::card(&model.name, &graph).map_err(|reason| ModelError::NoCard { path: path(), reason })?,
+        let (card, assumed) = match model.card.or_else(kept) {
+            Some(card) => (card, None),
+            None => {
+                let unknown = |infer::Refusal { reason, cards }| ModelError::NoCard { path: path(), reason, cards };
+                let readings = infer::readings(&model.name, &graph).map_err(|reason| unknown(reason.into()))?;
+                let mut worker = Worker::new(&file, first, shape);
+                let chosen = infer::choose(readings, &graph, &mut worker).map_err(unknown)?;
+                first = worker.into_session();
+                chosen
+            }
         };
         let misfit = |reason| ModelError::Misfit { card: card.name.clone(), path: path(), reason };
         let mut plan = InputPlan::new(&card, &graph).map_err(misfit)?;
@@ -106,10 +113,21 @@ impl Detector {
         let grey = Photo::from_image(RgbImage::from_pixel(64, 48, image::Rgb([114; 3])));
         for worker in &mut workers {
             worker.preprocess(&grey, &card, &plan);
-            worker.infer(&card, &plan, &*head, 1.0)?;
+            let (candidates, _) = worker.infer(&card, &plan, &*head, f32::NEG_INFINITY)?;
+            infer::checked(&candidates).map_err(misfit)?;
         }
         let (idle, returned) = (Mutex::new(workers), Condvar::new());
-        Ok(Self { note: model.note, card, sha256, prepared, plan, head, limits: options.limits, idle, returned })
+        Ok(Self {
+            note: model.note.or(assumed),
+            card,
+            sha256,
+            prepared,
+            plan,
+            head,
+            limits: options.limits,
+            idle,
+            returned,
+        })
     }
 
     /// The model's card.
@@ -142,7 +160,7 @@ impl Detector {
         &self.sha256
     }
 
-    /// Why this model is used and not the one asked for.
+    /// Why this model is used and not the one asked for, or what of it is only assumed.
     #[must_use]
     pub fn note(&self) -> Option<&str> {
         self.note.as_deref()

@@ -4,6 +4,7 @@ mod detr;
 mod fastestdet;
 mod nanodet;
 mod ssd;
+mod table;
 mod yolo;
 mod yolo_e2e;
 mod yolox;
@@ -64,6 +65,7 @@ pub(crate) fn build(card: &Card, graph: &Graph, input: Option<(u32, u32)>) -> Re
         HeadKind::Ssd => Box::new(ssd::Ssd::new(graph, &card.labels)?),
         HeadKind::Nanodet => Box::new(nanodet::Nanodet::new(graph, classes, fixed()?)?),
         HeadKind::Fastestdet => Box::new(fastestdet::FastestDet::new(graph, classes)?),
+        HeadKind::Table => Box::new(table::Table::new(graph, &card.head, &card.labels)?),
     })
 }
 

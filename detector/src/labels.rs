@@ -1,6 +1,6 @@
 //! Labels by class id, and COCO's two numberings: 80 dense class ids, and category ids 1..=90 with gaps.
 
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// COCO's labels in class-id order, each with its category id (<https://cocodataset.org/#format-data>).
 #[rustfmt::skip]
@@ -40,6 +40,11 @@ pub(crate) fn coco_class(category: usize) -> Option<usize> {
 /// True for COCO's 80 labels in their order.
 pub(crate) fn is_coco80(labels: &[String]) -> bool {
     labels.len() == COCO.len() && labels.iter().zip(COCO).all(|(label, (name, _))| label == name)
+}
+
+/// As [`deserialize`] reads them.
+pub(crate) fn serialize<S: Serializer>(labels: &[String], serializer: S) -> Result<S::Ok, S::Error> {
+    if is_coco80(labels) { serializer.serialize_str("coco80") } else { labels.serialize(serializer) }
 }
 
 /// `"coco80"`, or a list of labels.

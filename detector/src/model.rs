@@ -44,8 +44,10 @@ pub enum ModelError {
     NoCard {
         /// The graph's file.
         path: String,
-        /// What could not be told, and what to write into a card.
+        /// What could not be told, and what to do.
         reason: String,
+        /// The cards that may fit, each as a `model.toml`.
+        cards: Vec<String>,
     },
     /// ONNX Runtime failed in a run.
     #[error("inference failed: {0}")]

@@ -161,6 +161,11 @@ impl Worker {
         Self { file: file.clone(), session, shape, other_shapes: None, floats, bytes, scratch, placement: None }
     }
 
+    /// The session alone.
+    pub(crate) fn into_session(self) -> Session {
+        self.session
+    }
+
     /// Resizes and packs the photo into the input tensor, and says where it lies there.
     pub(crate) fn preprocess(&mut self, photo: &Photo, card: &Card, plan: &InputPlan) -> Placement {
         let placement = Placement::new((photo.width(), photo.height()), &plan.fitting);

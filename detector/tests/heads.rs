@@ -6,11 +6,25 @@ mod common;
 
 use std::io::Cursor;
 
-use detector::{BBox, Detector, Findings, Thresholds};
+use detector::{BBox, Detector, DetectorOptions, Findings, ModelError, Thresholds};
 use image::{ImageFormat, Rgb, RgbImage};
 use serde_json::Value;
 
-const FIXTURES: [&str; 9] = ["yolox", "yolo", "yolo-e2e", "detr", "detr-deploy", "ssd", "nanodet", "fastestdet", "nan"];
+const FIXTURES: [&str; 13] = [
+    "yolox",
+    "yolo",
+    "yolo-e2e",
+    "detr",
+    "detr-deploy",
+    "ssd",
+    "nanodet",
+    "fastestdet",
+    "nan",
+    "table-rows",
+    "table-columns",
+    "table-counted",
+    "table-dets",
+];
 
 fn numbers<const N: usize>(value: &Value) -> [f32; N] {
     let values: Vec<f32> = value.as_array().unwrap().iter().map(|v| v.as_f64().unwrap() as f32).collect();
@@ -78,6 +92,50 @@ fn bare_exports_get_their_card_from_their_metadata() {
 }
 
 #[test]
+fn other_exports_get_their_card_from_what_they_give() {
+    let text = std::fs::read_to_string(common::fixture("yolo/expected.json")).unwrap();
+    let expected: Value = serde_json::from_str(&text).unwrap();
+    for (name, kind) in
+        [("yolov5", "table"), ("segment", "table"), ("rt-detr", "table"), ("tensorrt-nms", "table"), ("yolox", "yolox")]
+    {
+        let detector = common::detector(&common::fixture(&format!("bare/{name}.onnx")));
+        assert_eq!(detector.card().head.kind.to_string(), kind, "{name}");
+        for case in expected["cases"].as_array().unwrap() {
+            let found = detector.detect(&picture(&case["picture"]), &Thresholds::default()).unwrap();
+            let labels: Vec<&str> = found.detections.iter().map(|d| detector.labels()[d.class_id].as_str()).collect();
+            let wanted = case["detections"].as_array().unwrap();
+            assert_eq!(labels, wanted.iter().map(|want| want["label"].as_str().unwrap()).collect::<Vec<_>>(), "{name}");
+            for (detection, want) in found.detections.iter().zip(wanted) {
+                let [x1, y1, x2, y2] = numbers::<4>(&want["box"]);
+                assert!(detection.bbox.iou(&BBox::new(x1, y1, x2, y2)) > 0.97, "{name}: {detection:?} against {want}");
+            }
+        }
+    }
+}
+
+#[test]
+fn what_can_be_read_in_several_ways_is_refused_with_cards_that_work() {
+    let folder = tempfile::tempdir().unwrap();
+    let graph = folder.path().join("best.onnx");
+    std::fs::copy(common::fixture("bad/ambiguous.onnx"), &graph).unwrap();
+    let error = Detector::load(common::model(&graph), &Default::default()).unwrap_err();
+    assert!(error.to_string().contains("2 ways") && error.to_string().contains("model.toml"), "{error}");
+    let ModelError::NoCard { cards, .. } = error else { panic!("{error}") };
+    assert_eq!(cards.len(), 2, "{cards:?}");
+    let text = std::fs::read_to_string(common::fixture("yolo/expected.json")).unwrap();
+    let expected: Value = serde_json::from_str(&text).unwrap();
+    let found = |card: String| {
+        std::fs::write(folder.path().join("model.toml"), card).unwrap();
+        let detector = common::detector(&graph);
+        let photo = picture(&expected["cases"][0]["picture"]);
+        detector.detect(&photo, &Thresholds::default()).unwrap().detections.len()
+    };
+    // Both are served; the one with the colours that the graph wants finds what is there.
+    let counts: Vec<usize> = cards.into_iter().map(found).collect();
+    assert!(counts.contains(&expected["cases"][0]["detections"].as_array().unwrap().len()), "{counts:?}");
+}
+
+#[test]
 fn what_does_not_fit_is_refused_naming_both() {
     for (path, words) in [
         ("bad/unknown-outputs.onnx", ["unknown-outputs.onnx", "[head] kind"]),
@@ -107,6 +165,13 @@ fn real_weights_find_real_things() {
             std::fs::read_dir(&photos).unwrap().take(20).map(|e| std::fs::read(e.unwrap().path()).unwrap()).collect()
         }
     };
+    // Without its name it is found out by what it gives.
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::copy(models.join("yolox_nano.onnx"), folder.path().join("best.onnx")).unwrap();
+    let plain = DetectorOptions { prepared: false, ..DetectorOptions::default() };
+    let renamed = Detector::load(common::model(&folder.path().join("best.onnx")), &plain).unwrap();
+    assert_eq!(renamed.card().head.kind.to_string(), "yolox");
+    assert!(renamed.note().unwrap().contains("COCO"), "{:?}", renamed.note());
     for (file, kind) in [
         ("yolox_nano.onnx", "yolox"),
         ("nanodet_m_416.onnx", "nanodet"),

@@ -89,11 +89,10 @@ impl Child {
         if lines.is_empty() { "(it said nothing)".to_owned() } else { Vec::from(lines.clone()).join("\n") }
     }
 
-    /// Why it is of no use: what it gave as its reason itself, where it did; then `what` happened, and its last lines.
+    /// Why it is of no use: what it gave as its reason itself, where it did; then `what` happened, and what else it said
+    /// last that is more than news of requests.
     pub(crate) fn complaint(&self, what: &str) -> String {
-        let log = self.log_tail();
-        let reason = log.lines().rev().find_map(reason).map_or_else(String::new, |reason| format!("{reason}\n"));
-        format!("{reason}{what}:\n{log}")
+        complaint(&self.log_tail(), what)
     }
 }
 
@@ -132,6 +131,13 @@ impl Log {
             kept.push_back(line);
         }
     }
+}
+
+fn complaint(log: &str, what: &str) -> String {
+    let Some(reason) = log.lines().rev().find_map(reason) else { return format!("{what}:\n{log}") };
+    let others = log.lines().filter(|line| line.trim() != reason && !line.trim_start().starts_with("INFO "));
+    let others = others.collect::<Vec<_>>().join("\n");
+    if others.is_empty() { format!("{reason}\n{what}") } else { format!("{reason}\n{what}:\n{others}") }
 }
 
 /// A function's last word, among the lines of its log and those of the emulator around it.
@@ -198,4 +204,19 @@ pub(crate) fn become_command(args: &ChildArgs) -> io::Error {
     let empty = OsString::new();
     let (program, rest) = args.command.split_first().unwrap_or((&empty, &[]));
     std::process::Command::new(program).args(rest).exec()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_complaint_begins_with_the_reason_and_leaves_news_of_requests_out() {
+        let news = " INFO request method=\"GET\" path=\"/health\" status=503";
+        let reason = "detect-http: best.onnx has no card";
+        assert_eq!(complaint(&format!("{news}\n{news}\n{reason}"), "it ended"), format!("{reason}\nit ended"));
+        let panic = "thread 'main' panicked at a.rs:1:";
+        assert_eq!(complaint(&format!("{news}\n{panic}"), "it ended"), format!("it ended:\n{news}\n{panic}"));
+        assert_eq!(complaint(&format!("{panic}\n{reason}"), "it ended"), format!("{reason}\nit ended:\n{panic}"));
+    }
 }

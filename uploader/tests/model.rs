@@ -162,3 +162,37 @@ fn known_models_are_listed_and_shown() {
         out(&output)
     );
 }
+
+/// What `model show` prints of a graph without a card is a card with which the same graph works.
+#[test]
+fn an_inferred_card_is_shown_as_it_can_be_saved() {
+    let folder = tempfile::tempdir().unwrap();
+    let graph = folder.path().join("best.onnx");
+    let bare = Path::new(env!("CARGO_MANIFEST_DIR")).join("../model/fixtures/bare/yolo.onnx");
+    std::fs::copy(bare, &graph).unwrap();
+    let show = |path: &Path| {
+        let output = uploader(&["model", "show", text(path)]).output().unwrap();
+        assert_eq!(output.status.code(), Some(0), "{}", err(&output));
+        out(&output)
+    };
+    let inferred = show(&graph);
+    assert!(inferred.contains("# card: inferred from the graph") && inferred.contains("kind = \"yolo\""), "{inferred}");
+    assert!(inferred.contains("labels = [\"red\", \"green\", \"blue\"]"), "{inferred}");
+    std::fs::write(folder.path().join("model.toml"), &inferred).unwrap();
+    let plain = |text: &str| text.lines().filter(|line| !line.starts_with('#')).collect::<Vec<_>>().join("\n");
+    for path in [graph.as_path(), folder.path(), &folder.path().join("model.toml")] {
+        let saved = show(path);
+        assert!(saved.contains("# card: beside the graph"), "{saved}");
+        assert_eq!(plain(&saved), plain(&inferred));
+    }
+    // A graph of which nothing is known says so in one sentence.
+    std::fs::remove_file(folder.path().join("model.toml")).unwrap();
+    let unknown = Path::new(env!("CARGO_MANIFEST_DIR")).join("../model/fixtures/bad/unknown-outputs.onnx");
+    let output = uploader(&["model", "show", text(&unknown)]).output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    assert!(
+        err(&output).contains("unknown-outputs.onnx has no card") && !err(&output).contains("NoCard"),
+        "{}",
+        err(&output)
+    );
+}

@@ -18,9 +18,9 @@ pub(crate) enum ModelVerb {
     Pull(PullArgs),
     /// Make a graph load and run faster, with the same answers; from then on the functions take what was prepared.
     Prepare(PrepareArgs),
-    /// A model's card.
+    /// The card in use, also where it is inferred from the graph, ready to be saved as model.toml.
     Show {
-        /// A known model's name, or a path to an .onnx file.
+        /// A known model's name, or a path to an .onnx file, a card, or a folder with both.
         #[arg(value_name = "NAME|PATH")]
         model: String,
     },

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use comfy_table::{Table, presets};
-use detector::{Card, catalog};
+use detector::{Card, Detector, DetectorOptions, ModelError, catalog};
 
 use ::prepare::{Measured, Outcome, Step};
 
@@ -144,30 +144,37 @@ fn prepare(args: &PrepareArgs) -> Result<Ending> {
     Ok(Ending::Good)
 }
 
+/// The card in use as a `model.toml`, with what else there is to know before it, in comments.
 fn show(model: &str) -> Result<Ending> {
-    let (card, path) = match catalog::find(Some(model)) {
+    let (card, origin, place) = match catalog::find(Some(model)) {
         Ok(found) => {
-            let card =
-                found.card.with_context(|| format!("{} has no card: write one beside it", found.path.display()))?;
-            (card, Some(found.path))
+            let place = found.path.display().to_string();
+            match found.card {
+                Some(card) if catalog::known_card(&card.name).as_ref() == Some(&card) => {
+                    (card, "known by its name", place)
+                }
+                Some(card) => (card, "beside the graph", place),
+                None => {
+                    let detector = match Detector::load(found, &DetectorOptions::default()) {
+                        Err(ModelError::NoCard { path, reason, cards }) if !cards.is_empty() => {
+                            notice!("uploader: {path} has no card and none can be inferred: {reason}");
+                            writeln!(stdout(), "{}", cards.join("\n# or\n\n").trim_end())?;
+                            return Ok(Ending::Misuse);
+                        }
+                        loaded => loaded?,
+                    };
+                    let origin = "inferred from the graph; saved beside it as model.toml it can be changed";
+                    (detector.card().clone(), origin, place)
+                }
+            }
         }
-        Err(error) => (catalog::known_card(model).ok_or(error)?, None),
+        Err(error) => {
+            let card = catalog::known_card(model).ok_or(error)?;
+            let place = format!("not here: uploader model pull {}", card.name);
+            (card, "known by its name", place)
+        }
     };
-    let line = |name: &str, value: Option<String>| match value {
-        Some(value) => writeln!(stdout(), "{name:<9} {value}"),
-        None => Ok(()),
-    };
-    line("name", Some(card.name.clone()))?;
-    line("summary", card.summary.clone())?;
-    line("licence", card.license.clone())?;
-    line("source", card.source.clone())?;
-    line("sha256", card.sha256.clone())?;
-    line("bytes", card.bytes.map(|bytes| bytes.to_string()))?;
-    line("input", serde_json::to_string(&card.input).ok())?;
-    line("head", serde_json::to_string(&card.head.kind).ok().map(|kind| kind.trim_matches('"').to_owned()))?;
-    line("labels", Some(format!("{}: {}", card.labels.len(), card.labels.join(", "))))?;
-    let missing = || format!("not here: uploader model pull {}", card.name);
-    line("file", Some(path.map_or_else(missing, |path| path.display().to_string())))?;
+    writeln!(stdout(), "# file: {place}\n# card: {origin}\n{}", card.to_toml()?.trim_end())?;
     Ok(Ending::Good)
 }
 

@@ -1,0 +1,164 @@
+//! A look at what a graph gives, which tells a right reading from a wrong one: scores are of 0 to 1, and boxes lie in the
+//! input and are neither empty nor larger than it.
+
+use image::{Rgb, RgbImage};
+
+use super::Reading;
+use crate::card::{Activation, Card};
+use crate::graph::Graph;
+use crate::nms::Candidate;
+use crate::session::{InputPlan, Worker};
+use crate::{Photo, head};
+
+/// So many of the best candidates are looked at.
+const LOOKED_AT: usize = 100;
+/// Rounding may take a score a little beyond 1.
+const HIGHEST_SCORE: f32 = 1.001;
+
+/// A card, and what is to be known of it.
+pub(crate) type Chosen = (Card, Option<String>);
+
+/// Why no card could be chosen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Refusal {
+    /// In one sentence, and what to do.
+    pub(crate) reason: String,
+    /// What may be right, each as a `model.toml`.
+    pub(crate) cards: Vec<String>,
+}
+
+impl From<String> for Refusal {
+    fn from(reason: String) -> Self {
+        Self { reason, cards: Vec::new() }
+    }
+}
+
+/// The one reading that what the graph gives agrees with, and what is only assumed in it.
+///
+/// # Errors
+/// That there is none, or are several, or that its classes have no names: with each card that may be right.
+pub(crate) fn choose(readings: Vec<Reading>, graph: &Graph, worker: &mut Worker) -> Result<Chosen, Refusal> {
+    let (mut right, mut silent, mut objections) = (Vec::new(), Vec::new(), Vec::new());
+    for reading in readings {
+        match look(&reading.card, graph, worker) {
+            Ok(true) => right.push(reading),
+            Ok(false) => silent.push(reading),
+            Err(objection) => objections.push(format!("{:?}: {objection}", reading.card.head.kind.to_string())),
+        }
+    }
+    // What finds something says more than what finds nothing.
+    let possible = if right.is_empty() { silent } else { right };
+    let reason = match &possible[..] {
+        [] => {
+            let objections = objections.join("; ");
+            format!(
+                "its {graph} look like a detector's, but what it gives does not fit ({objections}). Write a model.toml beside \
+                 it with [input] and [head]"
+            )
+        }
+        [only] if !only.is_nameless => {
+            let note = "nothing in the graph names its classes: they are taken for COCO's 80 (labels = [\"…\"] in a model.toml \
+                        beside it names others)";
+            return Ok((only.card.clone(), only.assumes_coco.then(|| note.to_owned())));
+        }
+        [only] => format!(
+            "it has {} classes and no names for them. `uploader model show` prints its card; save it beside it as \
+             model.toml, with the names in labels = [\"…\"]",
+            only.card.labels.len(),
+        ),
+        several => format!(
+            "it can be read in {} ways, and what it gives does not tell which. `uploader model show` prints a card for each; \
+             save the right one beside it as model.toml",
+            several.len(),
+        ),
+    };
+    Err(Refusal { reason, cards: possible.iter().filter_map(|reading| reading.card.to_toml().ok()).collect() })
+}
+
+/// Whether a card finds anything, or nothing, in what the graph gives.
+///
+/// # Errors
+/// What speaks against it: it does not fit the graph, the graph cannot be run, or what it gives is none of a detector's.
+fn look(card: &Card, graph: &Graph, worker: &mut Worker) -> Result<bool, String> {
+    let plan = InputPlan::new(card, graph)?;
+    let head = head::build(card, graph, plan.fitting.size)?;
+    let placement = worker.preprocess(&scene(), card, &plan);
+    let run = worker.infer(card, &plan, &*head, f32::NEG_INFINITY);
+    let (mut candidates, _) = run.map_err(|error| error.to_string())?;
+    candidates.retain(|candidate| candidate.score.is_finite());
+    if let Some(lowest) = candidates.iter().map(|candidate| candidate.score).min_by(f32::total_cmp) {
+        if lowest < 0.0 {
+            return Err(format!("it gives scores of down to {lowest:.2}"));
+        }
+        if lowest >= 0.5 && card.head.activation == Activation::Sigmoid {
+            return Err("its scores need no sigmoid".to_owned());
+        }
+    }
+    checked(&candidates)?;
+    // Rows that only fill a list up have no score.
+    candidates.retain(|candidate| candidate.score > 0.0);
+    let finds = !candidates.is_empty();
+    if lie_together(&candidates, placement.input) {
+        return Err("all of its boxes lie at one place".to_owned());
+    }
+    if are_misplaced(candidates, placement.input) {
+        return Err("most of its boxes are empty or lie outside the input".to_owned());
+    }
+    Ok(finds)
+}
+
+/// Holds the scores of a run against what scores are.
+///
+/// # Errors
+/// The highest, and what may help.
+pub(crate) fn checked(candidates: &[Candidate]) -> Result<(), String> {
+    let highest =
+        candidates.iter().map(|candidate| candidate.score).filter(|score| score.is_finite()).fold(0.0, f32::max);
+    if highest <= HIGHEST_SCORE {
+        return Ok(());
+    }
+    Err(format!(
+        "it gives scores of up to {highest:.2}, which are of 0 to 1; another head may be meant, or kind = \"table\" with \
+         activation = \"sigmoid\" or \"softmax\""
+    ))
+}
+
+/// Whether many boxes have their centres within a twentieth of the input: numbers that still want their grid.
+fn lie_together(candidates: &[Candidate], (width, height): (u32, u32)) -> bool {
+    const MANY: usize = 50;
+    let is_narrow = |centers: &dyn Fn(&Candidate) -> f32, side: u32| {
+        let mut centers: Vec<f32> = candidates.iter().map(centers).filter(|center| center.is_finite()).collect();
+        centers.sort_by(f32::total_cmp);
+        let (low, high) = (centers.get(centers.len() / 10), centers.get(centers.len() * 9 / 10));
+        low.zip(high).is_some_and(|(low, high)| (high - low) * 20.0 < side as f32)
+    };
+    candidates.len() >= MANY
+        && is_narrow(&|candidate| (candidate.bbox.x1 + candidate.bbox.x2) / 2.0, width)
+        && is_narrow(&|candidate| (candidate.bbox.y1 + candidate.bbox.y2) / 2.0, height)
+}
+
+/// Whether most of the best boxes are empty, larger than the input or outside of it.
+fn are_misplaced(mut candidates: Vec<Candidate>, (width, height): (u32, u32)) -> bool {
+    candidates.sort_by(|a, b| b.score.total_cmp(&a.score));
+    candidates.truncate(LOOKED_AT);
+    let (width, height) = (width as f32, height as f32);
+    let is_right = |low: f32, high: f32, side: f32| {
+        let (length, center) = (high - low, (low + high) / 2.0);
+        (1.0..=2.0 * side).contains(&length) && (-0.25 * side..=1.25 * side).contains(&center)
+    };
+    let right = candidates
+        .iter()
+        .filter(|Candidate { bbox, .. }| is_right(bbox.x1, bbox.x2, width) && is_right(bbox.y1, bbox.y2, height))
+        .count();
+    2 * right < candidates.len()
+}
+
+/// Something to be seen: blocks of colour on a slope of grey.
+fn scene() -> Photo {
+    Photo::from_image(RgbImage::from_fn(96, 96, |x, y| match (x / 16, y / 16) {
+        (1, 1..=2) => Rgb([220, 30, 30]),
+        (3..=4, 1) => Rgb([20, 200, 20]),
+        (2..=3, 4) => Rgb([30, 40, 250]),
+        _ => Rgb([(90 + x / 3 + y / 6) as u8; 3]),
+    }))
+}
