@@ -21,7 +21,8 @@ pub(super) fn label_names(graph: &Graph) -> Result<Option<Vec<String>>, String> 
 
 fn names_in(text: &str) -> Option<Vec<String>> {
     let is_dict = text.starts_with('{') && text.ends_with('}');
-    if !is_dict && !(text.starts_with('[') && text.ends_with(']')) {
+    let is_list = text.starts_with('[') && text.ends_with(']');
+    if !is_dict && !is_list {
         return None;
     }
     let mut rest = text[1..text.len() - 1].trim();

@@ -33,7 +33,7 @@ fn ultralytics_exports_are_told_by_their_shapes() {
     let masks = HeadCard { transposed: true, extra: 32, ..HeadCard::of(HeadKind::Table) };
     assert_eq!(of_two_classes(&[1, 38, 8400], "segment"), [masks]);
     let rows = HeadCard { objectness: true, ..HeadCard::of(HeadKind::Table) };
-    assert_eq!(of_two_classes(&[1, 25200, 7], "detect"), [rows.clone()]);
+    assert_eq!(of_two_classes(&[1, 25200, 7], "detect"), std::slice::from_ref(&rows));
     assert_eq!(of_two_classes(&[1, 25200, 39], "segment"), [HeadCard { extra: 32, ..rows }]);
     // Two classes and four numbers of a box are as many columns as a box, its score and its class.
     let queries = HeadCard { unit: Unit::Unit, nms: false, ..HeadCard::of(HeadKind::Table) };
