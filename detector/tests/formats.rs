@@ -83,6 +83,17 @@ fn heic_in_tiles_is_put_together_before_it_is_turned() {
 }
 
 #[test]
+fn a_tile_may_not_be_larger_than_the_limits_that_its_picture_keeps() {
+    let mut bytes = stored("grid.heic");
+    // Of four tiles of 64 x 64 only 65 x 65 pixels are shown.
+    let grid = bytes.windows(8).position(|window| window == [0, 0, 1, 1, 0, 96, 0, 128]).unwrap();
+    bytes[grid + 4..grid + 8].copy_from_slice(&[0, 65, 0, 65]);
+    let decode = |max_pixels| Photo::decode(&bytes, &Limits { max_pixels, ..Limits::default() });
+    assert!(matches!(decode(5000), Err(PhotoError::TooManyPixels { width: 65, height: 65, .. })));
+    assert_eq!(decode(7000).map(|photo| (photo.width(), photo.height())).unwrap(), (65, 65));
+}
+
+#[test]
 fn avif_in_every_sampling_and_turn_is_the_same_picture() {
     for name in ["420", "422", "444", "alpha", "limited", "lossless", "sequence"] {
         assert_picture(name, &stored(&format!("{name}.avif")), same);

@@ -56,6 +56,11 @@ fn limits_are_checked_on_the_header() {
     let mut flat = encoded(&picture(), ImageFormat::Gif);
     flat[8..10].fill(0);
     let error = Photo::decode(&flat, &Limits::default()).unwrap_err();
+    // Its screen and a frame of another width may lie in memory side by side, four bytes a pixel each.
+    let whole = encoded(&picture(), ImageFormat::Gif);
+    let limits = Limits { max_pixels: u64::from(WIDTH * HEIGHT), ..Limits::default() };
+    assert!(matches!(Photo::decode(&whole, &limits), Err(PhotoError::TooManyPixels { .. })));
+    assert!(Photo::decode(&whole, &Limits { max_pixels: 2 * limits.max_pixels, ..limits }).is_ok());
     assert!(matches!(error, PhotoError::Undecodable { .. }) && error.to_string().contains("no pixels"), "{error}");
     let limits = Limits { max_side: 50, ..Limits::default() };
     assert!(matches!(Photo::decode(&bytes, &limits), Err(PhotoError::TooManyPixels { .. })));

@@ -15,12 +15,14 @@ pub(super) struct Bitmap<D> {
     decoder: D,
     orientation: Orientation,
     allocation: image::Limits,
+    /// Bytes for each pixel that the decoder may take beside the picture itself.
+    beside: u64,
 }
 
 impl<D: ImageDecoder> Bitmap<D> {
     pub(super) fn new(decoder: D, orientation: Option<Orientation>, limits: &Limits) -> Self {
         let orientation = orientation.unwrap_or(Orientation::NoTransforms);
-        Self { decoder, orientation, allocation: allocation(limits) }
+        Self { decoder, orientation, allocation: allocation(limits), beside: 0 }
     }
 }
 
@@ -28,7 +30,8 @@ impl<D: ImageDecoder> Decoder for Bitmap<D> {
     fn header(&self) -> Header {
         let size = self.decoder.dimensions();
         let pixels = (u64::from(size.0) * u64::from(size.1)).max(1);
-        Header { size, bytes_per_pixel: self.decoder.total_bytes().div_ceil(pixels), orientation: self.orientation }
+        let bytes_per_pixel = self.decoder.total_bytes().div_ceil(pixels) + self.beside;
+        Header { size, bytes_per_pixel, orientation: self.orientation }
     }
 
     fn decode(mut self: Box<Self>, _eighths: u8) -> Result<RgbImage, Failure> {
@@ -51,5 +54,7 @@ pub(super) fn open_bmp<'a>(bytes: &'a [u8], limits: &Limits) -> Result<impl Deco
 
 /// The first frame of a GIF, on its whole screen.
 pub(super) fn open_gif<'a>(bytes: &'a [u8], limits: &Limits) -> Result<impl Decoder + 'a, Failure> {
-    Ok(Bitmap::new(GifDecoder::new(Cursor::new(bytes))?, None, limits))
+    let bitmap = Bitmap::new(GifDecoder::new(Cursor::new(bytes))?, None, limits);
+    // A frame that is not as wide as the screen is decoded apart and then laid upon it.
+    Ok(Bitmap { beside: 4, ..bitmap })
 }

@@ -20,18 +20,49 @@ use super::error::{Failure, clause};
 /// How far a coded picture may reach beyond what is shown of it: coding blocks have up to 64 pixels, AV1's 128.
 const PADDING: u32 = 128;
 
-/// The bytes of one pixel at the peak of decoding a single picture: two for each sample, chroma at half the size in both
-/// directions, and three of RGB.
-const SINGLE: u64 = 6;
+/// The bytes of one pixel at the peak of decoding a coded picture: of HEVC two for each sample, chroma at half the size in
+/// both directions, and three of RGB; of AV1 more, since chroma may have its full size.
+const HEVC_BYTES: u64 = 6;
+const AV1_BYTES: u64 = 8;
 
 /// A HEIF file as its boxes tell it.
 pub(super) struct Heif<'a> {
     context: Context<'a>,
     properties: ItemProps<'a>,
-    grid: Option<(Grid, Vec<u32>)>,
+    mosaic: Option<Mosaic>,
     /// Width and height before and after cropping and turning.
     coded: (u32, u32),
     shown: (u32, u32),
+    /// What decoding takes at its peak.
+    bytes: u64,
+}
+
+/// A grid, its tiles row by row, and the size of each.
+struct Mosaic {
+    grid: Grid,
+    tiles: Vec<u32>,
+    tile: (u32, u32),
+}
+
+impl Mosaic {
+    fn open(context: &Context<'_>, grid: Grid, tiles: Vec<u32>) -> Result<Self, Failure> {
+        let wrong = || Failure::damaged("its tiles do not fit its grid");
+        let first = tiles.first().ok_or_else(wrong)?;
+        let size = context.props(*first).map_err(damaged)?.ispe.ok_or_else(wrong)?;
+        // Only the last row and column may reach beyond the picture, so that no grid is more work than its picture.
+        let fits = |tile: u32, count: u32, side: u32| {
+            let before_last = u64::from(tile) * u64::from(count - 1);
+            before_last < u64::from(side) && before_last + u64::from(tile) >= u64::from(side)
+        };
+        if !fits(size.width, grid.columns, grid.output_width) || !fits(size.height, grid.rows, grid.output_height) {
+            return Err(wrong());
+        }
+        Ok(Self { grid, tiles, tile: (size.width, size.height) })
+    }
+}
+
+fn area((width, height): (u32, u32)) -> u64 {
+    u64::from(width).saturating_mul(height.into())
 }
 
 impl<'a> Heif<'a> {
@@ -49,13 +80,22 @@ impl<'a> Heif<'a> {
         let mut properties = context.props(item).map_err(damaged)?;
         properties.transforms.iter_mut().for_each(as_corrected);
         let grid = context.grid(item).map_err(damaged)?;
-        let coded = match (&grid, properties.ispe) {
-            (Some((grid, _)), _) => (grid.output_width, grid.output_height),
+        let mosaic = grid.map(|(grid, tiles)| Mosaic::open(&context, grid, tiles)).transpose()?;
+        let coded = match (&mosaic, properties.ispe) {
+            (Some(Mosaic { grid, .. }), _) => (grid.output_width, grid.output_height),
             (None, Some(size)) => (size.width, size.height),
             (None, None) => return Err(Failure::damaged("it does not say its size")),
         };
         let shown = transform::transformed_size(coded.0, coded.1, &properties.transforms).map_err(damaged)?;
-        Ok(Self { context, properties, grid, coded, shown })
+        let first = mosaic.as_ref().and_then(|mosaic| mosaic.tiles.first().copied()).unwrap_or(item);
+        let is_av1 = context.meta.item(first).is_some_and(|info| &info.item_type == b"av01");
+        let each = if is_av1 { AV1_BYTES } else { HEVC_BYTES };
+        // A tile may be larger than the picture that is cut from it.
+        let bytes = match &mosaic {
+            Some(mosaic) => (4 * area(coded)).max(area(mosaic.tile).saturating_mul(each)),
+            None => area(coded).saturating_mul(each),
+        };
+        Ok(Self { context, properties, mosaic, coded, shown, bytes })
     }
 
     /// Decodes one coded picture, which must have at least the given size, and cuts it to that.
@@ -80,26 +120,15 @@ impl<'a> Heif<'a> {
     }
 
     /// Decodes the tiles one after the other into their places.
-    fn mosaic(&self, grid: &Grid, tiles: &[u32]) -> Result<Image, Failure> {
-        let wrong = || Failure::damaged("its tiles do not fit its grid");
-        let first = tiles.first().ok_or_else(wrong)?;
-        let size = self.context.props(*first).map_err(damaged)?.ispe.ok_or_else(wrong)?;
+    fn compose(&self, Mosaic { grid, tiles, tile: size }: &Mosaic) -> Result<Image, Failure> {
         let (width, height) = self.coded;
-        // Only the last row and column may reach beyond the picture, so that no grid is more work than its picture.
-        let fits = |tile: u32, count: u32, side: u32| {
-            let before_last = u64::from(tile) * u64::from(count - 1);
-            before_last < u64::from(side) && before_last + u64::from(tile) >= u64::from(side)
-        };
-        if !fits(size.width, grid.columns, width) || !fits(size.height, grid.rows, height) {
-            return Err(wrong());
-        }
         let mut whole = Image::zeroed(width, height, PixelLayout::Rgb8, u64::MAX).map_err(damaged)?;
         let row_bytes = whole.row_bytes();
         for (index, item) in (0u32..).zip(tiles) {
-            let tile = self.picture(*item, (size.width, size.height))?;
-            let (left, top) = (index % grid.columns * size.width, index / grid.columns * size.height);
-            let bytes = 3 * size.width.min(width - left) as usize;
-            let rows = size.height.min(height - top) as usize;
+            let tile = self.picture(*item, *size)?;
+            let (left, top) = (index % grid.columns * size.0, index / grid.columns * size.1);
+            let bytes = 3 * size.0.min(width - left) as usize;
+            let rows = size.1.min(height - top) as usize;
             let places = whole.data.chunks_exact_mut(row_bytes).skip(top as usize).take(rows);
             for (place, row) in places.zip(tile.data.chunks_exact(tile.row_bytes())) {
                 place[3 * left as usize..][..bytes].copy_from_slice(&row[..bytes]);
@@ -111,16 +140,14 @@ impl<'a> Heif<'a> {
 
 impl Decoder for Heif<'_> {
     fn header(&self) -> Header {
-        let area = |(width, height): (u32, u32)| u64::from(width) * u64::from(height);
-        let bytes_per_pixel = if self.grid.is_some() { 4 } else { SINGLE };
-        // A crop makes the coded picture no cheaper.
-        let bytes_per_pixel = (bytes_per_pixel * area(self.coded)).div_ceil(area(self.shown).max(1));
+        // What is cropped away costs as much as what is shown.
+        let bytes_per_pixel = self.bytes.div_ceil(area(self.shown).max(1));
         Header { size: self.shown, bytes_per_pixel, orientation: Orientation::NoTransforms }
     }
 
     fn decode(self: Box<Self>, _eighths: u8) -> Result<RgbImage, Failure> {
-        let image = match &self.grid {
-            Some((grid, tiles)) => self.mosaic(grid, tiles)?,
+        let image = match &self.mosaic {
+            Some(mosaic) => self.compose(mosaic)?,
             None => cut(self.picture(self.context.meta.primary, self.coded)?, self.coded),
         };
         let image = transform::apply_all(image, &self.properties.transforms).map_err(damaged)?;
