@@ -310,4 +310,18 @@ kind = "yolox"
             assert!(error.starts_with("bad.toml: ") && error.contains(word), "{error}");
         }
     }
+
+    #[test]
+    fn all_mistakes_are_told_at_once() {
+        let text = CARD.replace("pad = 114", "padding = 1\nscale = \"one\"").replace("[416, 416]", "[0, 416]");
+        let error = Card::parse("bad.toml", &text).unwrap_err().to_string();
+        for word in ["padding", "one", "input.size", "line 9", "line 10"] {
+            assert!(error.contains(word), "{word}: {error}");
+        }
+        let text = CARD.replace("kind = \"yolox\"", "kind = \"table\"\nextra = -1\nunit = \"inch\"\nstrides = [8]");
+        let error = Card::parse("bad.toml", &text).unwrap_err().to_string();
+        for word in ["extra", "inch", "grid"] {
+            assert!(error.contains(word), "{word}: {error}");
+        }
+    }
 }

@@ -42,6 +42,8 @@ pub(crate) struct Model<'a> {
     /// The colour of each label, as annotated photos have it.
     colors: Vec<Color>,
     card: &'a Card,
+    /// Where that card is from: `built-in`, a file, or the graph.
+    card_origin: String,
 }
 
 /// The largest photo that is taken.
@@ -86,6 +88,7 @@ impl<'a> Model<'a> {
             labels: detector.labels(),
             colors: (0..detector.labels().len()).map(Color::of).collect(),
             card: detector.card(),
+            card_origin: detector.card_origin().to_string(),
         }
     }
 }
