@@ -68,9 +68,10 @@ const NAMED: [Family; 8] = [
 ];
 
 /// Families that are told by shapes alone: all may have guesses.
-const SHAPED: [Family; 8] = [
+const SHAPED: [Family; 9] = [
     tables::rows,
     tables::apart,
+    lists::three,
     lists::four,
     lists::rows,
     grids::fastestdet,
@@ -135,7 +136,7 @@ impl Guess {
             bytes: None,
             summary: None,
             labels,
-            input: Input { size: self.input.size.or(evidence.open_size(&self.input)), ..self.input },
+            input: evidence.input(self.input),
             head: self.head,
             defaults: Defaults::default(),
         };

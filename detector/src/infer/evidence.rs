@@ -15,7 +15,7 @@ pub(super) struct Evidence<'g> {
     pub(super) names: Option<Vec<String>>,
     /// Width and height of its input, where they are fixed or were so in a run.
     pub(super) size: Option<(usize, usize)>,
-    pub(super) layout: Layout,
+    layout: Layout,
     /// Height and width of its input are open.
     is_open: bool,
 }
@@ -51,13 +51,23 @@ impl<'g> Evidence<'g> {
         self.cells(&STRIDES)
     }
 
+    /// A family's input, as this graph has it.
+    pub(super) fn input(&self, input: Input) -> Input {
+        let input = Input { size: input.size.or(self.open_size(&input)), layout: self.layout, ..input };
+        // Bytes are pixels; what is done to them is done in the graph.
+        match self.takes_bytes() {
+            true => Input { scale: 1.0, mean: [0.0; 3], std: [1.0; 3], ..input },
+            false => input,
+        }
+    }
+
     /// The size that a card of an open graph should have, so that it can be changed there.
     pub(super) fn open_size(&self, input: &Input) -> Option<[u32; 2]> {
         (self.is_open && input.resize != Resize::None).then_some([USUAL_SIZE, USUAL_SIZE])
     }
 
     /// Whether the photo goes in as bytes.
-    pub(super) fn takes_bytes(&self) -> bool {
+    fn takes_bytes(&self) -> bool {
         image_input(self.graph).is_ok_and(|image| image.element == Element::U8)
     }
 

@@ -103,7 +103,8 @@ const COCO_ANCHORS: [[[f32; 2]; 3]; 3] = [
 
 /// Raw maps of YOLOv3, v5 and v7: of each stride three anchors with `5 + classes` numbers.
 pub(super) fn anchors(evidence: &Evidence<'_>) -> Result<Vec<Guess>, String> {
-    let Some(size) = evidence.size else { return Ok(Vec::new()) };
+    // Beside a table they are what it was made of.
+    let Some(size) = evidence.size.filter(|_| evidence.outputs(3).next().is_none()) else { return Ok(Vec::new()) };
     let of_stride = |stride: u32| {
         let (columns, lines) = grid(size, stride as usize);
         evidence.graph.outputs.iter().find(|output| {

@@ -98,7 +98,7 @@ pub(super) fn tensorflow(evidence: &Evidence<'_>) -> Result<Vec<Guess>, String> 
     // A fixed size must be met; a dynamic one resizes by itself.
     let is_open = evidence.open_size(&Input { resize: Resize::Stretch, ..Input::default() }).is_some();
     let resize = if evidence.size.is_some() && !is_open { Resize::Stretch } else { Resize::None };
-    let input = Input { layout: evidence.layout, resize, ..Input::default() };
+    let input = Input { resize, ..Input::default() };
     Ok(vec![Guess { head: HeadCard::of(HeadKind::Ssd), input, classes: Classes::Coco }])
 }
 

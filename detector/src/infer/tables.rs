@@ -44,8 +44,16 @@ pub(super) fn rows(evidence: &Evidence<'_>) -> Result<Vec<Guess>, String> {
         if rows == 3 * cells {
             guess(&with_objectness, &yolo_input(), columns, 5);
         }
-        if columns == cells {
+        // Masks are put together of prototypes in another output.
+        let masks = evidence.outputs(4).next().and_then(|prototypes| prototypes.dim(1)).filter(|count| *count < rows.min(64));
+        if let (true, Some(extra)) = (columns == cells, masks) {
+            guess(&HeadCard { transposed: true, extra, ..whole(evidence, output) }, &yolo_input(), rows, 4 + extra);
+        } else if columns == cells {
             guess(&HeadCard::of(HeadKind::Yolo), &yolo_input(), rows, 4);
+        }
+        if let (true, Some(extra)) = (rows == 3 * cells, masks) {
+            guess(&HeadCard { extra, ..with_objectness.clone() }, &yolo_input(), columns, 5 + extra);
+            continue;
         }
         // The best class of each cell by number: DeepStream's.
         if (rows == cells || rows == 3 * cells) && columns == 6 {

@@ -88,3 +88,46 @@ fn an_unknown_graph_is_refused_with_advice() {
     let error = readings("m", &graph(vec![tensor("probabilities", Element::F32, &[1, 1000])], &[])).unwrap_err();
     assert!(error.contains("probabilities") && error.contains("[head] kind"), "{error}");
 }
+
+/// A card's [head] as it is written, for each reading of outputs of these names and shapes.
+fn heads_of(outputs: &[(&str, &[i64])], names: bool) -> Vec<String> {
+    let outputs = outputs.iter().map(|(name, shape)| tensor(name, Element::F32, shape)).collect();
+    let metadata: &[(&str, &str)] = if names { &[("names", "['cat', 'dog']")] } else { &[] };
+    let readings = readings("m", &graph(outputs, metadata)).unwrap();
+    readings.into_iter().map(|r| r.card.to_toml().unwrap().split("[head]").nth(1).unwrap().to_owned()).collect()
+}
+
+#[test]
+fn what_stands_beside_a_table_says_what_its_columns_are() {
+    // Prototypes of masks.
+    let found = heads_of(&[("output0", &[1, 6 + 32, 3549]), ("output1", &[1, 32, 104, 104])], true);
+    assert!(found.len() == 1 && found[0].contains("transposed = true") && found[0].contains("extra = 32"), "{found:?}");
+    let maps: [(&str, &[i64]); 4] = [
+        ("output", &[1, 3 * 3549, 7]),
+        ("p3", &[1, 3, 52, 52, 7]),
+        ("p4", &[1, 3, 26, 26, 7]),
+        ("p5", &[1, 3, 13, 13, 7]),
+    ];
+    let found = heads_of(&maps, true);
+    assert!(found.len() == 1 && found[0].contains("table = \"output\""), "{found:?}");
+    let found = heads_of(&maps[1..], true);
+    assert!(found.len() == 3 && found.iter().all(|head| head.contains("anchors = ")), "{found:?}");
+}
+
+#[test]
+fn rows_of_seven_have_their_orders() {
+    let found = heads_of(&[("flat", &[12, 7])], true);
+    let is_there = |order: &str| found.iter().any(|head| head.contains(order));
+    assert!(is_there("\"class\", \"score\"]") && is_there("\"score\", \"class\"]") && found.len() == 2, "{found:?}");
+    let found = heads_of(&[("detections:0", &[1, 100, 7])], true);
+    assert!(found.len() == 1 && found[0].contains("yxyx") && found[0].contains("first_class = 1"), "{found:?}");
+}
+
+#[test]
+fn lists_of_all_cells_are_still_to_be_suppressed() {
+    let lists: [(&str, &[i64]); 3] =
+        [("boxes", &[1, 3549, 4]), ("scores", &[1, 3549, 1]), ("classes", &[1, 3549, 1])];
+    assert!(heads_of(&lists, true).iter().all(|head| !head.contains("nms")));
+    let lists: [(&str, &[i64]); 3] = [("boxes", &[1, 100, 4]), ("scores", &[1, 100]), ("classes", &[1, 100])];
+    assert!(heads_of(&lists, true).iter().all(|head| head.contains("nms = false")));
+}
