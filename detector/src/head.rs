@@ -4,6 +4,7 @@
 mod detr;
 mod fastestdet;
 mod grid;
+mod heatmap;
 mod preset;
 mod table;
 mod view;
@@ -60,6 +61,7 @@ pub(crate) fn build(card: &Card, graph: &Graph, input: Option<(u32, u32)>) -> Re
         HeadKind::Fastestdet => fastestdet::FastestDet::new(graph, labels.len()).map(boxed),
         HeadKind::Table => table(&card.head, None),
         HeadKind::Grid => grid(&card.head),
+        HeadKind::Heatmap => heatmap::Heatmap::new(graph, &card.head, labels.len(), fixed()?).map(boxed),
     }
 }
 

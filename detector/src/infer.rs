@@ -56,12 +56,13 @@ enum Classes {
 type Family = fn(&Evidence<'_>) -> Result<Vec<Guess>, String>;
 
 /// Families that are told by names or metadata that nobody else gives: the first that has a guess has the word.
-const NAMED: [Family; 8] = [
+const NAMED: [Family; 9] = [
     named::ultralytics,
     named::detr,
     named::tensorflow,
     named::nanodet,
     named::yunet,
+    named::centernet,
     named::paddle,
     lists::named,
     lists::mmdeploy,

@@ -39,6 +39,7 @@ const FIXTURES: &[&str] = &[
     "grid-prior",
     "grid-distances",
     "grid-distribution",
+    "heatmap",
 ];
 
 fn numbers<const N: usize>(value: &Value) -> [f32; N] {
@@ -129,6 +130,7 @@ fn other_exports_get_their_card_from_what_they_give() {
         ("detr", "detr"),
         ("yolox", "yolox"),
         ("yunet", "grid"),
+        ("centernet", "heatmap"),
         ("nanodet-plus", "grid"),
         ("picodet", "grid"),
         ("scrfd", "grid"),

@@ -88,6 +88,8 @@ pub enum HeadKind {
     Table,
     /// Candidates that lie on grids of strides, with or without anchors, as the card describes them.
     Grid,
+    /// CenterNet: a map of centres, a map of sizes, and perhaps one of offsets.
+    Heatmap,
 }
 
 impl HeadCard {
@@ -157,6 +159,22 @@ impl HeadCard {
                 self.check_table(&mut refuse);
             }
             HeadKind::Grid => self.check_grid(&mut refuse),
+            HeadKind::Heatmap => {
+                let described = Self {
+                    activation: self.activation,
+                    strides: self.strides.clone(),
+                    nms: self.nms,
+                    outputs: self.outputs.clone(),
+                    ..Self::of(self.kind)
+                };
+                let fields = "head.kind = \"heatmap\" has activation, strides, nms and outputs";
+                refuse(*self != described || self.activation == Activation::Softmax, fields);
+                let HeadOutputs { boxes, scores, .. } = &self.outputs;
+                let needs = "head.outputs of a heat map needs scores, boxes (sizes), and perhaps offsets";
+                refuse(boxes.one().is_none() || scores.one().is_none(), needs);
+                let stride = self.strides.len() != 1 || self.strides.iter().any(|stride| !(1..=64).contains(stride));
+                refuse(stride, "head.strides of a heat map is one stride, from 1 to 64 pixels");
+            }
             kind => {
                 let activation = if kind == HeadKind::Detr { self.activation } else { Activation::None };
                 let reason = format!(
@@ -169,10 +187,11 @@ impl HeadCard {
     }
 
     fn check_table(&self, refuse: &mut impl FnMut(bool, &str)) {
-        let HeadOutputs { table, boxes, scores, objectness, classes, count } = &self.outputs;
+        let HeadOutputs { table, boxes, scores, objectness, offsets, classes, count } = &self.outputs;
         let all = [table, boxes, scores, objectness, classes, count];
         refuse(all.iter().any(|names| names.0.len() > 1), "head.outputs of a table has one name for each");
-        refuse(!objectness.is_empty(), "head.outputs.objectness is for kind = \"grid\"");
+        let others = !objectness.is_empty() || !offsets.is_empty();
+        refuse(others, "head.outputs.objectness is for kind = \"grid\", offsets for kind = \"heatmap\"");
         let apart = [boxes, scores, classes, count].into_iter().any(|names| !names.is_empty());
         let both = "head.outputs names a table, or boxes with scores or classes, not both";
         refuse(!table.is_empty() && apart, both);
@@ -223,9 +242,9 @@ impl HeadCard {
             "head.anchors says how many each cell has: leave per_cell out",
         );
         refuse(!(0.0..=1.0).contains(&self.offset), "head.offset must be from 0 to 1");
-        let HeadOutputs { table, boxes, scores, objectness, classes, count } = &self.outputs;
-        let numbered = "head.outputs.classes and count are for kind = \"table\"";
-        refuse(!classes.is_empty() || !count.is_empty(), numbered);
+        let HeadOutputs { table, boxes, scores, objectness, offsets, classes, count } = &self.outputs;
+        let others = !classes.is_empty() || !count.is_empty() || !offsets.is_empty();
+        refuse(others, "head.outputs.classes and count are for kind = \"table\", offsets for kind = \"heatmap\"");
         let apart = !boxes.is_empty() || !scores.is_empty() || !objectness.is_empty();
         refuse(!table.is_empty() && apart, "head.outputs names a table, or boxes and scores, not both");
         refuse(apart && (boxes.is_empty() || scores.is_empty()), "head.outputs needs boxes and scores");

@@ -176,6 +176,9 @@ pub struct HeadOutputs {
     /// Objectness, `[1, N, 1]`, of a grid.
     #[serde(default, skip_serializing_if = "Names::is_empty")]
     pub objectness: Names,
+    /// Offsets of centres within their cells, `[1, 2, h, w]`, of a heat map.
+    #[serde(default, skip_serializing_if = "Names::is_empty")]
+    pub offsets: Names,
     /// The class of each box, by number, `[1, N]`.
     #[serde(default, skip_serializing_if = "Names::is_empty")]
     pub classes: Names,

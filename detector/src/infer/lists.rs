@@ -49,8 +49,13 @@ fn of_three(evidence: &Evidence<'_>, boxes: &TensorInfo, scores: &TensorInfo, cl
     // torchvision and Detectron have no batch, take photos as they are, and their class 0 is the background.
     let is_plain = boxes.shape.len() == 2;
     let count = COUNTS.into_iter().find_map(|count| evidence.graph.output(count)).map(name).unwrap_or_default();
-    let outputs =
-        HeadOutputs { boxes: name(boxes), scores: name(scores), classes: name(classes), count, ..HeadOutputs::default() };
+    let outputs = HeadOutputs {
+        boxes: name(boxes),
+        scores: name(scores),
+        classes: name(classes),
+        count,
+        ..HeadOutputs::default()
+    };
     let is_open = evidence.open_size(&Input { resize: Resize::Stretch, ..Input::default() }).is_some();
     let input = match is_plain {
         true if is_open => Input { resize: Resize::None, scale: 1.0 / 255.0, ..Input::default() },
@@ -62,11 +67,8 @@ fn of_three(evidence: &Evidence<'_>, boxes: &TensorInfo, scores: &TensorInfo, cl
     let rows = boxes.dim(boxes.shape.len() - 2);
     let nms = cells.is_some_and(|cells| rows == Some(cells) || rows == Some(3 * cells));
     let head = HeadCard { first_class: u8::from(is_plain), nms, ..listed(outputs) };
-    let guess = |unit| Guess {
-        head: HeadCard { unit, ..head.clone() },
-        input: input.clone(),
-        classes: Classes::Unknown,
-    };
+    let guess =
+        |unit| Guess { head: HeadCard { unit, ..head.clone() }, input: input.clone(), classes: Classes::Unknown };
     // Under these names boxes are in pixels; elsewhere what the graph gives tells.
     let is_of_pixels = ["det_boxes", "boxes"].into_iter().any(|name| boxes.is_called(name));
     let units: &[Unit] = if is_of_pixels { &[Unit::Input] } else { &[Unit::Input, Unit::Unit] };

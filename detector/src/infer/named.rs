@@ -139,6 +139,38 @@ pub(super) fn yunet(evidence: &Evidence<'_>) -> Result<Vec<Guess>, String> {
     Ok(vec![Guess { head, input, classes }])
 }
 
+/// CenterNet: maps of centres, of sizes and of offsets.
+pub(super) fn centernet(evidence: &Evidence<'_>) -> Result<Vec<Guess>, String> {
+    let named =
+        |names: &[&str]| names.iter().find_map(|name| evidence.graph.output(name)).filter(|o| o.shape.len() == 4);
+    let (Some(scores), Some(sizes)) = (named(&["hm", "heatmap"]), named(&["wh"])) else { return Ok(Vec::new()) };
+    let columns = scores.dim(3);
+    let stride = evidence.size.zip(columns).map(|((width, _), columns)| width / columns);
+    let Some(stride) = stride.and_then(|stride| u32::try_from(stride).ok()) else { return Ok(Vec::new()) };
+    let name = |output: &TensorInfo| Names::from(output.name.as_str());
+    let offsets = named(&["reg", "offset", "off"]).map(name).unwrap_or_default();
+    let outputs = HeadOutputs { scores: name(scores), boxes: name(sizes), offsets, ..HeadOutputs::default() };
+    let guess = |activation| Guess {
+        head: HeadCard {
+            activation,
+            strides: vec![stride],
+            nms: false,
+            outputs: outputs.clone(),
+            ..HeadCard::of(HeadKind::Heatmap)
+        },
+        input: Input {
+            color: Color::Bgr,
+            resize: Resize::LetterboxCenter,
+            scale: 1.0 / 255.0,
+            mean: [0.408, 0.447, 0.470],
+            std: [0.289, 0.274, 0.278],
+            ..Input::default()
+        },
+        classes: scores.dim(1).map_or(Classes::Unknown, Classes::Count),
+    };
+    Ok(vec![guess(Activation::Sigmoid), guess(Activation::None)])
+}
+
 /// Paddle's exports with NMS: rows of class, score and corners, told by inputs that nobody else has.
 pub(super) fn paddle(evidence: &Evidence<'_>) -> Result<Vec<Guess>, String> {
     let graph = evidence.graph;

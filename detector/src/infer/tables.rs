@@ -45,7 +45,8 @@ pub(super) fn rows(evidence: &Evidence<'_>) -> Result<Vec<Guess>, String> {
             guess(&with_objectness, &yolo_input(), columns, 5);
         }
         // Masks are put together of prototypes in another output.
-        let masks = evidence.outputs(4).next().and_then(|prototypes| prototypes.dim(1)).filter(|count| *count < rows.min(64));
+        let masks =
+            evidence.outputs(4).next().and_then(|prototypes| prototypes.dim(1)).filter(|count| *count < rows.min(64));
         if let (true, Some(extra)) = (columns == cells, masks) {
             guess(&HeadCard { transposed: true, extra, ..whole(evidence, output) }, &yolo_input(), rows, 4 + extra);
         } else if columns == cells {

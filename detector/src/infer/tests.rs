@@ -125,8 +125,7 @@ fn rows_of_seven_have_their_orders() {
 
 #[test]
 fn lists_of_all_cells_are_still_to_be_suppressed() {
-    let lists: [(&str, &[i64]); 3] =
-        [("boxes", &[1, 3549, 4]), ("scores", &[1, 3549, 1]), ("classes", &[1, 3549, 1])];
+    let lists: [(&str, &[i64]); 3] = [("boxes", &[1, 3549, 4]), ("scores", &[1, 3549, 1]), ("classes", &[1, 3549, 1])];
     assert!(heads_of(&lists, true).iter().all(|head| !head.contains("nms")));
     let lists: [(&str, &[i64]); 3] = [("boxes", &[1, 100, 4]), ("scores", &[1, 100]), ("classes", &[1, 100])];
     assert!(heads_of(&lists, true).iter().all(|head| head.contains("nms = false")));
