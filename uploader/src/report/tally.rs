@@ -71,7 +71,7 @@ impl Times {
 }
 
 /// What of a photo's time is the way there and back, in milliseconds.
-pub(super) fn upload_ms(record: &Record, answer: &Answer) -> f64 {
+pub(crate) fn upload_ms(record: &Record, answer: &Answer) -> f64 {
     let Phases { queue, dns, connect, tls, send, wait, receive, .. } = record.phases;
     // Of several tries, the last one's way is the photo's.
     let way = if record.tries > 1 {
@@ -83,7 +83,7 @@ pub(super) fn upload_ms(record: &Record, answer: &Answer) -> f64 {
 }
 
 /// A run's numbers.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Tally {
     pub(super) start: Instant,
     pub(crate) elapsed: Duration,
