@@ -131,7 +131,20 @@ fn distance_is_seen_named_and_reckoned_with() {
         assert!(offload[threshold]["wins"].is_string(), "{threshold} in {offload}");
     }
     assert_eq!(offload["link_mbit"]["wins"], "never", "the way alone takes longer than everything here");
-    assert!(run.told("break_even").contains("even at an endless rate"), "{}", run.told("break_even"));
+    let break_even = run.told("break_even");
+    assert!(break_even.contains("there never beats here; even with infinite bandwidth it takes"), "{break_even}");
+    // What is told is what the tables and the chart show.
+    let far = &run.report["targets"][1];
+    let phase = |name: &str| {
+        let phases = far["phases_ms"].as_array().unwrap();
+        phases.iter().find(|phase| phase["name"] == name).unwrap()["ms"].as_f64().unwrap()
+    };
+    let way = |name: &str| offload["way_ms"][name].as_f64().unwrap();
+    let parts: f64 = ["function", "platform", "round_trip", "transfer", "other"].map(way).iter().sum();
+    let far_ms = offload["far_ms"].as_f64().unwrap();
+    assert!((parts - far_ms).abs() < 0.01 && far["round_trip_ms"]["p50"] == offload["far_ms"], "{offload}");
+    assert!((way("transfer") - phase("send") - phase("bytes") - phase("receive")).abs() < 1e-6, "{far}");
+    assert_eq!((way("platform"), way("round_trip")), (phase("overhead"), phase("link")));
     let ladder = run.report["targets"][1]["ladder"].as_array().unwrap();
     assert_eq!(ladder.iter().map(|rung| rung["at_once"].as_u64().unwrap()).collect::<Vec<_>>(), [1, 2, 4, 8]);
     let pace = |rung: usize| ladder[rung]["photos_per_second"].as_f64().unwrap();
@@ -186,6 +199,10 @@ fn different_boxes_are_named_and_names_stay_names() {
     assert_eq!((&different["only_first"], &different["only_second"]), (&json!(1), &json!(1)));
     let [html, markdown, csv] = files.map(|file| std::fs::read_to_string(file).unwrap());
     assert!(html.contains("a&lt;b&gt;&amp;c.jpg") && !html.contains("a<b>") && html.contains("<svg"));
+    assert_eq!(html.matches("src=\"data:image/jpeg;base64,").count(), 1, "the photo that differs, and no other");
+    assert!(html.contains("only <code>here</code>: cat") && html.contains("only <code>there</code>: dog"));
+    let lies = format!("Report: {}\n", text(&folder.path().join("x.html")));
+    assert!(out(&run.output).contains(&lies), "{}", out(&run.output));
     assert!(markdown.contains("a&lt;b>&amp;c.jpg") && markdown.contains("## Verdict"), "{markdown}");
     assert_eq!(csv.lines().count(), 1 + 2 * 4, "a row per photo and target:\n{csv}");
 }
@@ -229,6 +246,98 @@ fn failures_are_counted_by_code_and_decide_the_end() {
     assert_eq!(run.report["targets"][1]["failures"], json!({"undecodable_image": 1}));
     assert_eq!(run.told("failures"), "there failed with 1 of 4 photos (undecodable_image 1).");
     assert!(run.told("speed").contains("3 pairs"), "{}", run.told("speed"));
+}
+
+/// Answers photos after so many milliseconds each, in turn.
+fn paced(pauses: &'static [u64]) -> Server {
+    function_that(|_, number| Say::json(200, &cat()).after(Duration::from_millis(pauses[number % pauses.len()])))
+}
+
+#[test]
+fn where_no_difference_is_told_nobody_wins_anything() {
+    // Each is as often the slower one by as much.
+    let (here, there) = (paced(&[5, 45]), paced(&[45, 5]));
+    let folder = photos(12);
+    let run = compare(folder.path(), &here.url(), &there.url(), &PLAIN);
+    run.ends_with(0);
+    assert!(run.told("speed").starts_with("No difference between here and there can be told"), "{}", run.told("speed"));
+    assert!(run.report["summary"][0]["speed"].is_null());
+    let offload = &run.report["pairs"][0]["offload"];
+    for threshold in ["link_mbit", "round_trip_ms", "photos"] {
+        assert_eq!(offload[threshold]["wins"], "unknown", "{offload}");
+    }
+    assert!(run.told("break_even").contains("no difference between") && !out(&run.output).contains("finishes first"));
+}
+
+#[test]
+fn one_outlier_makes_no_winner() {
+    let folder = photos(12);
+    let (here, there) = (paced(&[20]), paced(&[20, 20, 20, 20, 20, 20, 20, 900, 20, 20, 20, 20]));
+    let run = compare(folder.path(), &here.url(), &there.url(), &PLAIN);
+    run.ends_with(0);
+    let ratio = &run.report["pairs"][0]["time"]["ratio"];
+    assert!(
+        ratio["value"].as_f64().unwrap() < 2.0 && ratio["high"].as_f64().unwrap() < 2.0,
+        "the means' is 4.6: {ratio}"
+    );
+    let phases = run.report["targets"][1]["phases_ms"].as_array().unwrap();
+    let whole: f64 = phases.iter().map(|phase| phase["ms"].as_f64().unwrap()).sum();
+    assert!(whole < 80.0, "the chart's bar is the typical photo's: {phases:?}");
+}
+
+#[test]
+fn one_photo_is_no_comparison() {
+    let (here, there) = (function(), function());
+    let folder = photos(1);
+    let run = compare(folder.path(), &here.url(), &there.url(), &[]);
+    run.ends_with(0);
+    assert!(run.told("speed").contains("cannot be compared"), "{}", run.told("speed"));
+    let topics: Vec<&str> =
+        run.report["verdict"].as_array().unwrap().iter().map(|finding| finding["topic"].as_str().unwrap()).collect();
+    assert_eq!(topics, ["speed", "boxes", "cost"]);
+    assert!(run.report["pairs"][0]["offload"].is_null());
+}
+
+#[test]
+fn that_models_differ_comes_first_and_speed_is_told_all_the_same() {
+    let here = function();
+    let there = function_that(|_, _| {
+        let mut answer = cat();
+        answer["model"] = json!({"name": "yolox-s", "sha256": "0123456789abcdef"});
+        Say::json(200, &answer).after(Duration::from_millis(40))
+    });
+    let folder = photos(8);
+    let run = compare(folder.path(), &here.url(), &there.url(), &PLAIN);
+    run.ends_with(0);
+    let first = &run.report["verdict"][0];
+    assert_eq!(first["topic"], "models");
+    let text = first["text"].as_str().unwrap();
+    assert!(text.contains("different models") && text.contains("yolox-s (01234567)"), "{text}");
+    assert!(run.told("speed").starts_with("here is faster than there"), "{}", run.told("speed"));
+}
+
+#[test]
+fn waiting_for_a_worker_is_no_upload() {
+    let waits = || {
+        function_that(|_, _| {
+            let mut answer = cat();
+            answer["timings_ms"]["queue"] = json!(150.0);
+            answer["timings_ms"]["total"] = json!(160.0);
+            Say::json(200, &answer).after(Duration::from_millis(162))
+        })
+    };
+    let (here, there) = (waits(), waits());
+    let folder = photos(6);
+    let run = compare(folder.path(), &here.url(), &there.url(), &PLAIN);
+    run.ends_with(0);
+    for target in run.report["targets"].as_array().unwrap() {
+        let number = |name: &str| target[name].as_f64().unwrap();
+        let round_trip = target["round_trip_ms"]["p50"].as_f64().unwrap();
+        assert!(number("upload_ms") <= round_trip - 160.0 + 0.01, "{target}");
+        let queue =
+            &target["phases_ms"].as_array().unwrap().iter().find(|phase| phase["name"] == "queue").unwrap()["ms"];
+        assert!((140.0..=160.0).contains(&queue.as_f64().unwrap()), "{target}");
+    }
 }
 
 #[test]

@@ -140,7 +140,7 @@ fn ratio(first: f64, second: f64) -> f64 {
 /// The median, leaving the values in another order: selecting is quicker than sorting.
 fn middle(values: &mut [f64]) -> f64 {
     let half = values.len() / 2;
-    let even = values.len() % 2 == 0;
+    let even = values.len().is_multiple_of(2);
     let (below, upper, _) = values.select_nth_unstable_by(half, f64::total_cmp);
     let upper = *upper;
     if even { (below.iter().copied().fold(f64::MIN, f64::max) + upper) / 2.0 } else { upper }

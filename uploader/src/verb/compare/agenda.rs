@@ -51,7 +51,9 @@ impl Passes {
 
     fn text(&self) -> String {
         let Some(pass) = self.passes.get(self.current) else { return String::new() };
-        let left = self.left().map_or_else(String::new, |left| format!(", {:#} left", HumanDuration(left)));
+        // Rounded up: none is left only when nothing is.
+        let whole = |left: Duration| Duration::from_secs(left.as_secs_f64().ceil() as u64);
+        let left = self.left().map_or_else(String::new, |left| format!(", {:#} left", HumanDuration(whole(left))));
         format!("{} {}/{}{left}", pass.name, pass.done, pass.photos)
     }
 
