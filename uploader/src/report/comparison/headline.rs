@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::marked::{Marked, code};
-use super::sheet::{dollars, number};
+use super::sheet::{dollars, number, short};
 use super::statistics::{Difference, Estimate};
 use super::{Comparison, Pair};
 
@@ -20,6 +20,9 @@ pub(crate) struct Headline {
     /// Dollars for 1000 photos in Lambda, through a Function URL.
     pub(crate) first_cost: Option<f64>,
     pub(crate) second_cost: Option<f64>,
+    /// What has to be known before the numbers.
+    #[serde(skip)]
+    pub(crate) note: Option<Marked>,
     /// Each number as it is shown, and what it is.
     #[serde(skip)]
     pub(crate) figures: [(String, Marked); 3],
@@ -69,6 +72,7 @@ fn headline(comparison: &Comparison, pair: &Pair) -> Headline {
         same_boxes: photos - different,
         first_cost,
         second_cost,
+        note: models(comparison, pair).map(Marked::from),
         figures,
     }
 }
@@ -112,4 +116,22 @@ fn cost_figure(comparison: &Comparison, pair: &Pair, costs: Option<(f64, f64)>) 
         |name: &str| if here(name) { format!("at the speed of {}", code(name)) } else { format!("at {}", code(name)) };
     let label = format!("per 1000 photos in Lambda {}; {} {}", what(&pair.second), dollars(first), what(&pair.first));
     (dollars(second), label.into())
+}
+
+/// Before anything else: whoever compares two models compares the models.
+pub(super) fn models(comparison: &Comparison, pair: &Pair) -> Option<String> {
+    let of = |name: &str| {
+        let target = comparison.target(name).filter(|target| target.is_measured())?;
+        let models: Vec<String> =
+            target.models.iter().map(|model| format!("{} ({})", model.name, short(&model.sha256))).collect();
+        Some(models.join(" and "))
+    };
+    let (first, second) = (of(&pair.first)?, of(&pair.second)?);
+    (!pair.same_model).then(|| {
+        format!(
+            "{} and {} run different models, {first} and {second}: their times and boxes compare the models, too.",
+            code(&pair.first),
+            code(&pair.second)
+        )
+    })
 }

@@ -183,9 +183,11 @@ impl Measured {
         } else {
             0.0
         };
+        // What runs here has no link; the microseconds of its handshake are the platform's.
+        let link_ms = if origin.kind == Kind::Url { link.round_trip } else { 0.0 };
         let splits: Vec<Split> = counted
             .iter()
-            .filter_map(|sample| phase::split(sample, link.round_trip, ms_per_byte * together.bytes(sample)))
+            .filter_map(|sample| phase::split(sample, link_ms, ms_per_byte * together.bytes(sample)))
             .collect();
         let typical = phase::typical(&splits);
         let sum = |families: &[Family]| {

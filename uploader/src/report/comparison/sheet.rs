@@ -4,6 +4,7 @@ use super::phase::Phase;
 use super::statistics::Estimate;
 use super::steps::Step;
 use super::{Comparison, Measured, PHASES, Rung, SEEN_MS, Waterfall};
+use crate::args::Kind;
 
 /// What a cell says where there is nothing.
 const NONE: &str = "-";
@@ -119,7 +120,7 @@ fn targets(comparison: &Comparison) -> Sheet {
     rows.add("inference, ms", measured(|t| t.inference_ms));
     rows.add("upload, ms", measured(|t| t.upload_ms));
     rows.add("photos/s", measured(|t| t.photos_per_second));
-    if all.iter().any(|target| target.link_ms.round_trip >= SEEN_MS) {
+    if all.iter().any(|target| target.kind == Kind::Url && target.link_ms.round_trip >= SEEN_MS) {
         rows.add("link round trip, ms", |t| number(t.link_ms.round_trip));
     }
     if all.iter().any(|target| target.cold.is_some()) {

@@ -4,9 +4,9 @@ mod offload;
 
 use serde::Serialize;
 
-use super::headline::Speed;
+use super::headline::{Speed, models};
 use super::marked::{Marked, code};
-use super::sheet::{dollars, number, short};
+use super::sheet::{dollars, number};
 use super::statistics::LEAST;
 use super::{Comparison, Measured, Pair, Waterfall};
 
@@ -54,24 +54,6 @@ fn failures(target: &Measured) -> String {
     let codes: Vec<String> = target.failures.iter().map(|(code, count)| format!("{code} {count}")).collect();
     let (name, codes) = (code(&target.name), codes.join(", "));
     format!("{name} failed with {} of {} photos ({codes}).", target.failed(), target.photos)
-}
-
-/// Before anything else: whoever compares two models compares the models.
-fn models(comparison: &Comparison, pair: &Pair) -> Option<String> {
-    let of = |name: &str| {
-        let target = comparison.target(name).filter(|target| target.is_measured())?;
-        let models: Vec<String> =
-            target.models.iter().map(|model| format!("{} ({})", model.name, short(&model.sha256))).collect();
-        Some(models.join(" and "))
-    };
-    let (first, second) = (of(&pair.first)?, of(&pair.second)?);
-    (!pair.same_model).then(|| {
-        format!(
-            "{} and {} run different models, {first} and {second}: their times and boxes compare the models, too.",
-            code(&pair.first),
-            code(&pair.second)
-        )
-    })
 }
 
 fn speed(comparison: &Comparison, pair: &Pair) -> String {

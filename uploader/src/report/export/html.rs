@@ -13,7 +13,8 @@ use anyhow::Result;
 
 use self::charts::charts;
 use super::{Comparison, Exporter};
-use crate::report::comparison::{Marked, Sheet, sheets, waterfall_sheets};
+use crate::args::Kind;
+use crate::report::comparison::{Marked, SEEN_MS, Sheet, sheets, waterfall_sheets};
 
 const STYLE: &str = include_str!("html/style.css");
 
@@ -55,6 +56,9 @@ fn section(comparison: &Comparison, sheet: &Sheet) -> Result<String> {
 fn summary(comparison: &Comparison) -> String {
     let mut text = String::new();
     for headline in &comparison.summary {
+        if let Some(note) = &headline.note {
+            let _ = writeln!(text, "<p>{}</p>", marked(note));
+        }
         text += "<ul class=\"summary\">\n";
         for (value, what) in &headline.figures {
             let _ = writeln!(text, "<li><strong>{}</strong> <span>{}</span></li>", escaped(value), marked(what));
@@ -87,7 +91,7 @@ fn measured(comparison: &Comparison) -> String {
                 .map(|model| format!("{} (sha256 {}…)", model.name, model.sha256.get(..12).unwrap_or(&model.sha256))),
         );
         let link = target.link_ms;
-        if link.round_trip >= crate::report::comparison::SEEN_MS {
+        if target.kind == Kind::Url && link.round_trip >= SEEN_MS {
             parts.push(format!("link round trip {:.1} ms", link.round_trip));
         }
         parts.extend(link.tls.map(|ms| format!("TLS handshake {ms:.1} ms")));

@@ -13,6 +13,9 @@ impl Exporter for Markdown {
     fn export(&self, comparison: &Comparison, to: &mut dyn Write) -> Result<()> {
         writeln!(to, "# Spotter: a comparison\n")?;
         for headline in &comparison.summary {
+            if let Some(note) = &headline.note {
+                writeln!(to, "{}\n", marked(note))?;
+            }
             for (value, what) in &headline.figures {
                 writeln!(to, "- **{}** {}", escaped(value), marked(what))?;
             }

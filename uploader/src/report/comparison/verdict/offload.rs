@@ -96,7 +96,7 @@ pub(super) fn concurrency(comparison: &Comparison, offload: &Offload) -> String 
     let how = if offload.at_once.measured { "measured" } else { "estimated" };
     let overtakes = match &offload.at_once.threshold {
         Threshold::From { value } => format!("{far} does more from {value:.0} at once on ({how})"),
-        Threshold::Never { because } => format!("{far} never overtakes {near}, {because} ({how})"),
+        Threshold::Never { because } => format!("{far} never overtakes {near}; {because} ({how})"),
         Threshold::Unknown { because } => because.clone(),
         Threshold::UpTo { .. } | Threshold::Always => format!("{far} does more ({how})"),
     };

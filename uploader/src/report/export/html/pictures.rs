@@ -73,7 +73,10 @@ fn shot(comparison: &Comparison, different: &Disagreement, first: (&str, usize),
     };
     let only = [only(first, &different.first_objects), only(second, &different.second_objects)];
     let only: String = only.into_iter().flatten().collect();
-    format!("<figure>{picture}<figcaption>{name}{only}</figcaption></figure>\n")
+    // Its whole path is said by the picture, and in the verdict.
+    let file =
+        Path::new(&different.photo).file_name().map_or_else(|| name.clone(), |file| escaped(&file.to_string_lossy()));
+    format!("<figure>{picture}<figcaption>{file}{only}</figcaption></figure>\n")
 }
 
 /// The photo's path and what a target found in it.
