@@ -11,6 +11,7 @@ import re
 import subprocess
 import urllib.parse
 
+import browser as chromium
 import pytest
 import support
 from relay import Relay
@@ -100,6 +101,29 @@ def test_the_page_needs_nothing_else(compare, folder, far):
     for word in ("src=", "href=", "url(", "@import", "<script"):
         assert word not in page, f"{word} in the page"
     assert page.count("<svg") == 5, "distribution, two scatters, phases, ladder"
+
+
+def test_the_report_in_a_browser(compare, folder, tmp_path):
+    """Two models whose boxes differ, as they are seen: the fact first, pictures with boxes on them, no wider than a phone."""
+    chromium.require_chromium()
+    yolo, yolox = (support.fixture(name)[0] for name in ("yolo", "yolox"))
+    _, reports = compare(folder, "--local", f"a=,model={yolo}", "--local", f"b=,model={yolox}", "--ladder", 0)
+    (tmp_path / "report.html").write_text(reports["html"])
+    browser = chromium.Browser(tmp_path)
+    try:
+        browser.devtools("Emulation.setDeviceMetricsOverride", {"width": 390, "height": 844, "deviceScaleFactor": 1, "mobile": True})
+        browser.open((tmp_path / "report.html").as_uri())
+        assert browser.run("return document.documentElement.scrollWidth") <= 390
+        assert "different models" in browser.run("return document.querySelector('h1').nextElementSibling.innerText")
+        assert browser.run("return document.querySelectorAll('.summary li').length") == 3
+        shots = "return [...document.querySelectorAll('.shot')].map((shot) => [shot.querySelector('img').naturalWidth, shot.querySelectorAll('rect').length])"
+        different = json.loads(reports["json"])["pairs"][0]["boxes"]["different"]
+        assert different and len(browser.run(shots)) == len(different)
+        assert all(width > 0 and boxes > 0 for width, boxes in browser.run(shots))
+        longest = "return Math.max(...[...document.querySelectorAll('dd')].flatMap((e) => [...e.innerText.matchAll(/[0-9a-f]{13,}/g)].map((m) => m[0].length)), 0)"
+        assert browser.run(longest) == 0, "digests are shortened"
+    finally:
+        browser.close()
 
 
 def test_waiting_for_the_emulators_one_worker_is_a_queue(compare, folder, far):

@@ -135,3 +135,48 @@ pub(super) fn models(comparison: &Comparison, pair: &Pair) -> Option<String> {
         )
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::statistics::difference;
+    use super::super::tests::{comparison, differing};
+    use super::*;
+
+    fn figures(comparison: &Comparison) -> Vec<String> {
+        let figures = &headlines(comparison)[0].figures;
+        figures.iter().map(|(value, what)| format!("{value} {what}")).collect()
+    }
+
+    #[test]
+    fn three_numbers_speed_boxes_cost() {
+        let [speed, boxes, cost] = figures(&comparison()).try_into().unwrap();
+        assert!(speed.contains(" × here is faster than there: ") && speed.contains("95 % interval"), "{speed}");
+        assert_eq!(boxes, "11 of 11 photos have the same boxes");
+        assert!(cost.starts_with('$') && cost.contains("per 1000 photos in Lambda at there; $"), "{cost}");
+        assert_eq!(figures(&differing("x.jpg"))[1], "11 of 12 photos have the same boxes");
+    }
+
+    #[test]
+    fn what_is_not_told_is_no_number() {
+        let mut comparison = comparison();
+        let pairs = [(10.0, 12.0), (12.0, 10.0)].repeat(6);
+        comparison.pairs[0].time = difference(&pairs);
+        let headline = &headlines(&comparison)[0];
+        assert!(headline.speed.is_none() && headline.figures[0].0 == "no difference", "{headline:?}");
+        for time in [difference(&pairs[..4]), None] {
+            comparison.pairs[0].time = time;
+            let headline = &headlines(&comparison)[0];
+            assert!(headline.speed.is_none() && headline.figures[0].0 == "–", "{headline:?}");
+        }
+    }
+
+    #[test]
+    fn that_models_differ_is_said_before_the_numbers() {
+        let mut comparison = comparison();
+        assert_eq!(headlines(&comparison)[0].note, None);
+        comparison.targets[1].models[0].sha256 = "0123456789ab".to_owned();
+        comparison.pairs[0].same_model = false;
+        let note = headlines(&comparison)[0].note.as_ref().unwrap().to_string();
+        assert!(note.starts_with("here and there run different models, yolox-nano (c789161e) and"), "{note}");
+    }
+}

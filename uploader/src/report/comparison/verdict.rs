@@ -61,7 +61,7 @@ fn speed(comparison: &Comparison, pair: &Pair) -> String {
     let more = format!("at least {LEAST} pairs are needed (more photos, or --runs)");
     let Some(time) = &pair.time else {
         return format!(
-            "{first} and {second} cannot be compared: fewer than two photos were answered warm by both; {more}."
+            "{first} and {second} cannot be compared: fewer than two photos were answered by both without a cold start; {more}."
         );
     };
     let settings = &comparison.settings;
