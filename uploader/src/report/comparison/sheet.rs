@@ -173,9 +173,11 @@ fn cost(comparison: &Comparison) -> Sheet {
     if comparison.targets.iter().any(|target| target.cost.memory_mb != rates.memory_mb) {
         rows.add("memory, MB", |t| t.cost.memory_mb.to_string());
     }
-    rows.add("billed ms per photo", |t| number(t.cost.billed_ms));
-    rows.add("Lambda, Function URL", |t| dollars(t.cost.url));
-    rows.add("Lambda, S3 and SQS", |t| dollars(t.cost.bulk));
+    // Who has answered nothing has cost nothing that can be told.
+    let measured = |value: String, target: &Measured| if target.is_measured() { value } else { NONE.to_owned() };
+    rows.add("billed ms per photo", |t| measured(number(t.cost.billed_ms), t));
+    rows.add("Lambda, Function URL", |t| measured(dollars(t.cost.url), t));
+    rows.add("Lambda, S3 and SQS", |t| measured(dollars(t.cost.bulk), t));
     if rates.machine_per_hour.is_some() {
         rows.add("this machine, always busy", |t| t.cost.machine.map_or_else(|| "-".to_owned(), dollars));
     }
