@@ -15,7 +15,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 pub(crate) use bulk::{BulkArgs, CollectArgs, SelectionArgs, StoreArgs, WaitArgs};
-pub(crate) use compare::CompareArgs;
+pub(crate) use compare::{CompareArgs, CourseArgs};
 pub(crate) use contender::{Contender, Kind};
 pub(crate) use listing::ListArgs;
 pub(crate) use local::{FunctionArgs, LocalArgs};

@@ -184,7 +184,7 @@ impl App {
         // Decoding and inference hold a thread, and go on when this future is dropped: with them goes what they use.
         tokio::task::spawn_blocking(move || {
             let mut done = Done { bytes: received.bytes.len(), ..Done::default() };
-            let waited = permit.waited;
+            let waited = permit.waited();
             let abandoned = || sender.is_closed();
             let context = Context { platform: app.0.options.platform, format, waited, abandoned: &abandoned };
             let answer = app.engine().and_then(|engine| {
