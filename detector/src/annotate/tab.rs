@@ -43,12 +43,15 @@ impl Photo<'_> {
         spots.filter(|tab| self.is_free(tab)).find(|tab| !self.boxes.iter().any(|other| buries(tab, other)))
     }
 
-    /// The nearest free place up or down. `None` in a photo so full of tabs that there is none.
+    /// The nearest free place up or down, better beside the box than on it. `None` in a photo so full of tabs that there
+    /// is none.
     pub(super) fn anywhere(&self, around: &Rect, size: (i64, i64)) -> Option<Rect> {
         let step = (size.1 / 2).max(1);
         let start = (around.top - size.1).clamp(0, (self.size.1 - size.1).max(0));
         let tops = (0..=self.size.1 / step).flat_map(|n| [start + n * step, start - n * step]);
-        tops.flat_map(|top| self.spots(around, size, top)).find(|tab| self.is_free(tab))
+        let free: Vec<Rect> =
+            tops.flat_map(|top| self.spots(around, size, top)).filter(|tab| self.is_free(tab)).collect();
+        free.iter().find(|tab| tab.shared(around) == 0).or(free.first()).copied()
     }
 
     /// A tab at a height, flush with the box's left and right side, moved into the photo.

@@ -24,16 +24,19 @@ function buries(tab, box) {
   return covered > 0 && covered >= (area > tab.width * tab.height ? BURIED * area : 0);
 }
 
-/** The nearest free place up or down; null where a photo is full of tabs. */
+/** The nearest free place up or down, better beside the box than on it; null where a photo is full of tabs. */
 export function placeAnywhere(photo, around, tab, taken) {
   const start = Math.max(0, Math.min(around.y - tab.height, photo.height - tab.height));
+  let onIt = null;
   for (let away = 0; away <= photo.height; away += tab.height / 2) {
     for (const y of [start + away, start - away]) {
-      const at = spots(photo, around, tab, y).find((spot) => isFree(photo, spot, taken));
-      if (at) return at;
+      const free = spots(photo, around, tab, y).filter((spot) => isFree(photo, spot, taken));
+      const beside = free.find((spot) => shared(spot, around) === 0);
+      if (beside) return beside;
+      onIt ??= free[0] ?? null;
     }
   }
-  return null;
+  return onIt;
 }
 
 /** A tab at a height, flush with the box's left and right side, moved into the photo. */
