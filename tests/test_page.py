@@ -327,6 +327,14 @@ def test_enlarged(page):
     page.chrome.keys("0")
     page.chrome.run(DRAWN)
     assert page.chrome.run(photo) == pytest.approx(fit, abs=1)
+    page.chrome.look(390, 844, phone=True)
+    page.chrome.run(DRAWN)
+    fit = page.chrome.run(photo)
+    for kind, apart in (("touchStart", 80), ("touchMove", 90), ("touchMove", 160), ("touchMove", 240), ("touchEnd", None)):
+        fingers = [{"id": id, "x": 195 + side * apart / 2, "y": 420} for id, side in enumerate((-1, 1))] if apart else []
+        page.chrome.devtools("Input.dispatchTouchEvent", {"type": kind, "touchPoints": fingers})
+    page.chrome.run(DRAWN)
+    assert page.chrome.run(photo) > 1.8 * fit, "two fingers pinch"
     page.chrome.keys("\ue00c")  # Escape
     page.chrome.wait("return !document.querySelector('.viewer')")
 
