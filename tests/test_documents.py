@@ -47,7 +47,9 @@ def home(tmp_path_factory):
     exports = "".join(f"export {name}={shlex.quote(str(path))}\n" for name, path in rust.items())
     cargo = shlex.quote(shutil.which("cargo"))
     (programs / "cargo").write_text(f'#!/bin/sh\n[ "$1" = build ] && exit 0\n{exports}exec {cargo} "$@"\n')
-    (programs / "cargo").chmod(0o755)
+    (programs / "nasm").write_text("#!/bin/sh\n")
+    for program in programs.iterdir():
+        program.chmod(0o755)
     return home
 
 
