@@ -13,7 +13,8 @@
 #   make deploy [IMAGE=…] [PARAMETERS=…]       to AWS, with the account of your AWS CLI: infra/README.md
 #   make undeploy [PURGE=yes]                  and away from there
 #   make test-training                         spotter-nano's recipe on generated pictures (fetches PyTorch)
-#   make bench                                 the figures of the README, as `name value` lines
+#   make bench                                 the figures of docs/measurements.md, as `name value` lines
+#   make pictures                              docs/pictures/ anew: the page and an annotated photo
 
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
@@ -33,7 +34,7 @@ export MODEL_DIR
 
 .PHONY: help demo demo-bulk compare local model build programs install uninstall setup setup-emulator setup-bulk setup-image
 .PHONY: setup-tests setup-infra test test-rust test-e2e test-accuracy lint bench lint-infra image test-image deploy undeploy
-.PHONY: test-training
+.PHONY: test-training pictures
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -148,6 +149,10 @@ bench: setup-tests build
 	cargo bench --locked --quiet --package detector --bench pipeline
 	cargo bench --locked --quiet --workspace --bench dataset
 	$(PYTHON) tests/bench.py
+
+# From the sample photos; needs Chromium.
+pictures: setup-tests build
+	$(PYTHON) tests/pictures.py
 
 # The recipe of model/spotter-nano on generated pictures. PyTorch is 5 GB with what it needs to load: fetched once, on its own.
 TRAINING := model/spotter-nano/training
