@@ -13,6 +13,7 @@ mod child;
 mod cloud;
 mod container;
 mod emulator;
+mod hint;
 mod interruption;
 mod journey;
 mod link;

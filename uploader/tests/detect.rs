@@ -132,7 +132,10 @@ fn options_travel_in_json_and_in_the_query() {
     let seen = server.seen();
     let json = wire::RequestBody::parse(&seen[0].body).unwrap();
     assert_eq!((json.options, json.images.len()), (wanted.clone(), 1));
-    assert_eq!(wire::Options::from_query(seen[1].target.split_once('?').unwrap().1).unwrap(), wanted);
+    assert_eq!(
+        wire::Options::from_query(seen[1].target.split_once('?').unwrap().1, wire::Unknown::Refused).unwrap(),
+        wanted
+    );
     assert_eq!(&seen[1].body[..], std::fs::read(folder.path().join("1.jpg")).unwrap());
 }
 

@@ -11,14 +11,12 @@ use mozjpeg::{ColorSpace, Decompress};
 
 use self::shortage::Shortage;
 use super::decoder::{Decoder, Header};
-use super::error::Failure;
+use super::error::{Failure, TRUNCATED};
 use super::exif;
 
 /// Progressive files of real encoders have about ten scans. Each costs a pass over all coefficients, so a small file
 /// with thousands of them is an attack.
 const MAX_SCANS: usize = 64;
-
-const TRUNCATED: &str = "it is truncated";
 
 /// A JPEG as its markers tell it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -101,7 +99,7 @@ impl<'a> Jpeg<'a> {
                 break (segment, at);
             }
         };
-        let (marker, segment) = frame.ok_or_else(|| Failure::damaged("it has no frame header"))?;
+        let (marker, segment) = frame.ok_or_else(|| Failure::damaged("no frame header"))?;
         let frame = Frame::read(marker, segment).ok_or_else(truncated)?;
         let mut scanned = of_scan(first_scan).to_vec();
         // In scan data 0xff is always stuffed or a marker, so these are true markers.
@@ -125,7 +123,7 @@ impl<'a> Jpeg<'a> {
                 Some(_) => foreign = foreign.or(Some(scan_start + at)),
             }
             if scans > MAX_SCANS {
-                return Err(Failure::damaged("it has too many scans"));
+                return Err(Failure::damaged("too many scans"));
             }
         }
         let is_scanned = |[identifier, ..]: &[u8; 3]| scanned.iter().any(|[scanned, _]| scanned == identifier);

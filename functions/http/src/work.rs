@@ -108,7 +108,7 @@ fn with_picture(mut answer: Answer, picture: Option<Vec<u8>>) -> Answer {
 }
 
 pub(crate) fn internal() -> Problem {
-    Problem::new(Code::Internal, "The function failed on this photo; its log says more.")
+    Problem::new(Code::Internal, "The function failed on this photo. See its log.")
 }
 
 /// One photo. A panic in it is this photo's failure only.

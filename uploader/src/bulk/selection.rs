@@ -25,6 +25,13 @@ pub(crate) struct Photo {
     pub(crate) key: Arc<str>,
 }
 
+impl Photo {
+    /// Its path inside the bucket's prefix.
+    pub(crate) fn place(&self, folder: &str) -> &Path {
+        Path::new(self.key.strip_prefix(folder).unwrap_or(&self.key))
+    }
+}
+
 /// What the paths of a command line come to.
 #[derive(Debug, Default)]
 pub(crate) struct Selection {
@@ -40,7 +47,7 @@ impl Selection {
         let mut selection = Self::default();
         let mut taken: HashMap<Arc<str>, usize> = HashMap::with_capacity(found.len());
         let mut left_out = 0;
-        for Found { path, name, source } in found {
+        for Found { path, name, source, .. } in found {
             if let Source::Fault { error, is_folder: true } = source {
                 // A folder that nobody could look into may hold what --include wants.
                 if !matches(&args.exclude, &name) {

@@ -66,6 +66,9 @@ pub(crate) struct Found {
     pub(crate) path: PathBuf,
     /// Its path inside the folder that was given; for a file that was given itself, or by a glob, its name.
     pub(crate) name: PathBuf,
+    /// The same, but also inside the folder that a glob begins with, or that all files of a list have in common: where
+    /// what is made of it goes.
+    pub(crate) place: PathBuf,
     /// Where its bytes are.
     pub(crate) source: Source,
 }
@@ -90,7 +93,7 @@ impl Found {
     /// A file that was given itself.
     pub(crate) fn file(path: PathBuf) -> Self {
         let name = path.file_name().map_or_else(|| path.clone(), PathBuf::from);
-        Self { path, name, source: Source::File }
+        Self { path, place: name.clone(), name, source: Source::File }
     }
 
     /// An entry that cannot be sent.
@@ -102,7 +105,14 @@ impl Found {
     fn inside(root: &Path, path: PathBuf) -> Self {
         let name = path.strip_prefix(root).ok().filter(|name| !name.as_os_str().is_empty()).map(Path::to_owned);
         let file = Self::file(path);
-        Self { name: name.unwrap_or(file.name), ..file }
+        let name = name.unwrap_or(file.name);
+        Self { place: name.clone(), name, ..file }
+    }
+
+    /// With its place inside of `base`, where it lies there.
+    fn placed(self, base: &Path) -> Self {
+        let place = self.path.strip_prefix(base).ok().filter(|place| !place.as_os_str().is_empty());
+        Self { place: place.unwrap_or(&self.place).to_owned(), ..self }
     }
 }
 
@@ -184,9 +194,11 @@ impl Search {
             self.listing.lists.push(list.to_owned());
             File::open(list).map_err(NoList::from).and_then(|mut file| names::read(&mut file))
         };
+        let names = names.map_err(no_list)?;
+        let base = common_folder(&names);
         // As `find` prints it, a list names a folder and then what is in it: that is meant once.
         let (mut named, mut walked) = (HashSet::new(), HashSet::new());
-        for name in names.map_err(no_list)? {
+        for name in names {
             if walked.contains(&name) {
                 continue;
             }
@@ -194,12 +206,12 @@ impl Search {
                 Ok(metadata) if metadata.is_dir() => {
                     for found in walk::folder(&name, &mut self.listing.passed) {
                         if !named.contains(&found.path) && walked.insert(found.path.clone()) {
-                            self.listing.found.push(found);
+                            self.listing.found.push(found.placed(&base));
                         }
                     }
                     continue;
                 }
-                Ok(_) => self.listing.found.push(Found::file(name.clone())),
+                Ok(_) => self.listing.found.push(Found::file(name.clone()).placed(&base)),
                 Err(_) if is_remote(&name) => {
                     let message = "It is a URL, and photos are read from this machine. Fetch it first.";
                     self.listing.found.push(Found::fault(name.clone(), item_error("unreadable", message), false));
@@ -238,6 +250,15 @@ fn empty(request: &Request, passed: &Passed) -> ListError {
     let named: Vec<String> = paths.chain(lists).collect();
     let there = if passed.is_empty() { String::new() } else { format!(" ({passed})") };
     ListError::Empty(named.join(", "), there)
+}
+
+/// The folder that all of these lie in, as they are written; that of a single one is its own.
+fn common_folder(names: &[PathBuf]) -> PathBuf {
+    let mut parents = names.iter().map(|name| name.parent().unwrap_or(Path::new("")));
+    let first = parents.next().unwrap_or(Path::new("")).to_owned();
+    parents.fold(first, |common, parent| {
+        common.components().zip(parent.components()).take_while(|(a, b)| a == b).map(|(a, _)| a).collect()
+    })
 }
 
 /// Whether a path is written like a URL.

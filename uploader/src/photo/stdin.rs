@@ -7,7 +7,7 @@ use anyhow::{Context, Result, bail};
 
 use super::item_error;
 use super::list::{Found, Source};
-use super::payload::{self, Recipe};
+use super::payload::Recipe;
 
 /// What the photo is called in the output.
 pub(crate) const NAME: &str = "stdin";
@@ -27,7 +27,7 @@ pub(crate) fn read(recipe: &Recipe) -> Result<Found> {
         let message = "Nothing came by standard input. If a command was to bring the photo, it failed.";
         Source::Fault { error: item_error("unsupported_image", message), is_folder: false }
     } else if bytes.len() as u64 > most {
-        Source::Fault { error: payload::too_many_bytes(bytes.len() as u64), is_folder: false }
+        Source::Fault { error: recipe.too_many_bytes(bytes.len() as u64), is_folder: false }
     } else {
         Source::Held(bytes.into())
     };

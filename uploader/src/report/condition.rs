@@ -64,6 +64,11 @@ impl FromStr for Condition {
 }
 
 impl Condition {
+    /// Whether there is anything that it could be held against.
+    pub(crate) fn is_measured(&self, tally: &Tally) -> bool {
+        self.metric.of(tally).is_some()
+    }
+
     /// `Some` with what was measured, where the condition came true.
     pub(crate) fn comes_true(&self, tally: &Tally) -> Option<String> {
         let Some(measured) = self.metric.of(tally) else {

@@ -43,7 +43,13 @@ pub(crate) async fn run(mut args: CompareArgs, interruption: &Interruption) -> R
 
     let sending = &args.sending;
     let manner = Manner {
-        recipe: Recipe { body: sending.body, resize: sending.resize.map(u32::from), options },
+        recipe: Recipe {
+            body: sending.body,
+            resize: sending.resize,
+            options,
+            // All get the same photos.
+            through_lambda: contenders.iter().any(|contender| contender.place.is_lambda()),
+        },
         concurrency: usize::from(sending.concurrency),
         rate: sending.rate,
         patience: Patience { retries: sending.retries, connect: CONNECT_WITHIN, answer: sending.timeout },

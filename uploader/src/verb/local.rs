@@ -26,9 +26,9 @@ pub(crate) async fn run(args: LocalArgs) -> Result<Ending> {
 }
 
 async fn over_plain_http(args: LocalArgs) -> Result<Ending> {
-    args.function.tell_what_is_not_for_servers(args.quiet);
-    if !args.quiet && env::var_os("RESULTS_URI").is_some_and(|uri| !uri.is_empty()) {
-        notice!("uploader: RESULTS_URI is set, but detect-bulk runs only with --emulator or --bulk");
+    args.function.warn_of_what_servers_ignore();
+    if env::var_os("RESULTS_URI").is_some_and(|uri| !uri.is_empty()) {
+        notice!("uploader: RESULTS_URI is ignored: detect-bulk runs only with --emulator or --bulk");
     }
     // Who already has the port is told better here than by the function's log.
     let port = if args.port == 0 { 0 } else { free_port(args.port)? };
