@@ -22,6 +22,11 @@ pub(crate) fn program() -> String {
     }
 }
 
+/// A text of the function's, with its commands as they are run here.
+pub(crate) fn here(text: &str) -> String {
+    text.replace("`uploader ", &format!("`{} ", program()))
+}
+
 /// A word as a shell reads it back.
 pub(crate) fn quoted(word: &OsStr) -> String {
     let text = word.to_string_lossy();

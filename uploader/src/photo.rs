@@ -26,7 +26,7 @@ pub(crate) use payload::{EVENT_LIMIT, Payload, Prepared, Recipe, too_many_bytes}
 pub(crate) async fn look(request: Request) -> Result<Listing> {
     let listing = tokio::task::spawn_blocking(move || find(&request, &mut std::io::stdin().lock())).await??;
     for (path, kind) in listing.passed.named() {
-        notice!("uploader: passed over {}: {kind}", path.display());
+        notice!("uploader: skipped {}: {kind}", path.display());
     }
     Ok(listing)
 }

@@ -98,10 +98,10 @@ impl Server {
     /// Waits for the address, and until the model is loaded.
     async fn ready(&self, announcement: impl Future<Output = String> + Send) -> Result<Endpoint> {
         let Ok(line) = timeout(LISTENS_WITHIN, announcement).await else {
-            bail!("the function {NAME} does not listen after {} s", LISTENS_WITHIN.as_secs());
+            bail!("{NAME} did not listen within {} s", LISTENS_WITHIN.as_secs());
         };
         let base = Endpoint::parse(line.trim()).with_context(|| {
-            format!("{} is no Spotter function that can serve: it does not say where it listens", self.binary.display())
+            format!("{} is not a Spotter function: it did not print its address", self.binary.display())
         })?;
         self.healthy(&base).await?;
         Ok(base)
@@ -114,7 +114,7 @@ impl Server {
         if let Some(token) = token {
             request = request.header(AUTHORIZATION, format!("Bearer {token}"));
         }
-        let request = request.body(Full::default()).context("API_TOKEN cannot be sent in a header")?;
+        let request = request.body(Full::default()).context("API_TOKEN has characters that a header cannot have")?;
         let start = Instant::now();
         let [mut pause, longest] = PAUSES;
         loop {
@@ -122,10 +122,10 @@ impl Server {
                 Ok(Ok(reply)) if reply.status.is_success() => return Ok(()),
                 Ok(Ok(reply)) => format!("{}: {}", reply.status, String::from_utf8_lossy(&reply.body)),
                 Ok(Err(error)) => error.to_string(),
-                Err(_) => "no answer".to_owned(),
+                Err(_) => "no response".to_owned(),
             };
             if start.elapsed() > READY_WITHIN {
-                bail!("the function {NAME} is not ready after {} s: {said}", READY_WITHIN.as_secs());
+                bail!("{NAME} was not ready within {} s: {said}", READY_WITHIN.as_secs());
             }
             sleep(pause).await;
             pause = (pause * 2).min(longest);
@@ -144,18 +144,18 @@ impl Supervised for Server {
         };
         let port = last.map_or(port, |last| last.port);
         let mut child = Child::spawn_announcing(&self.command(port), loud.then_some(NAME))
-            .with_context(|| format!("cannot start the function {}", self.binary.display()))?;
+            .with_context(|| format!("cannot start {}", self.binary.display()))?;
         let announcement = child.first_line();
         let ended = tokio::select! {
             base = self.ready(announcement) => return Ok((child, base?)),
             status = child.wait() => status,
         };
-        bail!(child.complaint(&format!("the function {NAME} ended while starting ({ended})")))
+        bail!(child.complaint(&format!("{NAME} exited while starting ({ended})")))
     }
 
     async fn ended(child: &mut Child) -> String {
         let status = child.wait().await;
-        child.complaint(&format!("the function {NAME} died ({status})"))
+        child.complaint(&format!("{NAME} crashed ({status})"))
     }
 }
 

@@ -125,5 +125,5 @@ pub(crate) fn means(target: &dyn Target, tls: Option<&Tls>) -> Vec<(&'static str
 
 /// The failure of every photo that comes when a target has been given up.
 fn nobody_left(reason: &str) -> Failure {
-    Failure::lasting(crate::photo::item_error("function_lost", format!("The function is gone: {reason}")))
+    Failure::lasting(crate::photo::item_error("function_lost", format!("The function cannot be restarted: {reason}")))
 }

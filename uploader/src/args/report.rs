@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 use clap::{Args, ValueEnum};
 
+use crate::hint;
 use crate::notice::notice;
 use crate::photo::{Inputs, folder_of};
 use crate::report::{Condition, Tally};
@@ -60,7 +61,7 @@ impl ReportArgs {
     /// What has to be known of the models that answered, where no summary says it.
     pub(crate) fn warn_of_models(&self, tally: &Tally) {
         for note in tally.models.iter().filter_map(|model| model.note.as_ref()) {
-            notice!("uploader: {note}");
+            notice!("uploader: {}", hint::here(note));
         }
     }
 

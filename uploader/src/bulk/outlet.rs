@@ -129,6 +129,6 @@ impl Outlet {
 
 async fn fetch(store: &Store, bucket: &str, key: &str) -> Result<Vec<u8>> {
     let body = store.get(bucket, key).await.map_err(super::trouble::Trouble::into_error)?;
-    let body = body.with_context(|| format!("s3://{bucket}/{key} is not there (any more)"))?;
+    let body = body.with_context(|| format!("s3://{bucket}/{key} does not exist (anymore)"))?;
     Ok(body.collect().await?.to_vec())
 }

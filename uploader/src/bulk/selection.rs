@@ -80,8 +80,8 @@ impl Selection {
                     // The same file named twice is no contradiction.
                     if *other != path {
                         bail!(
-                            "{} and {} would both become s3://{}/{}; give the folder that holds both, so that their \
-                             paths inside it tell them apart (--include picks among its photos)",
+                            "{} and {} would have the same key, s3://{}/{}; give their common folder instead, and select \
+                             with --include",
                             other.display(),
                             path.display(),
                             bucket.bucket,
@@ -92,7 +92,7 @@ impl Selection {
             }
         }
         if selection.photos.is_empty() && selection.refused.is_empty() {
-            bail!("--include and --exclude leave none of {left_out} photos");
+            bail!("--include and --exclude exclude all {left_out} photos");
         }
         Ok(selection)
     }
@@ -109,9 +109,8 @@ fn matches(patterns: &[glob::Pattern], name: &Path) -> bool {
 
 /// The key of a photo by its path inside the folder that was given.
 fn key(bucket: &S3Uri, name: &Path) -> Result<String, ItemError> {
-    let invalid = |reason: &str| {
-        Err(item_error("invalid_key", format!("No object can have this name: {reason}. Rename the file.")))
-    };
+    let invalid =
+        |reason: &str| Err(item_error("invalid_key", format!("Invalid object key: {reason}. Rename the file.")));
     let mut parts = Vec::new();
     for component in name.components() {
         let Component::Normal(part) = component else { continue };
@@ -126,7 +125,7 @@ fn key(bucket: &S3Uri, name: &Path) -> Result<String, ItemError> {
         return invalid("it has control characters");
     }
     if key.len() > LONGEST_KEY {
-        return invalid("with the prefix it is longer than 1024 bytes");
+        return invalid("it is longer than 1024 bytes, prefix included");
     }
     Ok(key)
 }

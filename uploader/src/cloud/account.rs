@@ -84,7 +84,7 @@ impl Account {
     /// # Errors
     /// When there are none: what is wrong with them, and what to do.
     pub(crate) async fn credentials(&self, config: &SdkConfig) -> Result<(SharedCredentialsProvider, Credentials)> {
-        let provider = config.credentials_provider().context("no AWS credentials are configured")?;
+        let provider = config.credentials_provider().context("no AWS credentials configured")?;
         let found = self.provide(&provider).await?;
         Ok((provider, found))
     }

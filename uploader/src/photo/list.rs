@@ -18,20 +18,20 @@ use super::passed::Passed;
 pub(crate) use names::NoList;
 
 /// What to do with photos in S3.
-const INSTEAD_OF_S3: &str = "`aws s3 cp --recursive s3://… FOLDER` fetches them";
+const INSTEAD_OF_S3: &str = "download them first: aws s3 cp --recursive s3://… FOLDER";
 
 /// What leads to no run at all: a mistake of the command line.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ListError {
-    #[error("{0}: no such file or folder, and no glob that matches one")]
+    #[error("{0}: no such file or folder, and no match for it as a glob")]
     Missing(String),
     #[error("{path}: {reason}")]
     Glob { path: String, reason: glob::PatternError },
-    #[error("the list {list}: {reason}")]
+    #[error("list {list}: {reason}")]
     NoList { list: String, reason: NoList },
-    #[error("{0}: photos are read from this machine, not from URLs; {1}")]
+    #[error("{0}: URLs are not supported as photos; {1}")]
     Remote(String, &'static str),
-    #[error("no photo in {0}: give photos (JPEG, PNG, WebP, …), or folders that hold some{1}")]
+    #[error("no photos in {0}{1}")]
     Empty(String, String),
 }
 
@@ -186,7 +186,7 @@ impl Search {
     /// The names of a list, `-` on standard input. A list may be long and old: what is gone becomes that photo's error.
     fn list(&mut self, list: &Path, stdin: &mut dyn Read) -> Result<(), ListError> {
         let is_stdin = list.as_os_str() == "-";
-        let name = || if is_stdin { "on standard input".to_owned() } else { list.display().to_string() };
+        let name = || if is_stdin { "(standard input)".to_owned() } else { list.display().to_string() };
         let no_list = |reason| ListError::NoList { list: name(), reason };
         let names = if is_stdin {
             names::read(stdin)
@@ -213,7 +213,7 @@ impl Search {
                 }
                 Ok(_) => self.listing.found.push(Found::file(name.clone()).placed(&base)),
                 Err(_) if is_remote(&name) => {
-                    let message = "It is a URL, and photos are read from this machine. Fetch it first.";
+                    let message = "URLs are not supported. Download it first.";
                     self.listing.found.push(Found::fault(name.clone(), item_error("unreadable", message), false));
                 }
                 Err(error) => {
@@ -242,9 +242,9 @@ impl Search {
 }
 
 fn empty(request: &Request, passed: &Passed) -> ListError {
-    let lists = request.lists.iter().map(|list| format!("the list {}", list.display()));
+    let lists = request.lists.iter().map(|list| format!("list {}", list.display()));
     let paths = request.paths.iter().map(|path| match path.to_str() {
-        Some("-") => "the list on standard input".to_owned(),
+        Some("-") => "list (standard input)".to_owned(),
         _ => path.display().to_string(),
     });
     let named: Vec<String> = paths.chain(lists).collect();

@@ -51,13 +51,13 @@ impl Display for Passed {
         let count: u64 = self.kinds.values().sum();
         if count > 0 {
             let kinds: Vec<String> = self.kinds.iter().map(|(kind, count)| kind.counted(*count)).collect();
-            let are = if count == 1 { "file is no photo" } else { "files are no photos" };
+            let are = if count == 1 { "file is not a photo" } else { "files are not photos" };
             write!(f, "{count} {are}: {}", kinds.join(", "))?;
         }
         for (place, (folder, count)) in self.drawn.iter().enumerate() {
             let comma = if place > 0 || !self.kinds.is_empty() { "; " } else { "" };
             let drawn = Kind::Drawn.counted(*count);
-            write!(f, "{comma}{drawn} by an earlier run in {}", folder.display())?;
+            write!(f, "{comma}{drawn} by an earlier run, in {}", folder.display())?;
         }
         Ok(())
     }

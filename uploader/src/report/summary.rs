@@ -6,6 +6,7 @@ use comfy_table::{CellAlignment, Table, presets};
 
 use super::spread::Spread;
 use super::tally::{CLIENT, SERVER, Tally};
+use crate::hint;
 use crate::photo::Passed;
 
 /// Prints a tally: what the student project printed, and what it lacked.
@@ -156,7 +157,7 @@ pub(super) fn models(f: &mut Formatter<'_>, tally: &Tally) -> fmt::Result {
     for model in &tally.models {
         line(f, "model", &model.name)?;
         if let Some(note) = &model.note {
-            line(f, "", note)?;
+            line(f, "", &hint::here(note))?;
         }
     }
     Ok(())

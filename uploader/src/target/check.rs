@@ -63,7 +63,7 @@ enum Health {
 }
 
 async fn ask(target: &UrlTarget, tls: Option<&Tls>) -> Result<Health> {
-    let request = target.health().await.context("cannot make a request")?;
+    let request = target.health().await.context("cannot make the request")?;
     let mut phases = Phases::default();
     let asked = async {
         Connection::open(target.endpoint(), tls, WITHIN, &mut phases).await?.exchange(request, &mut phases).await

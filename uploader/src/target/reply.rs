@@ -45,7 +45,7 @@ pub(crate) fn read(reply: &Reply) -> Result<Answer, Failure> {
     if status.is_success() {
         return serde_json::from_slice(&reply.body).map_err(|_| {
             let message = format!(
-                "The answer ({status}) is not a detection: {}. Is this the URL of a Spotter function?",
+                "Unexpected response ({status}): {}. Is this the URL of a Spotter function?",
                 excerpt(&reply.body)
             );
             Failure::lasting(item_error("unknown_answer", message))
@@ -64,9 +64,9 @@ pub(super) fn refusal(reply: &Reply) -> Failure {
     let message = match (ours, status.as_u16()) {
         (true, _) => said,
         (false, 403) => {
-            format!("{status}: {said}. A URL with AWS_IAM authentication needs credentials, and --sign REGION.")
+            format!("{status}: {said}. A URL with AWS_IAM authentication needs AWS credentials and --sign REGION.")
         }
-        (false, 300..=399) => format!("{status}: give the URL it leads to instead{}.", location(reply)),
+        (false, 300..=399) => format!("{status}: use the URL that it redirects to{}.", location(reply)),
         (false, _) => format!("{status}: {said}"),
     };
     Failure {

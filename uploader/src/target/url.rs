@@ -37,7 +37,7 @@ impl UrlTarget {
         }
         target.endpoint = Proxies::from_env().lead(target.endpoint)?;
         target.signer = match (&args.sign, lambda_region(&target.endpoint.host)) {
-            (Some(region), _) => Some(Signer::find(region).await.context("--sign needs AWS credentials")?),
+            (Some(region), _) => Some(Signer::find(region).await.context("--sign")?),
             (None, Some(region)) if !args.no_sign => match Signer::find(region).await {
                 Ok(signer) => Some(signer),
                 Err(error) => {
@@ -142,7 +142,7 @@ impl Target for UrlTarget {
         Box::pin(async move {
             self.build(payload)
                 .await
-                .map_err(|error| item_error("request", format!("The request cannot be made: {error:#}.")))
+                .map_err(|error| item_error("request", format!("Cannot make the request: {error:#}.")))
         })
     }
 
@@ -157,7 +157,7 @@ fn doubt(mut failure: Failure, endpoint: &Endpoint) -> Failure {
     let nameless = failure.error.code.starts_with("http_") || failure.error.code == "unknown_answer";
     if let Some(proxy) = endpoint.proxy.as_ref().filter(|_| nameless && !endpoint.tls) {
         let said = failure.error.message.trim_end_matches('.');
-        failure.error.message = format!("{said} (asked through {proxy}: it may be the proxy's own answer).");
+        failure.error.message = format!("{said} (sent through {proxy}, which may have answered itself).");
     }
     failure
 }
@@ -168,7 +168,8 @@ fn token() -> Result<Option<HeaderValue>> {
     if token.is_empty() {
         return Ok(None);
     }
-    let mut token = HeaderValue::try_from(format!("Bearer {token}")).context("API_TOKEN cannot be sent in a header")?;
+    let mut token = HeaderValue::try_from(format!("Bearer {token}"))
+        .context("API_TOKEN has characters that a header cannot have")?;
     token.set_sensitive(true);
     Ok(Some(token))
 }
@@ -189,7 +190,7 @@ fn host_and_port(text: &str) -> Result<(String, u16)> {
         Some((host, Ok(port))) if !host.is_empty() => {
             Ok((host.trim_start_matches('[').trim_end_matches(']').to_owned(), port))
         }
-        _ => bail!("--connect-to {text}: give HOST:PORT"),
+        _ => bail!("--connect-to {text}: expected HOST:PORT"),
     }
 }
 

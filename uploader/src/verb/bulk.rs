@@ -19,7 +19,7 @@ use crate::notice::notice;
 use crate::photo::{Inputs, Passed, look};
 use crate::report::{Clock, Cost, DatasetSummary, Stop, counted};
 
-const INSTEAD_OF_URLS: &str = "fetch them into a folder first";
+const INSTEAD_OF_URLS: &str = "download them first";
 
 pub(crate) async fn run(args: BulkArgs, interruption: &Interruption) -> Result<Ending> {
     refuse_loop(&args)?;

@@ -20,8 +20,7 @@ use crate::photo::{Annotations, Inputs, Listing, Recipe, Source, look, stdin};
 use crate::report::{Stop, Summary, Tally};
 use crate::target::{self, CONNECT_WITHIN, Target, Wishes, check};
 
-const INSTEAD_OF_URLS: &str =
-    "for one photo: curl -s URL | uploader detect --stdin-photo; for many, fetch them into a folder first";
+const INSTEAD_OF_URLS: &str = "use curl -s URL | uploader detect --stdin-photo, or download them first";
 
 pub(crate) async fn run(mut args: DetectArgs, interruption: &Interruption) -> Result<Ending> {
     if args.like_2023 {
@@ -103,7 +102,7 @@ pub(crate) async fn run(mut args: DetectArgs, interruption: &Interruption) -> Re
 async fn listing(args: &DetectArgs, recipe: &Recipe) -> Result<Listing> {
     let DetectArgs { paths, list, stdin_photo, report, .. } = args;
     if *stdin_photo && list.reads_standard_input(paths) {
-        bail!("standard input can be a photo (--stdin-photo) or a list (-), not both");
+        bail!("standard input is either a photo (--stdin-photo) or a list (-), not both");
     }
     let only_stdin = paths.is_empty() && list.from_file.is_empty();
     let mut listing = if only_stdin { Listing::default() } else { look(list.request(paths, INSTEAD_OF_URLS)).await? };

@@ -11,6 +11,7 @@ use anyhow::Result;
 use super::{Ending, try_it};
 use crate::args::LocalArgs;
 use crate::emulator::{DETECT_BULK, DETECT_HTTP, Emulator, Function};
+use crate::hint;
 use crate::onebox::{ACCESS_KEY, EventSource, Mapping, OneBox, SECRET_KEY};
 use crate::target::cores;
 
@@ -91,19 +92,19 @@ fn introduce(
         writeln!(out, "raw events:    {bulk}")?;
     }
     if !quiet {
-        writeln!(out, "open: {url} in a browser")?;
         try_it(out, url)?;
         if let Some(onebox) = onebox {
             writeln!(
                 out,
-                "or:   AWS_ACCESS_KEY_ID={ACCESS_KEY} AWS_SECRET_ACCESS_KEY={SECRET_KEY} uploader bulk PHOTOS \
+                "bulk:      AWS_ACCESS_KEY_ID={ACCESS_KEY} AWS_SECRET_ACCESS_KEY={SECRET_KEY} {} bulk PHOTOS \
                  --bucket {} --results {} --endpoint-url {}",
+                hint::program(),
                 onebox.input(),
                 onebox.results(),
                 onebox.endpoint()
             )?;
         }
-        writeln!(out, "Ctrl-C ends it{}.", if onebox.is_some() { ", and with it the buckets" } else { "" })?;
+        writeln!(out, "Press Ctrl-C to stop{}.", if onebox.is_some() { "; the buckets are deleted" } else { "" })?;
     }
     out.flush()
 }
