@@ -55,6 +55,19 @@ pub(crate) enum Verb {
     Local(LocalArgs),
     /// List, download, prepare, show and verify models.
     Model(ModelArgs),
+    /// Print a shell completion script.
+    ///
+    /// For bash: `source <(uploader completions bash)`. `make install` installs those of bash, zsh and fish.
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
+    /// Print a manual page: `uploader man detect | man -l -`.
+    Man {
+        /// A subcommand, such as `detect` or `model pull` [default: uploader itself].
+        #[arg(value_name = "SUBCOMMAND")]
+        words: Vec<String>,
+    },
     /// Internal: runs a command that exits with its parent.
     #[command(name = "__child", hide = true)]
     Child(ChildArgs),

@@ -47,8 +47,9 @@ pub(crate) struct ServerArgs {
 pub(crate) enum Access {
     /// Only this program, with so many photos at once: on a free port, without a token, silent.
     Private { at_once: usize },
-    /// Whoever finds the port (0 for a free one), with `API_TOKEN` where the environment has one.
-    Public { port: u16, loud: bool },
+    /// Whoever finds the port (0 for a free one), with `API_TOKEN` where the environment has one; with a log of what has
+    /// this level.
+    Public { port: u16, log_level: &'static str },
 }
 
 /// A server to be started, again and again where it must be.
@@ -90,7 +91,11 @@ impl Server {
             command.env("ORT_DYLIB_PATH", library);
         }
         if env::var_os("RUST_LOG").is_none() {
-            command.env("RUST_LOG", "info");
+            let level = match self.access {
+                Access::Private { .. } => "info",
+                Access::Public { log_level, .. } => log_level,
+            };
+            command.env("RUST_LOG", level);
         }
         command
     }
@@ -140,7 +145,7 @@ impl Supervised for Server {
     async fn start(&self, last: Option<&Endpoint>) -> Result<(Child, Endpoint)> {
         let (port, loud) = match self.access {
             Access::Private { .. } => (0, false),
-            Access::Public { port, loud } => (port, loud),
+            Access::Public { port, .. } => (port, true),
         };
         let port = last.map_or(port, |last| last.port);
         let mut child = Child::spawn_announcing(&self.command(port), loud.then_some(NAME))

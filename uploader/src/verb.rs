@@ -8,6 +8,7 @@ mod compare;
 mod detect;
 mod local;
 mod model;
+mod shell;
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -96,6 +97,8 @@ async fn perform(cli: Cli, interruption: &Interruption) -> Result<Ending> {
         Verb::Compare(args) => compare::run(*args, interruption).await,
         Verb::Local(args) => local::run(args).await,
         Verb::Model(args) => model::run(args).await,
+        Verb::Completions { shell } => shell::completions(shell),
+        Verb::Man { words } => shell::man(&words),
         Verb::Child(_) => Ok(Ending::Misuse),
     }
 }

@@ -187,7 +187,7 @@ fn of_item(kind: &[u8; 4]) -> Foreign {
         b"vvc1" => "HEIF image coded in VVC (vvc1)",
         b"jpeg" => "HEIF image coded in JPEG (jpeg)",
         b"j2k1" => "HEIF image coded in JPEG 2000 (j2k1)",
-        b"unci" => "an uncompressed HEIF image (unci)",
+        b"unci" => "uncompressed HEIF image (unci)",
         b"iden" | b"iovl" => "derived HEIF image (iden, iovl)",
         _ => "HEIF image in an unknown coding",
     })

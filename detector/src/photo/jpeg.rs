@@ -139,13 +139,13 @@ impl<'a> Jpeg<'a> {
     fn pixels(&self, eighths: u8) -> Result<(u32, u32, Vec<u8>), String> {
         // libjpeg's fatal errors unwind out of it, with their text.
         catch_unwind(AssertUnwindSafe(|| self.pixels_or_unwind(eighths))).unwrap_or_else(|fatal| {
-            let text = fatal.downcast_ref::<String>().map_or("the decoder gave up", String::as_str);
+            let text = fatal.downcast_ref::<String>().map_or("the decoder failed", String::as_str);
             Err(text.trim_end_matches('.').to_owned())
         })
     }
 
     fn pixels_or_unwind(&self, eighths: u8) -> Result<(u32, u32, Vec<u8>), String> {
-        let failed = |_| "its data is damaged".to_owned();
+        let failed = |_| "corrupt data".to_owned();
         let mut decoder = Decompress::with_err(shortage::handler()).from_mem(self.bytes).map_err(failed)?;
         decoder.scale(eighths);
         let space = if self.is_ink() { ColorSpace::JCS_CMYK } else { ColorSpace::JCS_RGB };

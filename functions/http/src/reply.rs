@@ -65,7 +65,7 @@ pub(crate) fn json(value: &impl Serialize) -> Response<Bytes> {
 }
 
 fn unwritable(error: &serde_json::Error) -> Response<Bytes> {
-    tracing::error!(%error, "an answer cannot be written as JSON");
+    tracing::error!(%error, "cannot write a response as JSON");
     problem(&Problem::new(Code::Internal, "The function failed. See its log."), "")
 }
 

@@ -50,7 +50,7 @@ pub async fn run(app: App, addresses: &[SocketAddr], start: Instant) -> Result<(
         loaded??;
         told().await;
     }
-    tracing::info!("ending: requests under way are finished");
+    tracing::info!("stopping: finishing requests in progress");
     let _ = stop.send(());
     let finished = async {
         // Nobody listens any more once the listener and every connection are gone.
@@ -107,7 +107,7 @@ async fn accepted(listener: &TcpListener) -> TcpStream {
             Err(error) => match error.kind() {
                 io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset => {}
                 _ => {
-                    tracing::warn!(%error, "a connection cannot be accepted");
+                    tracing::warn!(%error, "cannot accept a connection");
                     sleep(Duration::from_millis(200)).await;
                 }
             },

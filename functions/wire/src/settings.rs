@@ -21,7 +21,7 @@ pub struct Settings {
 
 /// A variable whose value cannot be used. The function refuses to start.
 #[derive(Debug, thiserror::Error)]
-#[error("environment variable {name}={value:?}: {reason}")]
+#[error("{name}={value:?}: {reason}")]
 pub struct SettingsError {
     name: &'static str,
     value: String,

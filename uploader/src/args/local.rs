@@ -91,6 +91,10 @@ pub(crate) struct LocalArgs {
     #[arg(long, short)]
     pub(crate) quiet: bool,
 
+    /// Log every request, unless RUST_LOG says otherwise.
+    #[arg(long, short, conflicts_with = "quiet")]
+    pub(crate) verbose: bool,
+
     #[command(flatten)]
     pub(crate) function: FunctionArgs,
 
@@ -122,6 +126,13 @@ pub(crate) struct OneBoxArgs {
     /// Path of detect-bulk [default: next to this program].
     #[arg(long, value_name = "PATH")]
     pub(crate) bulk_function: Option<PathBuf>,
+}
+
+impl LocalArgs {
+    /// The level of the functions' logs, where the environment does not say it: their requests are noise to most.
+    pub(crate) fn log_level(&self) -> &'static str {
+        if self.verbose { "info" } else { "warn" }
+    }
 }
 
 impl OneBoxArgs {

@@ -100,5 +100,5 @@ impl DetectionArgs {
 
 pub(super) fn seconds(text: &str) -> Result<Duration, String> {
     let seconds = positive(text)?;
-    Duration::try_from_secs_f64(seconds).map_err(|_| "must be fewer seconds".to_owned())
+    Duration::try_from_secs_f64(seconds).map_err(|_| "is too long".to_owned())
 }

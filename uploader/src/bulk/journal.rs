@@ -252,6 +252,6 @@ mod tests {
         let error = Journal::open(&path, &uri("s3://other"), &uri("s3://out")).unwrap_err();
         assert!(error.to_string().contains("s3://in/photos"), "{error}");
         std::fs::write(&path, "{\"hello\": 1}\n").unwrap();
-        assert!(photos(&path).unwrap_err().to_string().contains("no journal"));
+        assert!(photos(&path).unwrap_err().to_string().contains("not a journal"));
     }
 }

@@ -162,7 +162,7 @@ mod tests {
         assert_eq!(select(&names, &args), ["photos/1.jpg", "photos/a/2.jpg"]);
         let args = SelectionArgs { include: patterns(&["none*"]), exclude: Vec::new() };
         let error = Selection::of(found(&names), &args, &"s3://b".parse().unwrap()).unwrap_err();
-        assert!(error.to_string().contains("none of 4 photos"), "{error}");
+        assert!(error.to_string().contains("exclude all 4 photos"), "{error}");
     }
 
     #[test]

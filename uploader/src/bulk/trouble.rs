@@ -32,7 +32,7 @@ impl Trouble {
         let (at, said) = (format!("s3://{bucket}/{key}"), describe(error));
         match (error.code().unwrap_or_default(), status) {
             ("NoSuchBucket", _) => Self::Run(format!(
-                "{at}: there is no bucket {bucket:?} for this account and region; check --bucket and --results, \
+                "{at}: no bucket {bucket:?} in this account and region; check --bucket and --results, \
                  --profile, --region and --endpoint-url"
             )),
             ("InvalidBucketName", _) => Self::Run(format!("{at}: invalid bucket name {bucket:?}")),

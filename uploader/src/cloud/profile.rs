@@ -98,5 +98,5 @@ pub(crate) async fn ca_bundle(name: Option<&str>) -> Option<(String, PathBuf)> {
         (Some(rest), Some(home)) => home.join(rest),
         _ => PathBuf::from(path),
     };
-    Some((format!("ca_bundle of the AWS profile {}", profiles.name()), path))
+    Some((format!("ca_bundle of AWS profile {}", profiles.name()), path))
 }

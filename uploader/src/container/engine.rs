@@ -107,7 +107,7 @@ mod tests {
             ),
             ("Error response from daemon: No such image: spotter:latest", "make image"),
             ("permission denied while trying to connect to the Docker daemon socket", "group docker"),
-            ("WARNING: old\nError: something else\n", "docker refused (Error: something else)"),
+            ("WARNING: old\nError: something else\n", "docker failed (Error: something else)"),
         ] {
             assert!(refusal(said).contains(advice), "{}", refusal(said));
         }

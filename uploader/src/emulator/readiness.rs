@@ -71,7 +71,7 @@ pub(crate) async fn answers(port: u16, function: &str, probe: Probe) -> Result<(
             Ok(Ok(reply)) if reply.status.is_success() => return Ok(()),
             Ok(Ok(reply)) => format!("{}: {}", reply.status, String::from_utf8_lossy(&reply.body)),
             Ok(Err(error)) => error.to_string(),
-            Err(_) => "no answer".to_owned(),
+            Err(_) => "no response".to_owned(),
         };
         if start.elapsed() > FUNCTION_WITHIN {
             bail!("{function} was not ready within {} s: {said}", FUNCTION_WITHIN.as_secs());

@@ -38,13 +38,13 @@ pub(crate) enum LinkError {
     Connect { host: String, port: u16, source: io::Error },
     #[error("cannot connect to {host} port {port} within {} s", within.as_secs())]
     ConnectTimeout { host: String, port: u16, within: Duration },
-    #[error("TLS with {host} failed ({source})")]
+    #[error("TLS handshake with {host} failed ({source})")]
     Handshake { host: String, source: io::Error },
     #[error("{proxy} {what}")]
     Proxy { proxy: String, what: String, passing: bool },
     #[error("connection lost ({0})")]
     Broken(String),
-    #[error("no answer within {} s", .0.as_secs_f64())]
+    #[error("no response within {} s", .0.as_secs_f64())]
     Timeout(Duration),
 }
 

@@ -73,11 +73,18 @@ impl Proxy {
     }
 }
 
-impl fmt::Display for Proxy {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl Proxy {
+    /// Where it is, and which variable says so.
+    pub(crate) fn place(&self) -> String {
         let scheme = if self.tls { "https" } else { "http" };
         let (host, port) = (bracketed(&self.host), self.port);
-        write!(f, "proxy {scheme}://{host}:{port} ({})", self.variable)
+        format!("{scheme}://{host}:{port} ({})", self.variable)
+    }
+}
+
+impl fmt::Display for Proxy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "proxy {}", self.place())
     }
 }
 

@@ -60,7 +60,7 @@ impl Annotations {
         let permit = Arc::clone(&self.at_once).acquire_owned().await.ok();
         self.drawing.spawn(async move {
             let _permit = permit;
-            let what = || format!("cannot draw {} into {}", photo.display(), to.display());
+            let what = || format!("cannot draw the boxes of {} into {}", photo.display(), to.display());
             let bytes = fetch.await.with_context(what)?;
             let to = to.clone();
             tokio::task::spawn_blocking(move || save(&bytes, &answer, &to)).await?.with_context(what)

@@ -153,7 +153,7 @@ mod tests {
         inputs.add(&path("in/a.jpg"));
         for same in ["in/a.jpg", "link", "other/hard.jpg", "in/../in/a.jpg", "in2/a.jpg"] {
             let error = inputs.spare("--output", &path(same)).unwrap_err().to_string();
-            assert!(error.starts_with("--output ") && error.contains("written over"), "{error}");
+            assert!(error.starts_with("--output ") && error.contains("would overwrite an input"), "{error}");
         }
         inputs.spare("--output", &path("other/b.txt")).unwrap();
         inputs.spare("--output", &path("new")).unwrap();

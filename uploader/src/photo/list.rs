@@ -23,7 +23,7 @@ const INSTEAD_OF_S3: &str = "download them first: aws s3 cp --recursive s3://…
 /// What leads to no run at all: a mistake of the command line.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ListError {
-    #[error("{0}: no such file or folder, and no match for it as a glob")]
+    #[error("{0}: no such file or folder")]
     Missing(String),
     #[error("{path}: {reason}")]
     Glob { path: String, reason: glob::PatternError },

@@ -179,7 +179,9 @@ impl Clock {
             long if unit < 1.0 => format!("{long:.2} s"),
             long => format!("{long:.0} s"),
         };
-        let columns = columns(spread.count());
+        // A median says more than a mean, where there is one.
+        let columns: Vec<_> =
+            columns(spread.count()).into_iter().filter(|(name, _)| *name != "mean" || spread.count() < 3).collect();
         let values = columns.iter().map(|(name, value)| format!("{name} {}", seconds(value(spread))).trim().to_owned());
         format!("{} ({note})", values.collect::<Vec<_>>().join(", "))
     }
@@ -205,6 +207,9 @@ impl DatasetSummary<'_> {
         }
         if self.cost.is_some() {
             return format!("{elapsed:.2} s, {:.1} photos/s", self.tally.throughput());
+        }
+        if self.uploaded == 0 {
+            return format!("{elapsed:.2} s");
         }
         let per_second = if elapsed > 0.0 { self.uploaded as f64 / elapsed } else { 0.0 };
         format!("{elapsed:.2} s, {per_second:.1} uploads/s")

@@ -82,7 +82,7 @@ impl Summary<'_> {
             let asked = self.rate.map_or_else(String::new, |rate| format!(" (--rate {rate})"));
             text += &format!(", {:.1} photos/s{asked}, {} at once", tally.throughput(), self.concurrency);
         }
-        if megabytes > 0.0 {
+        if megabytes >= 0.05 {
             let bits = if elapsed > 0.0 { megabytes * 8.0 / elapsed } else { 0.0 };
             text += &format!(", {megabytes:.1} MB sent at {bits:.1} Mbit/s");
         }
@@ -189,10 +189,10 @@ pub(super) fn line(f: &mut Formatter<'_>, name: &str, value: &str) -> fmt::Resul
 /// What is no result, and has to be known.
 pub(super) fn set_apart(f: &mut Formatter<'_>, passed: &Passed, stop: Option<Stop>) -> fmt::Result {
     if !passed.is_empty() {
-        line(f, "passed over", &passed.to_string())?;
+        line(f, "skipped", &passed.to_string())?;
     }
     match stop {
-        Some(stop) => line(f, "ended early", &stop.to_string()),
+        Some(stop) => line(f, "interrupted", &stop.to_string()),
         None => Ok(()),
     }
 }

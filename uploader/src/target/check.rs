@@ -30,7 +30,8 @@ const LASTING: [&str; 4] = ["invalid_parameter", "unauthorized", "not_found", "m
 pub(super) async fn health(target: &UrlTarget, quiet: bool) -> Result<()> {
     let tls = Tls::of(target.endpoint()).await?;
     let (start, mut within) = (Instant::now(), WITHIN);
-    let mut said = format!("no answer to GET /health within {} s; is it a Spotter function?", WITHIN.as_secs());
+    let mut said =
+        format!("no response to GET /health within {} s; is this the URL of a Spotter function?", WITHIN.as_secs());
     loop {
         match timeout(within.saturating_sub(start.elapsed()), ask(target, tls.as_ref())).await {
             Ok(asked) => match asked? {
@@ -41,7 +42,7 @@ pub(super) async fn health(target: &UrlTarget, quiet: bool) -> Result<()> {
             Err(_) if within == WITHIN && is_function_url(&target.endpoint().host) => {
                 within = COLD_WITHIN;
                 if !quiet {
-                    notice!("uploader: no answer from {} yet; it may be a cold start", target.base_url());
+                    notice!("uploader: waiting for {} (cold start?)", target.base_url());
                 }
                 continue;
             }
@@ -84,10 +85,10 @@ fn judged(reply: &Reply, target: &UrlTarget) -> Health {
             return Health::Good;
         }
         let said = reply::excerpt(&reply.body);
-        return Health::Wrong(format!("not a Spotter function: GET /health answered {status}: {said}"));
+        return Health::Wrong(format!("not a Spotter function: GET /health returned {status}: {said}"));
     }
     let Failure { error, passing, .. } = target.explained(reply::refusal(reply));
-    let said = format!("GET /health answered {}", error.message);
+    let said = format!("GET /health returned {}", error.message);
     if passing { Health::NotYet(said) } else { Health::Wrong(said) }
 }
 

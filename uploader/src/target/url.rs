@@ -129,7 +129,7 @@ impl Target for UrlTarget {
             means.push(("credentials", signer.source().to_owned()));
         }
         if let Some(proxy) = &self.endpoint.proxy {
-            means.push(("proxy", proxy.to_string()));
+            means.push(("proxy", proxy.place()));
         }
         means
     }

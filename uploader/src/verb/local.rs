@@ -34,7 +34,8 @@ async fn over_plain_http(args: LocalArgs) -> Result<Ending> {
     }
     // Who already has the port is told better here than by the function's log.
     let port = if args.port == 0 { 0 } else { free_port(args.port)? };
-    let server = Server::find(args.function.server(), Access::Public { port, loud: !args.quiet })?;
+    let log_level = args.log_level();
+    let server = Server::find(args.function.server(), Access::Public { port, log_level })?;
     let supervisor = Supervisor::start(server).await?;
     let url = supervisor.endpoint().await.map_err(anyhow::Error::msg)?.url();
     let mut out = stdout();

@@ -128,15 +128,15 @@ fn prepare(args: &PrepareArgs) -> Result<Ending> {
         table.add_row([*name, &became]);
     }
     let Measured { size: (width, height), load_ms, run_ms, wide_ms, difference } = report.trial;
-    table.add_row(["load", &format!("{:.1} ms, before {:.1}", load_ms.1, load_ms.0)]);
-    let mut run = format!("{:.2} ms, before {:.2} (one thread, {width} x {height})", run_ms.1, run_ms.0);
+    table.add_row(["load", &format!("{:.1} ms, was {:.1} ms", load_ms.1, load_ms.0)]);
+    let mut run = format!("{:.2} ms, was {:.2} ms (one thread, {width} x {height})", run_ms.1, run_ms.0);
     if let Some(wide) = wide_ms {
         write!(run, "; {wide:.2} ms for a 4:3 photo in its own shape")?;
     }
     table.add_row(["run", &run]);
-    table.add_row(["outputs", &format!("the same within {difference:.1e}")]);
+    table.add_row(["outputs", &format!("equal within {difference:.1e}")]);
     if let Some(boxes) = &report.boxes {
-        table.add_row(["boxes", &format!("the same: {boxes}")]);
+        table.add_row(["boxes", &format!("equal: {boxes}")]);
     }
     writeln!(out, "{table}\nwrote {}", report.path.display())?;
     Ok(Ending::Good)
@@ -151,17 +151,17 @@ fn show(model: &str) -> Result<Ending> {
                 Some(card) if catalog::known_card(&card.name).as_ref() == Some(&card) => {
                     (card, "known by its name", place)
                 }
-                Some(card) => (card, "beside the graph", place),
+                Some(card) => (card, "next to the graph", place),
                 None => {
                     let detector = match Detector::load(found, &DetectorOptions::default()) {
                         Err(ModelError::NoCard { path, reason, cards }) if !cards.is_empty() => {
-                            notice!("uploader: {path} has no card and none can be inferred: {reason}");
+                            notice!("uploader: {path} has no card, and none can be inferred: {reason}");
                             writeln!(stdout(), "{}", cards.join("\n# or\n\n").trim_end())?;
                             return Ok(Ending::Misuse);
                         }
                         loaded => loaded?,
                     };
-                    let origin = "inferred from the graph; saved beside it as model.toml it can be changed";
+                    let origin = "inferred from the graph; to change it, save it as model.toml next to the graph";
                     (detector.card().clone(), origin, place)
                 }
             }
@@ -189,11 +189,11 @@ fn verify(model: &str) -> Result<Ending> {
         return Ok(Ending::Good);
     }
     notice!(
-        "uploader: {}: {path} is not the published file: SHA-256 {got}, expected {wanted}\n{}; it is used, with a notice. \
-         To download the published file, run `{} model pull {}`",
+        "uploader: {}: {path} is not the published file: SHA-256 {got}, expected {wanted}\n{}. Spotter uses it, with a \
+         notice. To download the published file, run `{} model pull {}`",
         found.name,
         catalog::publisher(&got)
-            .map_or_else(|| "It is a file of unknown origin".to_owned(), |publisher| format!("It is {publisher}")),
+            .map_or_else(|| "It is of unknown origin".to_owned(), |publisher| format!("It is {publisher}")),
         hint::program(),
         found.name
     );

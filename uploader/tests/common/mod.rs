@@ -90,8 +90,18 @@ pub struct Server {
 }
 
 impl Server {
-    /// Answers every request with what `say` makes of it and of its number, counted from 0.
+    /// Answers every request with what `say` makes of it and of its number, counted from 0; but not those that come before
+    /// the first photo, which are answered as a function answers them.
     pub fn start(say: impl Fn(&Seen, usize) -> Say + Send + Sync + 'static) -> Self {
+        Self::begin(say, of_checks)
+    }
+
+    /// The same with all requests.
+    pub fn of_everything(say: impl Fn(&Seen, usize) -> Say + Send + Sync + 'static) -> Self {
+        Self::begin(say, |_| None)
+    }
+
+    fn begin(say: impl Fn(&Seen, usize) -> Say + Send + Sync + 'static, apart: fn(&Seen) -> Option<Say>) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
         let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
         let address = listener.local_addr().unwrap();
@@ -112,7 +122,7 @@ impl Server {
                         let (fresh, count) = (Arc::clone(&fresh), Arc::clone(&count));
                         async move {
                             let seen = read(request).await;
-                            if let Some(said) = of_checks(&seen) {
+                            if let Some(said) = apart(&seen) {
                                 return Ok(response(said));
                             }
                             if fresh.swap(false, Ordering::SeqCst) {

@@ -19,10 +19,7 @@ pub(crate) enum NoList {
     OtherKind(Kind),
     #[error("expected a list of paths (UTF-8 or UTF-16, one per line or separated by NUL), got binary data")]
     NoText,
-    #[error(
-        "it names {0:?} among other things, as text does that was cut into pieces; to search a folder, name it on the command \
-         line, or in a list where nothing else is named that does not lie in it"
-    )]
+    #[error("{0:?} is unexpected among other paths (was a path split?); to search that folder, pass it as an argument")]
     Pieces(PathBuf),
 }
 
@@ -177,7 +174,7 @@ mod tests {
             b"\xff\xfea\x00\x00",
             b"\xff\xfe\x00\xd8\n\x00",
         ] {
-            assert!(refused(bytes).contains("no text"), "{bytes:?}");
+            assert!(refused(bytes).contains("binary data"), "{bytes:?}");
         }
     }
 

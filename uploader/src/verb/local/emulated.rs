@@ -31,7 +31,11 @@ pub(super) async fn run(args: LocalArgs) -> Result<Ending> {
         functions.push(Function::detect_bulk(&wanted, args.onebox.bulk_function.as_deref(), workers)?);
     }
     let has_bulk = functions.len() > 1;
-    let emulator = Arc::new(Emulator::start(args.port, functions, !args.quiet).await?);
+    if env::var_os("RUST_LOG").is_none() {
+        let level = ("RUST_LOG", Some(args.log_level().to_owned()));
+        functions.iter_mut().for_each(|function| function.variables.push(level.clone()));
+    }
+    let emulator = Arc::new(Emulator::start(args.port, functions, true).await?);
     let source = match &onebox {
         Some(onebox) => {
             let mapping = Mapping {
