@@ -118,7 +118,7 @@ impl Detector {
         }
         let (idle, returned) = (Mutex::new(workers), Condvar::new());
         Ok(Self {
-            note: model.note.or(assumed),
+            note: model.note.or(assumed).or_else(|| of_other_file(&card, &sha256)),
             card,
             sha256,
             prepared,
@@ -256,6 +256,14 @@ impl Detector {
         self.returned.notify_one();
         result.unwrap_or_else(|panic| resume_unwind(panic))
     }
+}
+
+/// What has to be known where the file is not the one that the card names.
+fn of_other_file(card: &Card, sha256: &str) -> Option<String> {
+    let named = card.sha256.as_deref().filter(|named| *named != sha256)?;
+    let short = |digest: &str| digest.chars().take(8).collect::<String>();
+    let (name, is, expected) = (&card.name, short(sha256), short(named));
+    Some(format!("{name} is not the published file: SHA-256 {is}…, expected {expected}…"))
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use crate::card::CardError;
 #[derive(Debug, thiserror::Error)]
 pub enum ModelError {
     /// No model of that name or path.
-    #[error("model {model:?} was not found. Looked at: {looked}. {advice}")]
+    #[error("model {model:?} not found in: {looked}. {advice}")]
     NotFound {
         /// What was asked for.
         model: String,
@@ -22,7 +22,7 @@ pub enum ModelError {
     #[error("ONNX Runtime: {0}")]
     Runtime(String),
     /// ONNX Runtime refuses the graph.
-    #[error("{path} cannot be loaded: {reason}")]
+    #[error("cannot load {path}: {reason}")]
     Graph {
         /// The graph's file.
         path: String,
@@ -40,7 +40,7 @@ pub enum ModelError {
         reason: String,
     },
     /// A graph without a card that nothing is known of.
-    #[error("{path} has no card and none can be inferred: {reason}")]
+    #[error("{path} has no card, and none can be inferred: {reason}")]
     NoCard {
         /// The graph's file.
         path: String,

@@ -86,7 +86,7 @@ impl Child {
     /// The last lines it said.
     pub(crate) fn log_tail(&self) -> String {
         let lines = self.log.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if lines.is_empty() { "(it said nothing)".to_owned() } else { Vec::from(lines.clone()).join("\n") }
+        if lines.is_empty() { "(no output)".to_owned() } else { Vec::from(lines.clone()).join("\n") }
     }
 
     /// Why it is of no use: what it gave as its reason itself, where it did; then `what` happened, and what else it said
@@ -198,7 +198,7 @@ pub(crate) fn become_command(args: &ChildArgs) -> io::Error {
         }
         // The parent may have died before we asked.
         if rustix::process::getppid().map(Pid::as_raw_nonzero).map(i32::from) != Some(args.parent) {
-            return io::Error::other("the parent is gone");
+            return io::Error::other("the parent process is gone");
         }
     }
     let empty = OsString::new();

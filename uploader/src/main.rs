@@ -13,6 +13,7 @@ mod child;
 mod cloud;
 mod container;
 mod emulator;
+mod hint;
 mod interruption;
 mod journey;
 mod link;
@@ -40,7 +41,7 @@ use crate::verb::Ending;
 
 /// What to do where this program was built without a part of itself.
 #[cfg(not(all(feature = "aws", feature = "charts")))]
-pub(crate) const NOT_BUILT_IN: &str = "this uploader was built without it, for `make demo`: `make build` brings it";
+pub(crate) const NOT_BUILT_IN: &str = "this uploader was built without it, as `make demo` does; run `make build`";
 
 fn main() -> ExitCode {
     let cli = Cli::parse();

@@ -8,6 +8,7 @@ mod compare;
 mod detect;
 mod local;
 mod model;
+mod shell;
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -90,10 +91,14 @@ async fn perform(cli: Cli, interruption: &Interruption) -> Result<Ending> {
         #[cfg(feature = "aws")]
         Verb::Collect(args) => collect::run(*args, interruption).await,
         #[cfg(not(feature = "aws"))]
-        Verb::Bulk(_) | Verb::Collect(_) => anyhow::bail!("datasets go through S3, and {}", crate::NOT_BUILT_IN),
+        Verb::Bulk(_) | Verb::Collect(_) => {
+            anyhow::bail!("bulk and collect need S3 support, and {}", crate::NOT_BUILT_IN)
+        }
         Verb::Compare(args) => compare::run(*args, interruption).await,
         Verb::Local(args) => local::run(args).await,
         Verb::Model(args) => model::run(args).await,
+        Verb::Completions { shell } => shell::completions(shell),
+        Verb::Man { words } => shell::man(&words),
         Verb::Child(_) => Ok(Ending::Misuse),
     }
 }
