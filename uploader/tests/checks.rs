@@ -128,7 +128,8 @@ fn photos_with_boxes_keep_their_folders() {
     }
     std::fs::write(folder.path().join("list"), "P/a/1.jpg\nP/b/1.jpg\n").unwrap();
     let drawn = |name: &str, args: &[&str]| {
-        let args = [&["detect"], args, &["--url", &server.url(), "--annotate", name]].concat();
+        let url = server.url();
+        let args = [&["detect"], args, &["--url", &url, "--annotate", name]].concat();
         let output = uploader(&args).current_dir(folder.path()).output().unwrap();
         assert_eq!(output.status.code(), Some(0), "{}", err(&output));
         let root = folder.path().join(name);
