@@ -32,7 +32,7 @@ pub(crate) const EXIT_CODES: &str = "Exit codes:
   3  a --fail-if condition was met
   130, 143  interrupted (Ctrl-C, SIGTERM); results so far are written and summarized";
 
-/// Finds objects in photos with the Spotter function, on this machine or in the cloud, and measures it.
+/// Find objects in photos with the Spotter function, on this machine or in the cloud, and measure where the time goes.
 #[derive(Debug, Parser)]
 #[command(name = "uploader", version, after_help = EXIT_CODES, max_term_width = 120)]
 pub(crate) struct Cli {
