@@ -83,7 +83,7 @@ def steady(text, scene):
     text = re.sub(r"\x1b\[[0-9;]*m", "", text)
     for place, name in [(scene, "~"), (support.BINARIES, "bin"), (support.ROOT, "spotter")]:
         text = text.replace(f"{place}/", f"{name}/").replace(str(place), name)
-    text = re.sub(r"127\.0\.0\.1(:| port )(?!1\b|9\b)\d{4,5}", r"127.0.0.1\1PORT", text)
+    text = re.sub(r"127\.0\.0\.1(:| port )(?!9000\b|99999\b)\d{4,5}", r"127.0.0.1\1PORT", text)
     text = re.sub(r"\b0\.\d\d \[\d+ \d+ \d+ \d+\]", "0.NN [X1 Y1 X2 Y2]", text)
     text = re.sub(r"\b\d+\.\d+(?= (s|ms|photos/s|Mbit/s)\b)", "N", text)
     text = re.sub(r"(cannot resolve host \S+) \([^)]*\)", r"\1 (REASON)", text)
@@ -240,7 +240,7 @@ def test_problems(scene, tmp_path):
         for method, path, body, kind, headers in cases:
             reply = client.call(method, path, body, kind, **headers)
             shown = body.decode() if len(body) < 60 and body.isascii() and body.decode().isprintable() else f"({len(body)} bytes)"
-            head = "".join(f" {name}: {value};" for name, value in ({"Content-Type": kind} if kind else {} | headers).items())
+            head = "".join(f" {name}: {value};" for name, value in (({"Content-Type": kind} if kind else {}) | headers).items())
             answer = json.loads(reply.body)
             text += f"{method} {path}{head} {shown if body else ''}".rstrip()
             text += f"\n  {reply.status} {answer['code']}: {answer['title']}\n  {answer['detail']}\n\n"

@@ -139,7 +139,7 @@ fn tree_dir() -> Option<PathBuf> {
 pub fn find_path(path: &Path) -> Result<ModelFile, ModelError> {
     let missing = || ModelError::NotFound {
         model: path.display().to_string(),
-        looked: "that path".to_owned(),
+        looked: String::new(),
         advice: "Expected an .onnx file, or a folder with model.toml and model.onnx.".to_owned(),
     };
     if path.is_dir() {

@@ -6,7 +6,7 @@ use crate::card::CardError;
 #[derive(Debug, thiserror::Error)]
 pub enum ModelError {
     /// No model of that name or path.
-    #[error("model {model:?} not found in: {looked}. {advice}")]
+    #[error("model {model:?} not found{}. {advice}", if looked.is_empty() { String::new() } else { format!(" in {looked}") })]
     NotFound {
         /// What was asked for.
         model: String,

@@ -32,7 +32,7 @@ pub(crate) const EXIT_CODES: &str = "Exit codes:
   3  a --fail-if condition was met
   130, 143  interrupted (Ctrl-C, SIGTERM); results so far are written and summarized";
 
-/// Finds objects in photos with the Spotter function, on this machine or in the cloud, and measures it.
+/// Find objects in photos with the Spotter function, on this machine or in the cloud, and measure where the time goes.
 #[derive(Debug, Parser)]
 #[command(name = "uploader", version, after_help = EXIT_CODES, max_term_width = 120)]
 pub(crate) struct Cli {
@@ -68,9 +68,6 @@ pub(crate) enum Verb {
         #[arg(value_name = "SUBCOMMAND")]
         words: Vec<String>,
     },
-    /// Internal: runs a command that exits with its parent.
-    #[command(name = "__child", hide = true)]
-    Child(ChildArgs),
 }
 
 #[derive(Debug, Args)]
@@ -96,15 +93,6 @@ pub(crate) struct DetectArgs {
     /// Send like the student project's client: base64 in JSON, one at a time, a new connection each.
     #[arg(long, help_heading = "Sending", conflicts_with_all = ["body", "concurrency", "resize"])]
     pub(crate) like_2023: bool,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct ChildArgs {
-    /// The parent's process id, as the parent saw it.
-    pub(crate) parent: i32,
-    /// The command and its arguments.
-    #[arg(trailing_var_arg = true, allow_hyphen_values = true, required = true)]
-    pub(crate) command: Vec<std::ffi::OsString>,
 }
 
 #[cfg(test)]

@@ -22,9 +22,10 @@ pub(crate) fn program() -> String {
     }
 }
 
-/// A text of the function's, with its commands as they are run here.
+/// A text with commands of this program in backticks, as they are run here.
 pub(crate) fn here(text: &str) -> String {
-    text.replace("`uploader ", &format!("`{} ", program()))
+    let program = program();
+    text.replace("`uploader ", &format!("`{program} ")).replace(" | uploader ", &format!(" | {program} "))
 }
 
 /// A word as a shell reads it back.

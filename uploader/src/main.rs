@@ -44,12 +44,16 @@ use crate::verb::Ending;
 pub(crate) const NOT_BUILT_IN: &str = "this uploader was built without it, as `make demo` does; run `make build`";
 
 fn main() -> ExitCode {
+    if let Some(error) = child::become_command() {
+        notice!("uploader: {error}");
+        return Ending::Misuse.into();
+    }
     let cli = Cli::parse();
     match verb::run(cli) {
         Ok(ending) => ending.into(),
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            notice!("uploader: {error:#}");
+            notice!("uploader: {}", hint::here(&format!("{error:#}")));
             Ending::Misuse.into()
         }
     }

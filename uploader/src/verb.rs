@@ -18,8 +18,8 @@ use anyhow::{Context, Result};
 use tokio::sync::oneshot;
 
 use crate::args::{Cli, Verb};
+use crate::container;
 use crate::interruption::{Interruption, Signal};
-use crate::{child, container};
 
 /// How long a verb may take to be dropped, where everything is to end at once.
 const AT_ONCE: Duration = Duration::from_secs(3);
@@ -53,11 +53,6 @@ impl From<Ending> for ExitCode {
 
 /// Does what the command line asks for.
 pub(crate) fn run(cli: Cli) -> Result<Ending> {
-    if let Verb::Child(args) = &cli.verb {
-        // Comes back only with an error.
-        let error = child::become_command(args);
-        return Err(error).with_context(|| format!("cannot start {:?}", args.command.first()));
-    }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start")?;
     let interruption = Arc::new(Interruption::new());
     let (out_of_patience, end_at_once) = oneshot::channel();
@@ -99,6 +94,5 @@ async fn perform(cli: Cli, interruption: &Interruption) -> Result<Ending> {
         Verb::Model(args) => model::run(args).await,
         Verb::Completions { shell } => shell::completions(shell),
         Verb::Man { words } => shell::man(&words),
-        Verb::Child(_) => Ok(Ending::Misuse),
     }
 }

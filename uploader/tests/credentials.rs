@@ -255,7 +255,7 @@ fn without_a_session_of_aws_login_it_says_how_to_get_one() {
     stage.fails(&environment, &["run aws login --profile dev", "Your session has expired"]);
     // Nobody is told to sign in again because the network is down.
     let nowhere = [("AWS_PROFILE", "dev"), ("AWS_ENDPOINT_URL_SIGNIN", "https://name.invalid")];
-    stage.fails(&nowhere, &["cannot be fetched", "the proxy http://127.0.0.1:1 (ALL_PROXY)"]);
+    stage.fails(&nowhere, &["cannot get the AWS credentials", "proxy http://127.0.0.1:1 (ALL_PROXY)"]);
     stage.write(&format!(".aws/login/cache/{}.json", hex(&sha2::Sha256::digest(SESSION))), "{");
     stage.fails(&[("AWS_PROFILE", "dev")], &["run aws login --profile dev"]);
 }

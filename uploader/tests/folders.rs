@@ -373,7 +373,8 @@ fn what_is_behind_a_url_is_not_looked_for_here() {
     let detect = err(&run(&["detect", "https://example.com/photo.jpg", "--url", &server_url]));
     assert!(
         detect.contains("https://example.com/photo.jpg")
-            && detect.contains("curl -s URL | uploader detect --stdin-photo"),
+            && detect.contains("`curl -s URL | ")
+            && detect.contains("uploader detect --stdin-photo`"),
         "{detect}"
     );
     let places = PLACES;

@@ -16,7 +16,7 @@ use hyper::Response;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use rustls::pki_types::PrivateKeyDer;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 
@@ -43,8 +43,10 @@ async fn serve(pem: &Path, handshakes: Arc<AtomicUsize>) -> u16 {
                 };
                 handshakes.fetch_add(1, Ordering::SeqCst);
                 let service = service_fn(|request: hyper::Request<hyper::body::Incoming>| async move {
+                    let health = request.uri().path() == "/health";
                     let _ = request.into_body().collect().await;
-                    Ok::<_, Infallible>(Response::new(Full::new(Bytes::from(cat().to_string()))))
+                    let answer = if health { json!({"status": "ok"}) } else { cat() };
+                    Ok::<_, Infallible>(Response::new(Full::new(Bytes::from(answer.to_string()))))
                 });
                 let _ =
                     hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;

@@ -196,7 +196,10 @@ pub fn decode_base64(text: &str, max_bytes: usize) -> Result<Vec<u8>, Problem> {
         return Err(too_many_bytes(bytes, max_bytes));
     }
     let engine = if text.contains(['-', '_']) { &URL_SAFE_ENGINE } else { &STANDARD_ENGINE };
-    engine.decode(text.as_bytes()).map_err(|e| Problem::new(Code::InvalidBase64, format!("Invalid base64: {e}.")))
+    engine.decode(text.as_bytes()).map_err(|error| {
+        let reason = error.to_string();
+        Problem::new(Code::InvalidBase64, format!("Invalid base64: {}.", reason.trim_end_matches('.')))
+    })
 }
 
 fn too_many_bytes(bytes: usize, max_bytes: usize) -> Problem {

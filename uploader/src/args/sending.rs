@@ -20,7 +20,7 @@ pub(crate) enum BodyKind {
 #[command(next_help_heading = "Sending")]
 pub(crate) struct SendArgs {
     /// Photos in flight, each on its own keep-alive connection.
-    #[arg(long, short, value_name = "N", default_value_t = 4, value_parser = whole(1_u16, 1000))]
+    #[arg(long, short, value_name = "N", default_value_t = 4, value_parser = whole(1_u16, 1000), allow_negative_numbers = true)]
     pub(crate) concurrency: u16,
 
     /// Request body.
@@ -29,19 +29,19 @@ pub(crate) struct SendArgs {
 
     /// Resize photos to at most this many pixels on the longest side before sending; boxes are still in pixels of the
     /// original.
-    #[arg(long, value_name = "PX", value_parser = whole(1_u32, u32::MAX))]
+    #[arg(long, value_name = "PX", value_parser = whole(1_u32, u32::MAX), allow_negative_numbers = true)]
     pub(crate) resize: Option<u32>,
 
     /// Send this many photos per second, on schedule; latency is measured from the scheduled send time.
-    #[arg(long, value_name = "R", value_parser = positive)]
+    #[arg(long, value_name = "R", value_parser = positive, allow_negative_numbers = true)]
     pub(crate) rate: Option<f64>,
 
     /// Seconds to wait for a response.
-    #[arg(long, value_name = "S", default_value = "60", value_parser = seconds)]
+    #[arg(long, value_name = "S", default_value = "60", value_parser = seconds, allow_negative_numbers = true)]
     pub(crate) timeout: Duration,
 
     /// Retries per photo after 429, 5xx or a lost connection.
-    #[arg(long, value_name = "N", default_value_t = 4, value_parser = whole(0_u16, 1000))]
+    #[arg(long, value_name = "N", default_value_t = 4, value_parser = whole(0_u16, 1000), allow_negative_numbers = true)]
     pub(crate) retries: u16,
 
     #[command(flatten)]
@@ -62,15 +62,15 @@ impl SendArgs {
 #[command(next_help_heading = "Detection")]
 pub(crate) struct DetectionArgs {
     /// Minimum score, 0 to 1 [default: the function's, 0.25].
-    #[arg(long, value_name = "SCORE")]
+    #[arg(long, value_name = "SCORE", allow_negative_numbers = true)]
     confidence: Option<String>,
 
     /// IoU above which the lower-scoring of two boxes is dropped, 0 to 1 [default: the function's, 0.45].
-    #[arg(long, value_name = "IOU")]
+    #[arg(long, value_name = "IOU", allow_negative_numbers = true)]
     iou: Option<String>,
 
     /// Maximum number of objects per photo [default: the function's, 100].
-    #[arg(long, value_name = "N", visible_alias = "max_detections")]
+    #[arg(long, value_name = "N", visible_alias = "max_detections", allow_negative_numbers = true)]
     max_detections: Option<String>,
 
     /// Only these labels, comma-separated.

@@ -18,7 +18,7 @@ use super::passed::Passed;
 pub(crate) use names::NoList;
 
 /// What to do with photos in S3.
-const INSTEAD_OF_S3: &str = "download them first: aws s3 cp --recursive s3://… FOLDER";
+const INSTEAD_OF_S3: &str = "download them first: `aws s3 cp --recursive s3://… FOLDER`";
 
 /// What leads to no run at all: a mistake of the command line.
 #[derive(Debug, thiserror::Error)]

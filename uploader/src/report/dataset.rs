@@ -179,11 +179,17 @@ impl Clock {
             long if unit < 1.0 => format!("{long:.2} s"),
             long => format!("{long:.0} s"),
         };
-        // A median says more than a mean, where there is one.
-        let columns: Vec<_> =
-            columns(spread.count()).into_iter().filter(|(name, _)| *name != "mean" || spread.count() < 3).collect();
-        let values = columns.iter().map(|(name, value)| format!("{name} {}", seconds(value(spread))).trim().to_owned());
-        format!("{} ({note})", values.collect::<Vec<_>>().join(", "))
+        let values = match spread.count() {
+            1 => seconds(spread.mean()),
+            // A median says more than a mean, where there is one.
+            count => columns(count)
+                .iter()
+                .filter(|(name, _)| *name != "mean" || count == 2)
+                .map(|(name, value)| format!("{name} {}", seconds(value(spread))))
+                .collect::<Vec<_>>()
+                .join(", "),
+        };
+        format!("{values} ({note})")
     }
 }
 

@@ -56,6 +56,9 @@ impl Display for Summary<'_> {
             line(f, "retried", &counted(tally.sent_again, "photo"))?;
         }
         set_apart(f, self.passed, self.stop)?;
+        if tally.photos == 1 && tally.answered() == 1 {
+            return self.only_one(f);
+        }
         line(f, "time", &self.pace())?;
         if tally.cold.round_trip.count() > 0 {
             line(f, "cold starts", &self.cold_starts())?;
@@ -73,6 +76,22 @@ impl Display for Summary<'_> {
 }
 
 impl Summary<'_> {
+    /// The times of a single photo, which nothing is an average of.
+    fn only_one(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        if self.tally.cold.round_trip.count() > 0 {
+            line(f, "cold start", &format!("init {} ms", ms(self.tally.cold_inits.mean())))?;
+        }
+        let times = self.tally.times();
+        let shown = |(name, spread): (&str, &Spread)| {
+            (spread.mean() >= LEAST_MS).then(|| format!("{name} {}", ms(spread.mean())))
+        };
+        let client = CLIENT.iter().map(|(name, _)| *name).zip(&times.client).filter_map(shown).collect::<Vec<_>>();
+        let server = SERVER.iter().map(|(name, _)| *name).zip(&times.server).filter_map(shown).collect::<Vec<_>>();
+        let (client, server) = (client.join(", "), server.join(", "));
+        let total = ms(times.round_trip.mean());
+        line(f, "round trip", &format!("{total} ms (client: {client}; server: {server})"))
+    }
+
     fn pace(&self) -> String {
         let tally = self.tally;
         let elapsed = tally.elapsed.as_secs_f64();
@@ -131,7 +150,7 @@ pub(super) type Column = (&'static str, fn(&Spread) -> f64);
 /// What so many times have to tell: a percentile only where so many lie beyond it that it differs from the largest.
 pub(super) fn columns(count: u64) -> Vec<Column> {
     let all: [(u64, Column); 5] = [
-        (1, (if count == 1 { "" } else { "mean" }, Spread::mean)),
+        (1, ("mean", Spread::mean)),
         (3, ("p50", |spread| spread.percentile(50.0))),
         (10, ("p90", |spread| spread.percentile(90.0))),
         (100, ("p99", |spread| spread.percentile(99.0))),
@@ -273,10 +292,14 @@ mod tests {
             let header = text.lines().find(|line| line.contains("time in ms")).unwrap_or_default();
             header.split_whitespace().skip(3).map(str::to_owned).collect::<Vec<_>>().join(" ")
         };
-        assert_eq!([1, 2, 4].map(header), ["", "mean max", "mean p50 max"]);
+        assert_eq!([2, 4].map(header), ["mean max", "mean p50 max"]);
         assert_eq!([10, 100].map(header), ["mean p50 p90 max", "mean p50 p90 p99 max"]);
         let text = printed(&[record(20, false)]);
-        assert!(text.contains("0 objects in 1 photo\n") && text.contains("server inference  8.0"), "{text}");
+        assert!(
+            text.contains("0 objects in 1 photo\n")
+                && text.contains("round trip          20.0 ms (client: ; server: inference 8.0)"),
+            "{text}"
+        );
         for row in ["average", "photos/s", "client dns", "server queue"] {
             assert!(!text.contains(row), "{row}: {text}");
         }

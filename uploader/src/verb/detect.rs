@@ -20,7 +20,7 @@ use crate::photo::{Annotations, Inputs, Listing, Recipe, Source, look, stdin};
 use crate::report::{Stop, Summary, Tally};
 use crate::target::{self, CONNECT_WITHIN, Target, Wishes, check};
 
-const INSTEAD_OF_URLS: &str = "use curl -s URL | uploader detect --stdin-photo, or download them first";
+const INSTEAD_OF_URLS: &str = "use `curl -s URL | uploader detect --stdin-photo`, or download them first";
 
 pub(crate) async fn run(mut args: DetectArgs, interruption: &Interruption) -> Result<Ending> {
     if args.like_2023 {
