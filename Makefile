@@ -1,20 +1,21 @@
 # Spotter's everyday commands. Each sets up what it needs in .tools/ and target/ first.
 #
-#   make demo [PHOTOS=DIR] [MODEL=NAME|PATH]   find objects in photos, from a fresh clone; leaves out/
-#   make demo-bulk [PHOTOS=DIR] [MODEL=…]      the same through a bucket and a queue, played on this machine
-#   make local [MODEL=NAME|PATH]               the function and its page on http://127.0.0.1:9000/
-#   make install [PREFIX=~/.local]             uploader and what it needs, usable from any folder without this one
-#   make uninstall [PREFIX=~/.local]           and away from there
-#   make compare URL=… [PHOTOS=DIR]            this machine against a function's URL, or two; leaves out/compare.html
-#   make test                                  everything that a change must pass
-#   make lint                                  formatting and clippy
-#   make lint-infra                            infra/template.yaml: cfn-lint, SAM, and what would be built
-#   make image [ARCH=arm64] [BASE=…] [TAG=…]   the container image of both functions, spotter:latest
-#   make deploy [IMAGE=…] [PARAMETERS=…]       to AWS, with the account of your AWS CLI: infra/README.md
-#   make undeploy [PURGE=yes]                  and away from there
-#   make test-training                         spotter-nano's recipe on generated pictures (fetches PyTorch)
-#   make bench                                 the figures of docs/measurements.md, as `name value` lines
-#   make pictures                              docs/pictures/ anew: the page and an annotated photo
+#   make demo [PHOTOS=PATH] [MODEL=NAME|PATH]  find objects in photos, from a fresh clone; writes out/
+#   make demo-bulk [PHOTOS=PATH] [MODEL=…]     the same through a local S3 bucket and queue; writes out/
+#   make local [MODEL=NAME|PATH]               serve on http://127.0.0.1:9000/, with a web page
+#   make install [PREFIX=~/.local]             install uploader and all it needs
+#   make uninstall [PREFIX=~/.local]           remove it
+#   make compare URL=… [PHOTOS=PATH]           compare this machine with a function's URL, or more; writes out/compare.html
+#   make test                                  run all tests
+#   make lint                                  check formatting, run clippy
+#   make lint-infra                            check infra/template.yaml with cfn-lint and SAM
+#   make image [ARCH=arm64] [BASE=…] [TAG=…]   build the container image, spotter:latest
+#   make deploy [IMAGE=…] [PARAMETERS=…]       deploy to AWS with your AWS CLI's credentials: infra/README.md
+#   make undeploy [PURGE=yes]                  remove the stack
+#   make test-accuracy                         compare COCO AP with a reference pipeline (needs SPOTTER_ASSETS)
+#   make test-training                         run spotter-nano's training recipe on generated pictures (downloads PyTorch)
+#   make bench                                 print the figures of docs/measurements.md as `name value` lines
+#   make pictures                              make docs/pictures/ again: the page and an annotated photo
 
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
@@ -30,11 +31,11 @@ UPLOADER := target/release/uploader
 export PATH := $(CURDIR)/.tools/venv/bin:$(CURDIR)/.tools/nasm/usr/bin:$(PATH)
 export ORT_DYLIB_PATH := $(CURDIR)/.tools/lib/libonnxruntime.so
 export SPOTTER_ASSETS ?= $(abspath ../shared/assets)
-export MODEL_DIR
+export MODEL_DIR PHOTOS
 
 .PHONY: help demo demo-bulk compare local model build programs install uninstall setup setup-emulator setup-bulk setup-image
 .PHONY: setup-tests setup-infra test test-rust test-e2e test-accuracy lint bench lint-infra image test-image deploy undeploy
-.PHONY: test-training pictures
+.PHONY: test-training accuracy-photos pictures
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -77,7 +78,10 @@ install: build
 uninstall:
 	@tools/install --uninstall "$(PREFIX)"
 
-# The default model: fetched once; where that fails the function says what stands in.
+# PHOTOS as arguments: one path, with blanks or not, where there is such a file or folder; else what a shell makes of it.
+photos = p=$${PHOTOS/\#\~\//$$HOME/}; if [ -e "$$p" ]; then set -- "$$p"; else eval "set -- $$PHOTOS"; fi
+
+# The default model: downloaded once; without it the function uses the one in the tree, and says so.
 CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/spotter/models
 PULL := [ -n "$(MODEL)$(wildcard $(MODEL_DIR)/yolox[-_]nano* $(CACHE)/yolox-nano.onnx)" ] || $(UPLOADER) model pull yolox-nano || true
 model: build
@@ -85,23 +89,32 @@ model: build
 
 demo: programs
 	@$(PULL)
+	$(photos)
 	mkdir -p out
-	$(UPLOADER) detect $(PHOTOS) $(if $(MODEL),--model $(MODEL)) --annotate out | tee out/report.txt
-	echo "Photos with boxes and this report are in out/"
+	tools/clear-out out
+	status=0
+	$(UPLOADER) detect "$$@" $(if $(MODEL),--model "$(MODEL)") --annotate out | tee out/report.txt || status=$$?
+	echo "Photos with boxes and this report: $(CURDIR)/out/"
+	exit $$status
 
 demo-bulk: setup-bulk model
-	@MODEL=$(MODEL) tools/demo-bulk $(PHOTOS)
+	@$(photos)
+	MODEL="$(MODEL)" tools/demo-bulk "$$@"
 
 compare: model
-	@[ -n "$(URL)" ] || { echo "make compare: give URL=…, the function to compare with"; exit 2; }
+	@[ -n "$(URL)" ] || { echo "make compare: URL=… is missing: the function to compare with"; exit 2; }
+	$(photos)
 	mkdir -p out
-	$(UPLOADER) compare $(PHOTOS) --local $(if $(MODEL),--model $(MODEL)) $(foreach url,$(URL),--url $(url)) --runs 3 --like-2023 --report out/compare.html --report out/compare.json
+	$(UPLOADER) compare "$$@" --local $(if $(MODEL),--model "$(MODEL)") $(foreach url,$(URL),--url $(url)) --runs 3 --like-2023 --report out/compare.html --report out/compare.json
 
 local: programs
 	@$(PULL)
-	$(UPLOADER) local $(if $(MODEL),--model $(MODEL))
+	$(UPLOADER) local $(if $(MODEL),--model "$(MODEL)")
 
-test: test-rust test-e2e test-accuracy test-image
+# Where its photos are missing, accuracy cannot be tested: the rest can.
+ACCURACY := $(SPOTTER_ASSETS)/photos/coco-dev
+test: test-rust test-e2e $(if $(wildcard $(ACCURACY)),test-accuracy) test-image
+	@[ -d "$(ACCURACY)" ] || echo "make test: test-accuracy was NOT run: there is no $(ACCURACY) (SPOTTER_ASSETS)"
 
 test-rust: export MODEL_DIR = $(SPOTTER_ASSETS)/models
 test-rust: setup-tests build
@@ -110,7 +123,11 @@ test-rust: setup-tests build
 test-e2e: setup-tests build
 	$(PYTHON) -m pytest tests -m 'not image'
 
-test-accuracy: setup-tests build
+# Told before anything is set up or built.
+accuracy-photos:
+	@[ -d "$(ACCURACY)" ] || { echo "make test-accuracy: NOT run: there is no $(ACCURACY); set SPOTTER_ASSETS"; exit 2; }
+
+test-accuracy: accuracy-photos setup-tests build
 	$(PYTHON) -m pytest tests/accuracy.py
 
 lint:

@@ -41,7 +41,7 @@ class Bulk(support.Local):
         for line in self.process.stdout:
             name, _, place = line.partition(": ")
             self.places[name] = place.strip()
-            if line.startswith("Ctrl-C"):
+            if line.startswith("Press Ctrl-C"):
                 break
         url = urllib.parse.urlsplit(self.places["S3 and SQS"])
         self.address = (url.hostname, int((faults / "port").read_text()) if faults else url.port)

@@ -155,7 +155,7 @@ def test_what_nobody_can_read_ends_among_the_dead_letters(objects):
     objects.drained()
     (message,) = objects.sqs("ReceiveMessage", "dead letters")["Messages"]
     assert message["Body"] == "no JSON at all"
-    assert "for the dead-letter queue" in objects.log.read_text()
+    assert "sent to the dead-letter queue" in objects.log.read_text()
 
 
 # Plays detect-bulk: notes each event, and answers as the body of its first message wants.

@@ -76,8 +76,9 @@ def terminal(tree, home):
 
 
 def shown(output, block):
-    """Asserts that what a block shows was printed."""
-    missing = [line for line in block.splitlines() if line.strip() not in output]
+    """Asserts that what a block shows was printed, line by line, nothing else on a line."""
+    printed = {line.strip() for line in output.splitlines()}
+    missing = [line for line in block.splitlines() if line.strip() not in printed]
     assert not missing, f"not printed: {missing}\n{output}"
 
 

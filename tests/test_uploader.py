@@ -142,6 +142,20 @@ def test_the_progress_bar_has_a_rate_and_no_colour(squares, folder, tmp_path):
         assert not re.search(rb"\x1b\[[0-9;]*m", shown), shown[-300:]
 
 
+def test_no_bar_is_drawn_where_results_may_go_to_the_same_terminal(squares, folder):
+    """As with `| tee`: results and bar would get into each other."""
+    terminal, theirs = pty.openpty()
+    command = [str(support.binary("uploader")), "detect", str(folder), "--url", squares.base]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=theirs, env=support.environment(TERM="xterm-256color"))
+    os.close(theirs)
+    out, shown = process.communicate(timeout=60)[0], b""
+    with contextlib.suppress(OSError):
+        while piece := os.read(terminal, 4096):
+            shown += piece
+    os.close(terminal)
+    assert b"1.png: " in out and shown == b""
+
+
 def test_resize_gives_boxes_in_the_originals_pixels(detect, tmp_path):
     case = json.loads((support.fixture("yolox")[0] / "expected.json").read_text())["cases"][0]
     (tmp_path / "large.jpg").write_bytes(support.draw(case["picture"], scale=8, kind="JPEG"))

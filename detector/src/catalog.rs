@@ -24,6 +24,21 @@ const KNOWN: [(&str, &str); 6] = [
     ("spotter-nano", include_str!("../../model/spotter-nano/model.toml")),
 ];
 
+/// Files that are known by their digest, and who made each: the same weights may be exported more than once.
+const FILES: [(&str, &str); 2] = [
+    ("c789161ed43c8269fcd4e67c67eeeb4e80c622da2eb296a20bc6007bd18a0b7d", "Megvii's release 0.1.1rc0 of yolox_nano"),
+    (
+        "695e750a5d5754bb5a8d5325643b59282191a7e7a564e435a415fd3c578eab14",
+        "another export of yolox_nano's weights, the one that Spotter's tests and figures use",
+    ),
+];
+
+/// Whose file it is that has this SHA-256, where that is known.
+#[must_use]
+pub fn publisher(sha256: &str) -> Option<&'static str> {
+    FILES.iter().find(|(digest, _)| *digest == sha256).map(|(_, publisher)| *publisher)
+}
+
 /// A model's file and, where there is one, its card.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ModelFile {
@@ -107,10 +122,9 @@ pub fn cache_dir() -> Option<PathBuf> {
 pub fn find(model: Option<&str>) -> Result<ModelFile, ModelError> {
     let Some(model) = model.filter(|name| !name.is_empty()) else {
         return find(Some(DEFAULT)).or_else(|missing| {
-            let ModelError::NotFound { looked, .. } = &missing else { return Err(missing) };
+            let ModelError::NotFound { .. } = &missing else { return Err(missing) };
             let note = format!(
-                "{STAND_IN} stands in for {DEFAULT}, which is not on this machine (looked at: {looked}); \
-                 `uploader model pull {DEFAULT}` fetches it"
+                "Using the weaker built-in model {STAND_IN}: {DEFAULT} was not found (`uploader model pull {DEFAULT}`)"
             );
             let found = find(Some(STAND_IN)).map_err(|_| missing)?;
             Ok(ModelFile { note: Some(note), ..found })
@@ -130,8 +144,8 @@ pub fn find(model: Option<&str>) -> Result<ModelFile, ModelError> {
     }
     let looked = folders.iter().map(|folder| folder.display().to_string()).collect::<Vec<_>>();
     let advice = match known_card(model) {
-        Some(card) if card.source.is_some() => format!("`uploader model pull {}` fetches it.", card.name),
-        _ => format!("Known models are {}; a path to an .onnx file works too.", KNOWN.map(|(name, _)| name).join(", ")),
+        Some(card) if card.source.is_some() => format!("Download it with `uploader model pull {}`.", card.name),
+        _ => format!("Known models: {}. The path of an .onnx file works too.", KNOWN.map(|(name, _)| name).join(", ")),
     };
     Err(ModelError::NotFound { model: model.to_owned(), looked: looked.join(", "), advice })
 }
@@ -161,8 +175,8 @@ fn tree_dir() -> Option<PathBuf> {
 pub fn find_path(path: &Path) -> Result<ModelFile, ModelError> {
     let missing = || ModelError::NotFound {
         model: path.display().to_string(),
-        looked: "that path".to_owned(),
-        advice: "Give an .onnx file, or a folder with model.toml and model.onnx.".to_owned(),
+        looked: String::new(),
+        advice: "Expected an .onnx file, or a folder with model.toml and model.onnx.".to_owned(),
     };
     if path.is_dir() {
         return in_card_folder(path)?.ok_or_else(missing);

@@ -128,7 +128,7 @@ impl Detector {
             infer::checked(&candidates).map_err(misfit)?;
         }
         let (idle, returned) = (Mutex::new(workers), Condvar::new());
-        let notes = [model.note, assumed, repeated(&graph)];
+        let notes = [model.note, assumed, of_other_file(&card, &sha256), repeated(&graph)];
         let note = notes.into_iter().flatten().reduce(|all, note| format!("{all}; {note}"));
         Ok(Self {
             note,
@@ -296,6 +296,14 @@ fn repeated(graph: &Graph) -> Option<String> {
     (photos > 1).then(|| {
         format!("its graph takes {photos} photos at once and no fewer: each photo is computed {photos} times (export it with batch 1)")
     })
+}
+
+/// What has to be known where the file is not the one that the card names.
+fn of_other_file(card: &Card, sha256: &str) -> Option<String> {
+    let named = card.sha256.as_deref().filter(|named| *named != sha256)?;
+    let short = |digest: &str| digest.chars().take(8).collect::<String>();
+    let (name, is, expected) = (&card.name, short(sha256), short(named));
+    Some(format!("{name} is not the published file: SHA-256 {is}…, expected {expected}…"))
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ pub(crate) use foreign::explained;
 #[derive(Debug, thiserror::Error)]
 pub enum ModelError {
     /// No model of that name or path.
-    #[error("model {model:?} was not found. Looked at: {looked}. {advice}")]
+    #[error("model {model:?} not found{}. {advice}", if looked.is_empty() { String::new() } else { format!(" in {looked}") })]
     NotFound {
         /// What was asked for.
         model: String,
@@ -25,7 +25,7 @@ pub enum ModelError {
     #[error("ONNX Runtime: {0}")]
     Runtime(String),
     /// ONNX Runtime refuses the graph.
-    #[error("{path} cannot be loaded: {reason}")]
+    #[error("cannot load {path}: {reason}")]
     Graph {
         /// The graph's file.
         path: String,
@@ -43,7 +43,7 @@ pub enum ModelError {
         reason: String,
     },
     /// A graph without a card that nothing is known of.
-    #[error("{path} has no card and none can be inferred: {reason}")]
+    #[error("{path} has no card, and none can be inferred: {reason}")]
     NoCard {
         /// The graph's file.
         path: String,

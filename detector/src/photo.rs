@@ -81,7 +81,7 @@ impl Photo {
         let format = PhotoFormat::sniff(bytes).ok_or_else(unsupported)?;
         // Decoders are other people's code on hostile input: a panic is one photo's failure, not the process's.
         catch_unwind(AssertUnwindSafe(|| decode(bytes, format, limits, needed)))
-            .unwrap_or_else(|_| Err(Failure::damaged("the decoder gave up").into_error(format)))
+            .unwrap_or_else(|_| Err(Failure::damaged("the decoder crashed").into_error(format)))
     }
 
     /// A photo from pixels that are already upright.
@@ -137,7 +137,7 @@ fn check(header: &Header, format: PhotoFormat, limits: &Limits) -> Result<(), Ph
     let Limits { max_pixels, max_side, .. } = *limits;
     let (width, height) = header.size;
     if width == 0 || height == 0 {
-        return Err(Failure::damaged("it has no pixels").into_error(format));
+        return Err(Failure::damaged("it has zero width or height").into_error(format));
     }
     let max_pixels = (max_pixels.saturating_mul(4) / header.bytes_per_pixel.max(1)).min(max_pixels);
     if u64::from(width) * u64::from(height) <= max_pixels && width.max(height) <= max_side {

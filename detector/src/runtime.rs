@@ -28,7 +28,7 @@ pub fn find_runtime() -> Result<PathBuf, ModelError> {
         .find(|path| path.is_file())
         .ok_or_else(|| {
             ModelError::Runtime(format!(
-                "{LIBRARY} was not found. Set ORT_DYLIB_PATH to it, or run `make setup`, which puts it into .tools/lib"
+                "{LIBRARY} not found. Set ORT_DYLIB_PATH, or run `make setup`, which downloads it to .tools/lib"
             ))
         })
 }

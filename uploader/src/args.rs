@@ -6,6 +6,7 @@ mod contender;
 mod listing;
 mod local;
 mod model;
+mod number;
 mod report;
 mod sending;
 mod target;
@@ -25,50 +26,60 @@ pub(crate) use sending::{BodyKind, SendArgs};
 pub(crate) use target::{ContainerArgs, EmulatedArgs, Place, TargetArgs, UrlArgs};
 
 pub(crate) const EXIT_CODES: &str = "Exit codes:
-  0  all good
-  1  some photos failed (model: the file could not be fetched, or has wrong bytes)
-  2  wrong use or configuration
-  3  a --fail-if condition came true
-  130, 143  ended by Ctrl-C, or by a request to end: what was done by then is written and summed up";
+  0  success
+  1  some photos failed (model: download or check failed)
+  2  usage or configuration error
+  3  a --fail-if condition was met
+  130, 143  interrupted (Ctrl-C, SIGTERM); results so far are written and summarized";
 
-/// Sends photos to the detection function, here or in the cloud, and tells where the time went.
+/// Find objects in photos with the Spotter function, on this machine or in the cloud, and measure where the time goes.
 #[derive(Debug, Parser)]
 #[command(name = "uploader", version, after_help = EXIT_CODES, max_term_width = 120)]
 pub(crate) struct Cli {
-    /// What to do.
+    /// The subcommand.
     #[command(subcommand)]
     pub(crate) verb: Verb,
 }
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Verb {
-    /// Post photos, print what was found and where the time went.
+    /// Send photos to the function; print the objects found and a timing summary.
     Detect(Box<DetectArgs>),
-    /// The same photos through two or more targets, side by side: which is faster, why, and what it costs.
+    /// Send the same photos to two or more targets: which is faster, why, and at what cost.
     Compare(Box<CompareArgs>),
-    /// Upload a dataset to S3, wait, and bring the results home.
+    /// Upload photos to S3, wait for detect-bulk, and download the results.
     Bulk(Box<BulkArgs>),
-    /// Bring the results of a dataset home: the waiting half of bulk.
+    /// Wait for and download the results of an earlier bulk upload.
     Collect(Box<CollectArgs>),
-    /// Serve the function on this machine, for curl, a browser or another uploader.
+    /// Run the function on this machine as an HTTP server with a web page.
     Local(LocalArgs),
-    /// Known models: list, fetch, show, verify.
+    /// List, download, prepare, show and verify models.
     Model(ModelArgs),
-    /// Not for people: runs a command that ends when its parent does.
-    #[command(name = "__child", hide = true)]
-    Child(ChildArgs),
+    /// Print a shell completion script.
+    ///
+    /// For bash: `source <(uploader completions bash)`. `make install` installs those of bash, zsh and fish.
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
+    /// Print a manual page: `uploader man detect | man -l -`.
+    Man {
+        /// A subcommand, such as `detect` or `model pull` [default: uploader itself].
+        #[arg(value_name = "SUBCOMMAND")]
+        words: Vec<String>,
+    },
 }
 
 #[derive(Debug, Args)]
 #[command(after_help = EXIT_CODES)]
 pub(crate) struct DetectArgs {
-    /// Photos, folders (searched for photos), globs, or `-` for a list on standard input.
+    /// Photos, folders, globs, or `-` to read a list from standard input.
     #[arg(required_unless_present_any = ["from_file", "stdin_photo"], value_name = "PATH")]
     pub(crate) paths: Vec<PathBuf>,
     #[command(flatten)]
     pub(crate) list: ListArgs,
 
-    /// One photo by standard input: `curl -s URL | uploader detect --stdin-photo`.
+    /// Read one photo from standard input: `curl -s URL | uploader detect --stdin-photo`.
     #[arg(long, help_heading = "Photos")]
     pub(crate) stdin_photo: bool,
 
@@ -79,18 +90,9 @@ pub(crate) struct DetectArgs {
     #[command(flatten)]
     pub(crate) report: ReportArgs,
 
-    /// Send as the student project's client did: base64 in JSON, one after the other, each on a new connection.
+    /// Send like the student project's client: base64 in JSON, one at a time, a new connection each.
     #[arg(long, help_heading = "Sending", conflicts_with_all = ["body", "concurrency", "resize"])]
     pub(crate) like_2023: bool,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct ChildArgs {
-    /// The parent's process id, as the parent saw it.
-    pub(crate) parent: i32,
-    /// The command and its arguments.
-    #[arg(trailing_var_arg = true, allow_hyphen_values = true, required = true)]
-    pub(crate) command: Vec<std::ffi::OsString>,
 }
 
 #[cfg(test)]

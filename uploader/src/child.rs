@@ -1,7 +1,7 @@
 //! A child process that never outlives us, and the tail of what it said.
 
 use std::collections::VecDeque;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::io;
 use std::process::{ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -11,7 +11,6 @@ use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
 use tokio::process::Command;
 use tokio::sync::oneshot;
 
-use crate::args::ChildArgs;
 use crate::notice::notice;
 
 /// Lines of a child's log that are kept for an error message.
@@ -86,7 +85,7 @@ impl Child {
     /// The last lines it said.
     pub(crate) fn log_tail(&self) -> String {
         let lines = self.log.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if lines.is_empty() { "(it said nothing)".to_owned() } else { Vec::from(lines.clone()).join("\n") }
+        if lines.is_empty() { "(no output)".to_owned() } else { Vec::from(lines.clone()).join("\n") }
     }
 
     /// Why it is of no use: what it gave as its reason itself, where it did; then `what` happened, and what else it said
@@ -156,11 +155,7 @@ fn describe(status: ExitStatus) -> String {
 fn tied(command: &Command) -> io::Result<Command> {
     let command = command.as_std();
     let mut tied = Command::new(std::env::current_exe()?);
-    tied.arg("__child")
-        .arg(std::process::id().to_string())
-        .arg("--")
-        .arg(command.get_program())
-        .args(command.get_args());
+    tied.arg(TIED).arg(std::process::id().to_string()).arg("--").arg(command.get_program()).args(command.get_args());
     copy_surroundings(command, &mut tied);
     Ok(tied)
 }
@@ -186,9 +181,26 @@ fn copy_surroundings(from: &std::process::Command, to: &mut Command) {
     }
 }
 
-/// What the hidden verb does: ask to be ended with the parent, then become the command.
+/// How this program is asked to become another: `uploader __child PARENT -- COMMAND ARGUMENT…`. It is for itself, and no part
+/// of the command line that people see.
+const TIED: &str = "__child";
+
+/// Becomes the command that it is asked to become, if any; comes back from that only with an error.
+pub(crate) fn become_command() -> Option<io::Error> {
+    let mut words = std::env::args_os().skip(1);
+    if words.next()? != TIED {
+        return None;
+    }
+    let parent = words.next().and_then(|parent| parent.to_str()?.parse().ok()).unwrap_or_default();
+    let mut command = words.skip_while(|word| word == "--");
+    let program = command.next().unwrap_or_default();
+    let error = exec(parent, &program, command);
+    Some(io::Error::new(error.kind(), format!("cannot start {}: {error}", program.display())))
+}
+
+/// Asks to be ended with the parent, then becomes the command.
 #[cfg(unix)]
-pub(crate) fn become_command(args: &ChildArgs) -> io::Error {
+fn exec(parent: i32, program: &OsStr, arguments: impl Iterator<Item = OsString>) -> io::Error {
     use std::os::unix::process::CommandExt;
 
     #[cfg(target_os = "linux")]
@@ -197,13 +209,11 @@ pub(crate) fn become_command(args: &ChildArgs) -> io::Error {
             return error.into();
         }
         // The parent may have died before we asked.
-        if rustix::process::getppid().map(Pid::as_raw_nonzero).map(i32::from) != Some(args.parent) {
-            return io::Error::other("the parent is gone");
+        if rustix::process::getppid().map(Pid::as_raw_nonzero).map(i32::from) != Some(parent) {
+            return io::Error::other("the parent process is gone");
         }
     }
-    let empty = OsString::new();
-    let (program, rest) = args.command.split_first().unwrap_or((&empty, &[]));
-    std::process::Command::new(program).args(rest).exec()
+    std::process::Command::new(program).args(arguments).exec()
 }
 
 #[cfg(test)]

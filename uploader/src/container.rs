@@ -84,7 +84,7 @@ impl Container {
     pub(crate) async fn start(spec: &Spec) -> Result<Self> {
         let name = format!("spotter-{:08x}", fastrand::u32(..));
         let mut keeper = Keeper::engage(&name, &spec.arguments())?;
-        keeper.ready().await.with_context(|| format!("docker cannot make a container of {}", spec.image))?;
+        keeper.ready().await.with_context(|| format!("docker cannot create a container from {}", spec.image))?;
         let mut process = Child::spawn(Command::new("docker").args(["start", "--attach", &name]), None)
             .context("cannot start docker")?;
         let port = tokio::select! {
@@ -107,12 +107,12 @@ impl Container {
 
     /// Why it is of no use, with the last it said.
     pub(crate) fn complaint(&self, why: &str) -> String {
-        self.process.complaint(&format!("{why}; the container {} said last", self.name))
+        self.process.complaint(&format!("{why}; last output of container {}", self.name))
     }
 }
 
 fn farewell(name: &str, status: &str, process: &Child) -> String {
-    process.complaint(&format!("the container {name} ended ({status})"))
+    process.complaint(&format!("container {name} exited ({status})"))
 }
 
 #[cfg(test)]

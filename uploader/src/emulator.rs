@@ -96,7 +96,7 @@ impl Emulator {
         let cargo_lambda = search::cargo_lambda()?;
         let port = free_port(port)?;
         let names: Vec<&str> = functions.iter().map(|function| function.name).collect();
-        let stage = Stage::set(&names).context("cannot make a temporary folder for the emulator")?;
+        let stage = Stage::set(&names).context("cannot create a temporary folder for the emulator")?;
         let mut server = Child::spawn(
             cargo_lambda
                 .command()
@@ -108,7 +108,7 @@ impl Emulator {
         .with_context(|| format!("cannot start {}", cargo_lambda.path().display()))?;
         tokio::select! {
             ready = readiness::listens(port, EMULATOR_WITHIN) => ready?,
-            status = server.wait() => bail!(server.complaint(&format!("the emulator ended at once ({status})"))),
+            status = server.wait() => bail!(server.complaint(&format!("the emulator exited at once ({status})"))),
         }
 
         let disturbed: HashMap<_, _> = names.iter().map(|name| (*name, Arc::new(Notify::new()))).collect();
@@ -168,7 +168,7 @@ impl Emulator {
 /// The port itself where nobody has it, or a free one for 0.
 pub(crate) fn free_port(port: u16) -> Result<u16> {
     let listener = TcpListener::bind(("127.0.0.1", port)).with_context(|| {
-        format!("port {port} on 127.0.0.1 cannot be used; choose another with --port, or 0 for a free one")
+        format!("cannot listen on 127.0.0.1 port {port}; choose another with --port, or 0 for a free one")
     })?;
     Ok(listener.local_addr()?.port())
 }

@@ -13,6 +13,7 @@ mod child;
 mod cloud;
 mod container;
 mod emulator;
+mod hint;
 mod interruption;
 mod journey;
 mod link;
@@ -40,15 +41,19 @@ use crate::verb::Ending;
 
 /// What to do where this program was built without a part of itself.
 #[cfg(not(all(feature = "aws", feature = "charts")))]
-pub(crate) const NOT_BUILT_IN: &str = "this uploader was built without it, for `make demo`: `make build` brings it";
+pub(crate) const NOT_BUILT_IN: &str = "this uploader was built without it, as `make demo` does; run `make build`";
 
 fn main() -> ExitCode {
+    if let Some(error) = child::become_command() {
+        notice!("uploader: {error}");
+        return Ending::Misuse.into();
+    }
     let cli = Cli::parse();
     match verb::run(cli) {
         Ok(ending) => ending.into(),
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            notice!("uploader: {error:#}");
+            notice!("uploader: {}", hint::here(&format!("{error:#}")));
             Ending::Misuse.into()
         }
     }

@@ -28,21 +28,21 @@ pub(crate) struct Wanted {
 /// Why a model did not arrive.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum PullError {
-    #[error("{0} is not there; another place can be named with --from URL|DIR")]
+    #[error("{0} not found; try another source with --from URL|DIR")]
     NotThere(String),
-    #[error("{url} answers {status}; another place can be named with --from URL|DIR")]
+    #[error("{url}: {status}; try another source with --from URL|DIR")]
     Refused { url: String, status: hyper::StatusCode },
     #[error("{url}: {source}")]
     ByProxy { url: String, source: LinkError },
-    #[error("{url}: {source}; a mirror or a folder can be named with --from URL|DIR")]
+    #[error("{url}: {source}; try another source with --from URL|DIR")]
     Unreachable { url: String, source: LinkError },
-    #[error("{url}: {source}. {kept} bytes are kept; run the same command again to go on from there")]
+    #[error("{url}: {source}. Kept {kept} bytes; run the same command again to resume")]
     Interrupted { url: String, source: LinkError, kept: u64 },
     #[error("{0}")]
     WrongBytes(Box<WrongBytes>),
-    #[error("{0} leads from one place to the next without end")]
+    #[error("{0}: too many redirects")]
     Redirects(String),
-    #[error("another process is fetching {0} at this moment")]
+    #[error("another process is downloading {0}")]
     Busy(String),
     #[error("{path}: {source}")]
     File { path: PathBuf, source: io::Error },
@@ -92,11 +92,12 @@ pub(crate) struct WrongBytes {
 impl fmt::Display for WrongBytes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { from, wanted, got_sha256, got_bytes } = self;
-        let size = wanted.bytes.map_or_else(|| "some bytes".to_owned(), |bytes| format!("{bytes} bytes"));
+        let size =
+            wanted.bytes.map_or_else(|| "an unknown number of bytes".to_owned(), |bytes| format!("{bytes} bytes"));
         write!(
             f,
-            "{from} holds something else than {}: {got_bytes} bytes with digest {got_sha256}, not {size} with {}. \
-             It has been deleted; another place can be named with --from URL|DIR",
+            "{from} is not {}: got {got_bytes} bytes with SHA-256 {got_sha256}, expected {size} with {}. The download was \
+             deleted; try another source with --from URL|DIR",
             wanted.name, wanted.sha256
         )
     }

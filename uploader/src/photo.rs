@@ -15,7 +15,7 @@ use anyhow::Result;
 
 use crate::notice::notice;
 
-pub(crate) use annotation::Annotations;
+pub(crate) use annotation::{Annotations, folder_of};
 pub(crate) use inputs::Inputs;
 pub(crate) use list::{Found, Listing, Request, Source, find};
 pub(crate) use passed::Passed;
@@ -26,7 +26,7 @@ pub(crate) use payload::{EVENT_LIMIT, Payload, Prepared, Recipe, too_many_bytes}
 pub(crate) async fn look(request: Request) -> Result<Listing> {
     let listing = tokio::task::spawn_blocking(move || find(&request, &mut std::io::stdin().lock())).await??;
     for (path, kind) in listing.passed.named() {
-        notice!("uploader: passed over {}: {kind}", path.display());
+        notice!("uploader: skipped {}: {kind}", path.display());
     }
     Ok(listing)
 }

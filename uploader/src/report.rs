@@ -12,7 +12,7 @@ pub(crate) mod terminal;
 
 pub(crate) use condition::Condition;
 #[cfg(feature = "aws")]
-pub(crate) use dataset::{Cost, DatasetSummary};
+pub(crate) use dataset::{Clock, Cost, DatasetSummary};
 pub(crate) use export::Export;
-pub(crate) use summary::{Stop, Summary};
+pub(crate) use summary::{Stop, Summary, counted};
 pub(crate) use tally::Tally;

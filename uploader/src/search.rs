@@ -23,16 +23,16 @@ impl CargoLambda {
 /// `cargo-lambda`: on the PATH, or in the `.tools` that `make` sets up.
 pub(crate) fn cargo_lambda() -> Result<CargoLambda> {
     on_path("cargo-lambda").or_else(|| in_tools("venv/bin/cargo-lambda")).map(CargoLambda).context(
-        "the emulator cargo-lambda is neither on the PATH nor in .tools: run `tools/setup emulator` once, or \
-         `pip install cargo-lambda`; without it, --local and `uploader local` serve the same function over plain HTTP",
+        "cargo-lambda, the emulator, was not found on the PATH or in .tools; run `tools/setup emulator` or `pip install \
+         cargo-lambda`, or use --local (`uploader local`), which needs no emulator",
     )
 }
 
 /// moto's server, S3 and SQS on this machine: on the PATH, or in the `.tools` that `tools/setup bulk` fills.
 pub(crate) fn moto_server() -> Result<PathBuf> {
     on_path("moto_server").or_else(|| in_tools("moto/bin/moto_server")).context(
-        "--bulk needs moto_server, which plays S3 and SQS and is neither on the PATH nor in .tools: \
-         run `tools/setup bulk` once, or `pip install 'moto[server,s3,sqs]'`",
+        "--bulk needs moto_server (local S3 and SQS), which was not found on the PATH or in .tools; run `tools/setup bulk` or \
+         `pip install 'moto[server,s3,sqs]'`",
     )
 }
 
@@ -46,14 +46,13 @@ pub(crate) fn function(name: &str, given: Option<&Path>, option: &str) -> Result
             .filter(|path| path.is_file())
             .with_context(|| format!("{option} {}: no such file", given.display()));
     }
-    let program = env::current_exe().context("cannot tell where this program is")?;
+    let program = env::current_exe().context("cannot find this program's own path")?;
     let folder = program.parent().unwrap_or(Path::new("/"));
     let places = ["", "lib/spotter", "../lib/spotter"].map(|below| folder.join(below).join(name));
     places.iter().find(|path| path.is_file()).cloned().with_context(|| {
         format!(
-            "the function's binary is missing (there is none beside {}, nor in lib/spotter): `make install` puts both \
-             where they find each other, `cargo build --release` builds it in a checkout, {option} PATH names it; or \
-             send to a function elsewhere with --url",
+            "{name} was not found next to {} or in lib/spotter; run `make install` or, in a checkout, `cargo build \
+             --release`, or use {option} PATH or --url URL",
             program.display()
         )
     })

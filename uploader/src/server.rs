@@ -47,8 +47,9 @@ pub(crate) struct ServerArgs {
 pub(crate) enum Access {
     /// Only this program, with so many photos at once: on a free port, without a token, silent.
     Private { at_once: usize },
-    /// Whoever finds the port (0 for a free one), with `API_TOKEN` where the environment has one.
-    Public { port: u16, loud: bool },
+    /// Whoever finds the port (0 for a free one), with `API_TOKEN` where the environment has one; with a log of what has
+    /// this level.
+    Public { port: u16, log_level: &'static str },
 }
 
 /// A server to be started, again and again where it must be.
@@ -90,7 +91,11 @@ impl Server {
             command.env("ORT_DYLIB_PATH", library);
         }
         if env::var_os("RUST_LOG").is_none() {
-            command.env("RUST_LOG", "info");
+            let level = match self.access {
+                Access::Private { .. } => "info",
+                Access::Public { log_level, .. } => log_level,
+            };
+            command.env("RUST_LOG", level);
         }
         command
     }
@@ -98,10 +103,10 @@ impl Server {
     /// Waits for the address, and until the model is loaded.
     async fn ready(&self, announcement: impl Future<Output = String> + Send) -> Result<Endpoint> {
         let Ok(line) = timeout(LISTENS_WITHIN, announcement).await else {
-            bail!("the function {NAME} does not listen after {} s", LISTENS_WITHIN.as_secs());
+            bail!("{NAME} did not listen within {} s", LISTENS_WITHIN.as_secs());
         };
         let base = Endpoint::parse(line.trim()).with_context(|| {
-            format!("{} is no Spotter function that can serve: it does not say where it listens", self.binary.display())
+            format!("{} is not a Spotter function: it did not print its address", self.binary.display())
         })?;
         self.healthy(&base).await?;
         Ok(base)
@@ -114,7 +119,7 @@ impl Server {
         if let Some(token) = token {
             request = request.header(AUTHORIZATION, format!("Bearer {token}"));
         }
-        let request = request.body(Full::default()).context("API_TOKEN cannot be sent in a header")?;
+        let request = request.body(Full::default()).context("API_TOKEN has characters that a header cannot have")?;
         let start = Instant::now();
         let [mut pause, longest] = PAUSES;
         loop {
@@ -122,10 +127,10 @@ impl Server {
                 Ok(Ok(reply)) if reply.status.is_success() => return Ok(()),
                 Ok(Ok(reply)) => format!("{}: {}", reply.status, String::from_utf8_lossy(&reply.body)),
                 Ok(Err(error)) => error.to_string(),
-                Err(_) => "no answer".to_owned(),
+                Err(_) => "no response".to_owned(),
             };
             if start.elapsed() > READY_WITHIN {
-                bail!("the function {NAME} is not ready after {} s: {said}", READY_WITHIN.as_secs());
+                bail!("{NAME} was not ready within {} s: {said}", READY_WITHIN.as_secs());
             }
             sleep(pause).await;
             pause = (pause * 2).min(longest);
@@ -140,22 +145,22 @@ impl Supervised for Server {
     async fn start(&self, last: Option<&Endpoint>) -> Result<(Child, Endpoint)> {
         let (port, loud) = match self.access {
             Access::Private { .. } => (0, false),
-            Access::Public { port, loud } => (port, loud),
+            Access::Public { port, .. } => (port, true),
         };
         let port = last.map_or(port, |last| last.port);
         let mut child = Child::spawn_announcing(&self.command(port), loud.then_some(NAME))
-            .with_context(|| format!("cannot start the function {}", self.binary.display()))?;
+            .with_context(|| format!("cannot start {}", self.binary.display()))?;
         let announcement = child.first_line();
         let ended = tokio::select! {
             base = self.ready(announcement) => return Ok((child, base?)),
             status = child.wait() => status,
         };
-        bail!(child.complaint(&format!("the function {NAME} ended while starting ({ended})")))
+        bail!(child.complaint(&format!("{NAME} exited while starting ({ended})")))
     }
 
     async fn ended(child: &mut Child) -> String {
         let status = child.wait().await;
-        child.complaint(&format!("the function {NAME} died ({status})"))
+        child.complaint(&format!("{NAME} crashed ({status})"))
     }
 }
 

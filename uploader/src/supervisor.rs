@@ -134,7 +134,7 @@ async fn keep<R: Supervised>(
             if let Some(reason) = reason.take()
                 && losses.fetch_add(1, Ordering::Relaxed) >= LOSSES
             {
-                state.send_replace(State::GivenUp(format!("given up after {LOSSES} attempts to replace it: {reason}")));
+                state.send_replace(State::GivenUp(format!("gave up after {LOSSES} restarts: {reason}")));
                 return;
             }
             match supervised.start(Some(&endpoint)).await {

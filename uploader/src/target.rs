@@ -1,5 +1,6 @@
 //! Where photos can be sent. One file per kind of target.
 
+pub(crate) mod check;
 mod docker;
 mod emulator;
 mod local;
@@ -31,7 +32,7 @@ pub(crate) use docker::DockerTarget;
 pub(crate) use emulator::{EmulatorTarget, cores};
 pub(crate) use local::LocalTarget;
 pub(crate) use reply::Failure;
-pub(crate) use url::UrlTarget;
+pub(crate) use url::{UrlTarget, is_function_url};
 
 /// Longest wait for a connection.
 pub(crate) const CONNECT_WITHIN: Duration = Duration::from_secs(10);
@@ -116,7 +117,11 @@ pub(crate) async fn open(place: &Place, wishes: &Wishes) -> Result<Box<dyn Targe
         Place::Local(args) => Box::new(LocalTarget::start(args.clone(), wishes.at_once).await?),
         Place::Emulator(args) => Box::new(EmulatorTarget::start(args, wishes.at_once).await?),
         Place::Docker(args) => Box::new(DockerTarget::start(args, wishes).await?),
-        Place::Url(args) => Box::new(UrlTarget::open(args, wishes.quiet).await?),
+        Place::Url(args) => {
+            let target = UrlTarget::open(args).await?;
+            check::health(&target, wishes.quiet).await?;
+            Box::new(target)
+        }
     })
 }
 
@@ -129,5 +134,5 @@ pub(crate) fn means(target: &dyn Target, tls: Option<&Tls>) -> Vec<(&'static str
 
 /// The failure of every photo that comes when a target has been given up.
 fn nobody_left(reason: &str) -> Failure {
-    Failure::lasting(crate::photo::item_error("function_lost", format!("The function is gone: {reason}")))
+    Failure::lasting(crate::photo::item_error("function_lost", format!("The function cannot be restarted: {reason}")))
 }

@@ -8,6 +8,7 @@ mod compare;
 mod detect;
 mod local;
 mod model;
+mod shell;
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -17,8 +18,8 @@ use anyhow::{Context, Result};
 use tokio::sync::oneshot;
 
 use crate::args::{Cli, Verb};
+use crate::container;
 use crate::interruption::{Interruption, Signal};
-use crate::{child, container};
 
 /// How long a verb may take to be dropped, where everything is to end at once.
 const AT_ONCE: Duration = Duration::from_secs(3);
@@ -52,11 +53,6 @@ impl From<Ending> for ExitCode {
 
 /// Does what the command line asks for.
 pub(crate) fn run(cli: Cli) -> Result<Ending> {
-    if let Verb::Child(args) = &cli.verb {
-        // Comes back only with an error.
-        let error = child::become_command(args);
-        return Err(error).with_context(|| format!("cannot start {:?}", args.command.first()));
-    }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start")?;
     let interruption = Arc::new(Interruption::new());
     let (out_of_patience, end_at_once) = oneshot::channel();
@@ -90,10 +86,13 @@ async fn perform(cli: Cli, interruption: &Interruption) -> Result<Ending> {
         #[cfg(feature = "aws")]
         Verb::Collect(args) => collect::run(*args, interruption).await,
         #[cfg(not(feature = "aws"))]
-        Verb::Bulk(_) | Verb::Collect(_) => anyhow::bail!("datasets go through S3, and {}", crate::NOT_BUILT_IN),
+        Verb::Bulk(_) | Verb::Collect(_) => {
+            anyhow::bail!("bulk and collect need S3 support, and {}", crate::NOT_BUILT_IN)
+        }
         Verb::Compare(args) => compare::run(*args, interruption).await,
         Verb::Local(args) => local::run(args).await,
         Verb::Model(args) => model::run(args).await,
-        Verb::Child(_) => Ok(Ending::Misuse),
+        Verb::Completions { shell } => shell::completions(shell),
+        Verb::Man { words } => shell::man(&words),
     }
 }

@@ -133,11 +133,11 @@ fn what_is_wrong_is_said_before_anything_is_sent() {
     let report = folder.path().join("report.pdf");
     let path = text(folder.path());
     let cases: [(&[&str], &str); 6] = [
-        (&["--url", &url], "two targets or more"),
-        (&["--local"], "two targets or more"),
+        (&["--url", &url], "two or more targets"),
+        (&["--local"], "two or more targets"),
         (&["--url", &url, "--url", &url], "two targets are called"),
         (&["--url", &url, "--url", "b=http://h/", "--report", text(&report)], ".json, .csv, .md or .html"),
-        (&["--url", &url, "--url", "b=http://h/", "--fail-if", "c:p95>1ms"], "no target is called c"),
+        (&["--url", &url, "--url", "b=http://h/", "--fail-if", "c:p95>1ms"], "no target c;"),
         (&["--url", &url, "--url", "b=ftp://h/"], "ftp"),
     ];
     for (more, words) in cases {

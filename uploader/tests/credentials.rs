@@ -194,14 +194,14 @@ fn keys_of_the_environment_and_of_profiles() {
 #[test]
 fn a_profile_that_is_not_there_is_named_with_those_that_are() {
     let stage = Stage::new(&config());
-    let says = ["\"nope\"", "there are child, default, dev, keys, role, sso"];
+    let says = ["\"nope\"", "available: child, default, dev, keys, role, sso"];
     stage.fails(&[("AWS_PROFILE", "nope")], &says);
     stage.fails(&[("AWS_PROFILE", "nope"), ("AWS_ACCESS_KEY_ID", KEY), ("AWS_SECRET_ACCESS_KEY", SECRET)], &says);
     let output = stage.command(&["--profile", "nope"]).env("AWS_PROFILE", "keys").output().unwrap();
     assert_eq!(output.status.code(), Some(2));
     assert!(err(&output).contains(says[1]), "{}", err(&output));
-    Stage::new("").fails(&[("AWS_PROFILE", "nope")], &["\"nope\"", "none at all"]);
-    stage.fails(&[], &["no AWS credentials were found", "AWS_PROFILE"]);
+    Stage::new("").fails(&[("AWS_PROFILE", "nope")], &["\"nope\"", "no profiles in"]);
+    stage.fails(&[], &["no AWS credentials found", "AWS_PROFILE"]);
 }
 
 #[test]
@@ -255,7 +255,7 @@ fn without_a_session_of_aws_login_it_says_how_to_get_one() {
     stage.fails(&environment, &["run aws login --profile dev", "Your session has expired"]);
     // Nobody is told to sign in again because the network is down.
     let nowhere = [("AWS_PROFILE", "dev"), ("AWS_ENDPOINT_URL_SIGNIN", "https://name.invalid")];
-    stage.fails(&nowhere, &["cannot be fetched", "the proxy http://127.0.0.1:1 (ALL_PROXY)"]);
+    stage.fails(&nowhere, &["cannot get the AWS credentials", "proxy http://127.0.0.1:1 (ALL_PROXY)"]);
     stage.write(&format!(".aws/login/cache/{}.json", hex(&sha2::Sha256::digest(SESSION))), "{");
     stage.fails(&[("AWS_PROFILE", "dev")], &["run aws login --profile dev"]);
 }
@@ -364,7 +364,7 @@ fn containers_and_instances_are_asked_directly() {
     stage.finds(&environment, "instance metadata");
     let (_refusing, refusing) = service(|_| Say::new(403, ""));
     let nowhere = [("AWS_EC2_METADATA_SERVICE_ENDPOINT", refusing.as_str()), ("AWS_EC2_METADATA_DISABLED", "false")];
-    Stage::new("").fails(&nowhere, &["no AWS credentials were found", "IMDS"]);
+    Stage::new("").fails(&nowhere, &["no AWS credentials found", "IMDS"]);
     assert!(
         server.seen().iter().any(|seen| seen.headers.get("x-aws-ec2-metadata-token").is_some_and(|key| key == "key"))
     );
@@ -384,7 +384,7 @@ fn signed_requests_have_the_same_sources() {
     assert_eq!(output.status.code(), Some(2));
     assert!(err(&output).contains("run aws login --profile dev"), "{}", err(&output));
     let output = detect("nope");
-    assert!(err(&output).contains("there are child, default, dev"), "{}", err(&output));
+    assert!(err(&output).contains("available: child, default, dev"), "{}", err(&output));
     stage.login(SESSION, (KEY, SECRET), LATE);
     let output = detect("dev");
     assert_eq!(output.status.code(), Some(0), "{}", err(&output));

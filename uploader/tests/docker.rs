@@ -187,8 +187,8 @@ fn photos_are_wrapped_and_answers_unwrapped() {
     let output = stage.run("", &[text(folder.path()), "-c", "2", "--confidence", "0.5"]);
     assert_eq!(output.status.code(), Some(0), "{}{}", out(&output), err(&output));
     let said = out(&output);
-    assert!(said.contains("6 answered with 6 detections"), "{said}");
-    assert!(said.contains("spotter:test in Docker, 2 containers of 1769 MB and 1 CPU"), "{said}");
+    assert!(said.contains("6 objects in 6 photos"), "{said}");
+    assert!(said.contains("spotter:test in Docker, 2 containers with 1769 MB and 1 CPU"), "{said}");
     assert_eq!(stage.removed(), 2);
 
     let calls = stage.calls();
@@ -317,7 +317,11 @@ fn an_engine_that_stops_in_mid_run_fails_photos_and_not_the_run() {
     assert_eq!(output.status.code(), Some(1), "{}{}", out(&output), err(&output));
     let lines = lines(&output);
     assert_eq!(lines.len(), 4);
-    assert!(lines[3]["error"]["message"].as_str().unwrap().contains("engine does not answer"), "{}", lines[3]);
+    assert!(
+        lines[3]["error"]["message"].as_str().unwrap().contains("the Docker daemon is not running"),
+        "{}",
+        lines[3]
+    );
 }
 
 #[test]
@@ -400,7 +404,7 @@ fn what_is_missing_is_named() {
     let photo = text(folder.path());
     let plays = |play: &str, more: &[&str]| stage.command(play, "spotter:test", &[&[photo], more].concat());
     fails(plays("", &[]).env("PATH", "/nonexistent"), &["install Docker", "--local"]);
-    fails(&mut plays("down", &[]), &["engine does not answer", "start it"]);
+    fails(&mut plays("down", &[]), &["the Docker daemon is not running", "start it"]);
     fails(&mut plays("full", &[]), &["spotter:test", "no space left on device"]);
     fails(&mut plays("", &["--cpus", "9"]), &["--cpus 9", "8"]);
     fails(&mut plays("", &["--local"]), &["--local", "cannot be used with"]);

@@ -21,9 +21,13 @@ assert sys.argv[1:3] == ["lambda", "watch"] and os.path.exists("Cargo.toml"), sy
 class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     def answer(self):
-        self.rfile.read(int(self.headers.get("content-length", 0)))
+        sent = self.rfile.read(int(self.headers.get("content-length", 0)))
         status = int(os.environ.get("PLAY_STATUS", 200))
         body = open(os.environ["PLAY_ANSWER"], "rb").read()
+        if status == 200 and self.path.endswith("/health"):
+            body = b'{"status": "ok"}'
+        elif status == 200 and self.path.endswith("/detect") and not sent:
+            status, body = 400, b'{"code": "missing_image"}'
         self.send_response(status if "/lambda-url/detect-http/" in self.path else 404)
         self.send_header("content-length", str(len(body)))
         self.end_headers()
@@ -170,7 +174,7 @@ fn the_emulator_is_a_target() {
     let folder = photos(3, 32, 32);
     let output = stage.command(&["detect", text(folder.path()), "--emulator", "-c", "1"]).output().unwrap();
     assert_eq!(output.status.code(), Some(0), "{}{}", out(&output), err(&output));
-    assert!(out(&output).contains("the function under the emulator"), "{}", out(&output));
+    assert!(out(&output).contains("local emulator"), "{}", out(&output));
     let pid = stage.function_pid();
     within(|| (!is_alive(pid)).then_some(()));
 }

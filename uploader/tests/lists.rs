@@ -86,19 +86,19 @@ fn nothing_is_walked_that_is_not_listed() {
     for blank in ["", "\n", "\r\n", "  \n", "\t\n\n", "\u{feff}", "\0\0"] {
         let output = library.detect(&["-"], blank.as_bytes());
         assert_eq!(output.status.code(), Some(2), "{blank:?}: {}", out(&output));
-        assert!(err(&output).contains("the list on standard input"), "{}", err(&output));
+        assert!(err(&output).contains("list (standard input)"), "{}", err(&output));
     }
     let jpeg = fs::read(library.folder.path().join("a b.jpg")).unwrap();
     let noise: Vec<u8> = (0..4096_u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
     let pieces = b"a\0.\0/\0\0b\0".to_vec();
     for (bytes, says) in [
         (jpeg, "--stdin-photo"),
-        (noise, "it is no text"),
-        (pieces, "among other things"),
-        (b"sub/c.jpg\0/\0".to_vec(), "among other things"),
+        (noise, "binary data"),
+        (pieces, "among other paths"),
+        (b"sub/c.jpg\0/\0".to_vec(), "among other paths"),
         (b"%PDF-1.7\n".to_vec(), "PDF"),
         (b"<!DOCTYPE html>\n<html>".to_vec(), "HTML page"),
-        (b"\x1b[0ma b.jpg\x1b[0m\n".to_vec(), "it is no text"),
+        (b"\x1b[0ma b.jpg\x1b[0m\n".to_vec(), "binary data"),
     ] {
         let output = library.detect(&["-"], &bytes);
         assert_eq!(output.status.code(), Some(2), "{says}: {}", out(&output));
@@ -170,9 +170,9 @@ fn compare_and_bulk_read_lists_too() {
     assert_eq!(code(&output), 0, "{}", err(&output));
     let names = ["a b.jpg", "c.jpg", "\u{fc}.jpg"].map(|name| (name.to_owned(), 1));
     assert_eq!(scene.stored(), names.into());
-    assert!(err(&output).contains(&format!("uploader collect --from-file {}", list.display())), "{}", err(&output));
+    assert!(err(&output).contains(&format!("/uploader collect --from-file {}", list.display())), "{}", err(&output));
     let output = bulk(&["-"], LIST.as_bytes());
     assert_eq!(code(&output), 0, "{}", err(&output));
-    assert!(out(&output).contains("3 skipped"), "{}", out(&output));
+    assert!(out(&output).contains("skipped 3"), "{}", out(&output));
     assert_eq!(code(&bulk(&["-"], b"\n")), 2);
 }

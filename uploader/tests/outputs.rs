@@ -101,7 +101,7 @@ fn no_photo_that_is_read_is_written_over_by_whatever_name() {
         assert_eq!(output.status.code(), Some(2), "{args:?}: {}{}", out(&output), err(&output));
         let said = err(&output);
         let option = args.iter().find(|arg| ["--annotate", "--output", "--report"].contains(arg)).unwrap();
-        assert!(said.contains("nothing that is read is written over") || args[0] == "compare", "{args:?}: {said}");
+        assert!(said.contains("overwrite an input") || args[0] == "compare", "{args:?}: {said}");
         assert!(said.contains(option), "{args:?}: {said}");
     }
     assert!(house.server.seen().is_empty(), "nothing is sent");
@@ -115,12 +115,12 @@ fn reports_and_shells_spare_what_is_read_too() {
     let before = house.contents();
     let output = house.run(&["compare", "P", "--url", "b=http://127.0.0.1:1/", "--report", "P/photo.html"]);
     assert_eq!(output.status.code(), Some(2));
-    assert!(err(&output).contains("--report P/photo.html, which is to be read"), "{}", err(&output));
+    assert!(err(&output).contains("--report P/photo.html would overwrite an input"), "{}", err(&output));
     // `>> P/a.jpg`, which the shell has opened before anybody could object.
     let onto = File::options().append(true).open(house.path("P/a.jpg")).unwrap();
     let output = house.command(&["detect", "P"]).stdout(onto).output().unwrap();
     assert_eq!(output.status.code(), Some(2));
-    assert!(err(&output).contains("standard output goes into P/a.jpg"), "{}", err(&output));
+    assert!(err(&output).contains("standard output would overwrite an input, P/a.jpg"), "{}", err(&output));
     // `- < list -o list`
     fs::write(house.path("list"), "P/a.jpg\n").unwrap();
     let list = File::open(house.path("list")).unwrap();
@@ -151,7 +151,7 @@ fn bulk_and_collect_spare_what_is_read() {
     for more in [["--annotate", scene.folder()], ["--output", text(&first)], ["--journal", text(&table)]] {
         let output = scene.run(&[&more[..], &["--no-wait"]].concat());
         assert_eq!(code(&output), 2, "{more:?}: {}", err(&output));
-        assert!(err(&output).contains("nothing that is read is written over"), "{}", err(&output));
+        assert!(err(&output).contains("overwrite an input"), "{}", err(&output));
     }
     assert_eq!(scene.server.count_all("PUT"), 0);
     assert_eq!(code(&scene.run(&["--no-wait", "--journal", text(&journal)])), 0);
@@ -163,7 +163,7 @@ fn bulk_and_collect_spare_what_is_read() {
             [&["collect", "--results", PLACES[3], "--journal", text(&journal), "--timeout", "1"], &more[..]].concat();
         let output = scene.command(&args).output().unwrap();
         assert_eq!(code(&output), 2, "{more:?}: {}", err(&output));
-        assert!(err(&output).contains("nothing that is read is written over"), "{}", err(&output));
+        assert!(err(&output).contains("overwrite an input"), "{}", err(&output));
     }
     assert_eq!((fs::read(&first).unwrap(), fs::read(&journal).unwrap()), (before, notes));
 }
@@ -174,24 +174,24 @@ fn results_are_left_out_the_next_time_and_taken_where_they_are_named() {
     for run in 0..3 {
         let output = house.run(&["detect", ".", "--annotate", "out"]);
         assert_eq!(output.status.code(), Some(0), "{}", err(&output));
-        assert!(out(&output).contains("2: 2 answered"), "run {run}: {}", out(&output));
+        assert!(out(&output).contains("2 objects in 2 photos"), "run {run}: {}", out(&output));
         let left_out =
-            out(&output).contains("passed over         2 photos with boxes drawn by an earlier run in ./out\n");
+            out(&output).contains("skipped             2 photos with boxes drawn by an earlier run, in ./out/P\n");
         assert_eq!(left_out, run > 0, "run {run}: {}", out(&output));
     }
-    assert_eq!(fs::read_dir(house.path("out")).unwrap().count(), 2);
+    assert_eq!(fs::read_dir(house.path("out/P")).unwrap().count(), 2);
     // A copy elsewhere is a result still.
     fs::create_dir(house.path("P/kept")).unwrap();
-    fs::copy(house.path("out/a.jpg"), house.path("P/kept/best.jpg")).unwrap();
+    fs::copy(house.path("out/P/a.jpg"), house.path("P/kept/best.jpg")).unwrap();
     assert_eq!(json_lines(&house.run(&["detect", "P", "-f", "jsonl"])).len(), 2);
-    for named in ["out", "out/", "out/a.jpg", "out/*.jpg", "P/kept"] {
+    for named in ["out/P", "out/P/", "out/P/a.jpg", "out/P/*.jpg", "P/kept"] {
         let lines = json_lines(&house.run(&["detect", named, "-f", "jsonl"]));
         assert!(!lines.is_empty() && lines.iter().all(|line| line["error"].is_null()), "{named}");
     }
     // Named, they are read, and spared.
-    assert_eq!(house.run(&["detect", "out", "--annotate", "out"]).status.code(), Some(2));
+    assert_eq!(house.run(&["detect", "out/P", "--annotate", "out/P"]).status.code(), Some(2));
     // -v names them.
-    assert!(err(&house.run(&["detect", ".", "-v"])).contains("./out/a.jpg: photo with boxes drawn"));
+    assert!(err(&house.run(&["detect", ".", "-v"])).contains("./out/P/a.jpg: photo with boxes drawn"));
 }
 
 #[test]
@@ -211,7 +211,7 @@ fn a_photo_that_cannot_be_drawn_is_that_photos_notice() {
         Some(fs::read(house.path("P/a.jpg")).unwrap().len().min(fs::read(house.path("P/b.jpg")).unwrap().len()))
     );
     assert!(
-        err(&output).contains("cannot draw /dev/fd/") && err(&output).contains("read only once"),
+        err(&output).contains("cannot draw the boxes of /dev/fd/") && err(&output).contains("read only once"),
         "{}",
         err(&output)
     );
@@ -221,7 +221,11 @@ fn a_photo_that_cannot_be_drawn_is_that_photos_notice() {
     fs::write(house.path("P/a.jpg"), b"\xff\xd8\xff torn").unwrap();
     let output = house.run(&["detect", "P", "--annotate", "out2", "-c", "1"]);
     assert_eq!(output.status.code(), Some(1), "{}", err(&output));
-    assert!(out(&output).contains("2: 2 answered") && err(&output).contains("cannot draw P/a.jpg"), "{}", err(&output));
+    assert!(
+        out(&output).contains("2 objects in 2 photos") && err(&output).contains("cannot draw the boxes of P/a.jpg"),
+        "{}",
+        err(&output)
+    );
     assert!(house.path("out2/b.jpg").exists());
 }
 
@@ -247,7 +251,7 @@ fn one_photo_comes_by_standard_input() {
     let before = house.server.seen().len();
     let output = house.command(&["detect", "--stdin-photo", "-f", "jsonl"]).stdin(Stdio::null()).output().unwrap();
     assert_eq!(output.status.code(), Some(1));
-    assert!(json_lines(&output)[0]["error"]["message"].as_str().unwrap().contains("Nothing came"));
+    assert!(json_lines(&output)[0]["error"]["message"].as_str().unwrap().contains("Standard input is empty"));
     // Without end, and it ends.
     let endless = File::open("/dev/zero").unwrap();
     let output = house.command(&["detect", "--stdin-photo", "-f", "jsonl"]).stdin(endless).output().unwrap();
@@ -280,14 +284,17 @@ fn cocos_numbers_are_one_photos_each_and_lead_back_to_it() {
 fn no_other_options_are_needed_to_read_these() {
     // The formats' files of a run without a photo that could be sent are whole, too.
     let house = House::new();
+    for name in ["P/a.jpg", "P/b.jpg"] {
+        fs::write(house.path(name), b"\xff\xd8\xff\xe0 cut").unwrap();
+    }
     for (format, whole) in [("coco", "[]\n"), ("csv", "photo,width")] {
         let output = run(&[
             "detect",
             text(Path::new(&house.path("P"))),
             "--url",
-            "http://127.0.0.1:1/",
-            "--retries",
-            "0",
+            &house.server.url(),
+            "--resize",
+            "8",
             "-f",
             format,
             "-q",

@@ -18,7 +18,7 @@ fn photos_leave_by_the_clock() {
     let seen = server.seen();
     let took = seen[10].at - seen[0].at;
     assert!(took >= Duration::from_millis(480) && took < Duration::from_millis(1500), "{took:?}");
-    assert!(out(&output).contains("20 asked for"), "{}", out(&output));
+    assert!(out(&output).contains("--rate 20"), "{}", out(&output));
 }
 
 #[test]

@@ -61,7 +61,7 @@ impl fmt::Display for Agreement {
         let Self { photos, boxes, lonely, least_iou, most_score } = self;
         write!(f, "{boxes} boxes on {photos} photos, IoU {least_iou:.4} or more, scores within {most_score:.5}")?;
         if *lonely > 0 {
-            write!(f, ", {lonely} boxes found by one of them only")?;
+            write!(f, ", {lonely} boxes found by only one of the two")?;
         }
         Ok(())
     }

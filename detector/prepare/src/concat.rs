@@ -33,9 +33,7 @@ pub(crate) fn split(graph: &mut Graph) -> Outcome {
         }
     }
     if count == 0 {
-        return Outcome::LeftAlone(
-            "no two tensors, sure to be of one size, are joined for 1x1 convolutions alone".to_owned(),
-        );
+        return Outcome::LeftAlone("no Concat that only feeds 1x1 convolutions".to_owned());
     }
     graph.prune();
     Outcome::Done(count)

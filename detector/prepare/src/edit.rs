@@ -18,15 +18,15 @@ impl Graph {
     /// # Errors
     /// What this code cannot take apart: a model without a graph, functions of its own, weights in other files.
     pub(crate) fn parse(file: &[u8]) -> Result<Self, String> {
-        let mut model = Model::decode(file).map_err(|e| format!("it is no ONNX file: {e}"))?;
+        let mut model = Model::decode(file).map_err(|e| format!("not an ONNX file: {e}"))?;
         let Some(graph) = model.graph.take().filter(|graph| !graph.node.is_empty()) else {
-            return Err("it is no ONNX file, or its graph is empty".to_owned());
+            return Err("not an ONNX file, or an empty graph".to_owned());
         };
         if !model.functions.is_empty() {
-            return Err("it has functions of its own".to_owned());
+            return Err("it has model-local functions".to_owned());
         }
         if graph.initializer.iter().any(|tensor| tensor.data_location == Some(onnx::EXTERNAL)) {
-            return Err("its weights lie in another file".to_owned());
+            return Err("its weights are in another file".to_owned());
         }
         Ok(Self { frame: model, graph })
     }

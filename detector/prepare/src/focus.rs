@@ -14,7 +14,7 @@ pub(crate) fn fold(graph: &mut Graph) -> Outcome {
         block.replace(graph);
         count += 1;
     }
-    if count == 0 { Outcome::LeftAlone("the graph has no such block".to_owned()) } else { Outcome::Done(count) }
+    if count == 0 { Outcome::LeftAlone("no Focus block in the graph".to_owned()) } else { Outcome::Done(count) }
 }
 
 struct Block {

@@ -33,7 +33,7 @@ pub(crate) fn chain(graph: &mut Graph) -> Outcome {
         }
     }
     if count == 0 {
-        return Outcome::LeftAlone("no tensor has several".to_owned());
+        return Outcome::LeftAlone("no tensor with several max pools".to_owned());
     }
     sort(graph);
     graph.prune();

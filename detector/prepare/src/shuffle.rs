@@ -24,7 +24,7 @@ pub(crate) fn gather(graph: &mut Graph) -> Outcome {
         place += 1;
     }
     if count == 0 {
-        return Outcome::LeftAlone("the graph has none".to_owned());
+        return Outcome::LeftAlone("none in the graph".to_owned());
     }
     graph.prune();
     Outcome::Done(count)

@@ -12,13 +12,13 @@ use crate::trial::OutputShape;
 pub(crate) fn free(graph: &mut Graph) -> Outcome {
     let nchw = |name: &str| photo_axes(graph.proto(), name) == Some((2, 3));
     let Some(place) = graph.proto().input.iter().position(|input| nchw(&input.name)) else {
-        return Outcome::LeftAlone("no input is a photo, batch by channels by rows by columns".to_owned());
+        return Outcome::LeftAlone("no image input [batch, channels, height, width]".to_owned());
     };
     let name = graph.proto().input[place].name.clone();
     let dims = dims(graph.proto(), &name);
-    let &[_, _, rows, columns] = dims.as_slice() else { return Outcome::LeftAlone("its input has no size".to_owned()) };
+    let &[_, _, rows, columns] = dims.as_slice() else { return Outcome::LeftAlone("the input has no size".to_owned()) };
     if rows <= 0 && columns <= 0 {
-        return Outcome::LeftAlone("they are free already".to_owned());
+        return Outcome::LeftAlone("already free".to_owned());
     }
     let reshapes = free_reshapes(graph, rows * columns);
     let graph = graph.proto_mut();

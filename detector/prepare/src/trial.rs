@@ -74,14 +74,14 @@ impl Trial {
             inputs.push(Input { name, dims, element, axes });
         }
         let photo = inputs.iter().find_map(|input| Some((input, input.axes?)));
-        let (photo, (rows, columns)) = photo.ok_or("no input is a photo, a batch of three channels")?;
+        let (photo, (rows, columns)) = photo.ok_or("no image input with three channels")?;
         let side = |axis: usize| photo.dims.get(axis).and_then(|d| u32::try_from(*d).ok()).filter(|d| *d > 0);
         let fixed = side(columns).zip(side(rows));
         let size = fixed.or(size).unwrap_or((SIDE, SIDE));
         let mut trial = Self { inputs, size, is_fixed: fixed.is_some(), expected: Vec::new() };
-        let mut session = open(source).map_err(|e| format!("ONNX Runtime refuses it: {e}"))?;
+        let mut session = open(source).map_err(|e| format!("ONNX Runtime cannot load it: {e}"))?;
         let rounds = (0..3).map(|round| trial.run(&mut session, size, round)).collect::<Result<_, _>>();
-        trial.expected = rounds.map_err(|e| format!("it does not run: {e}"))?;
+        trial.expected = rounds.map_err(|e| format!("it fails to run: {e}"))?;
         Ok(trial)
     }
 
@@ -132,7 +132,7 @@ impl Trial {
         let mut outputs = Vec::new();
         for (((name, square), (_, wide)), (_, tall)) in square.into_iter().zip(wide).zip(tall) {
             if count(&square) != 2 * count(&wide) || count(&wide) != count(&tall) || square.len() != wide.len() {
-                return Err("the outputs do not follow the input's size".to_owned());
+                return Err("the outputs do not scale with the input size".to_owned());
             }
             let dims =
                 square.iter().zip(&wide).zip(&tall).map(|((a, b), c)| (a == b && b == c).then_some(*a)).collect();
@@ -230,7 +230,7 @@ impl Trial {
                     Tensor::from_array((dims, vec![i64::from(width); count])).map_err(failed)?.into_dyn()
                 }
                 (element, _) => {
-                    return Err(format!("input {:?} holds what is not tried here (type {element})", input.name));
+                    return Err(format!("input {:?} has an unsupported type ({element})", input.name));
                 }
             };
             inputs.push((input.name.clone(), value.into()));
@@ -247,8 +247,7 @@ fn numbers(value: &ort::value::ValueRef<'_>) -> Result<Vec<f32>, String> {
     if let Ok((_, values)) = value.try_extract_tensor::<i64>() {
         return Ok(values.iter().map(|v| *v as f32).collect());
     }
-    let (_, values) =
-        value.try_extract_tensor::<i32>().map_err(|_| "an output holds no floats or integers".to_owned())?;
+    let (_, values) = value.try_extract_tensor::<i32>().map_err(|_| "an output has an unsupported type".to_owned())?;
     Ok(values.iter().map(|v| *v as f32).collect())
 }
 

@@ -9,7 +9,7 @@ pub enum PhotoError {
     #[error("The photo is empty (0 bytes).")]
     Empty,
     /// The file is larger than [`Limits::max_bytes`](super::Limits::max_bytes).
-    #[error("The photo has {bytes} bytes; at most {max} are accepted. Shrink it before sending.")]
+    #[error("The photo is {bytes} bytes; the limit is {max}. Shrink it before sending.")]
     TooManyBytes {
         /// Its size.
         bytes: usize,
@@ -18,9 +18,7 @@ pub enum PhotoError {
     },
     /// More pixels than [`Limits::max_pixels`](super::Limits::max_pixels), or than its kind of pixel allows within the
     /// same memory, or a side longer than [`Limits::max_side`](super::Limits::max_side).
-    #[error(
-        "The photo claims {width} x {height} pixels; at most {max_pixels} pixels and {max_side} a side are accepted."
-    )]
+    #[error("The photo is {width} x {height} pixels; the limits are {max_pixels} pixels and {max_side} per side.")]
     TooManyPixels {
         /// Claimed width.
         width: u32,
@@ -32,19 +30,45 @@ pub enum PhotoError {
         max_side: u32,
     },
     /// A file that is not read.
-    #[error("The file is {found}; {} are read.", PhotoFormat::LIST)]
+    #[error("Unsupported file type: {found}. Supported: {}.", PhotoFormat::LIST)]
     Unsupported {
         /// What it is.
         found: Foreign,
     },
     /// A file of a kind that is read, but broken.
-    #[error("The {format} cannot be decoded: {reason}.")]
+    #[error("{}", undecodable(*format, reason))]
     Undecodable {
         /// Which kind it looks like.
         format: PhotoFormat,
         /// What the decoder said.
         reason: String,
     },
+}
+
+/// What is wrong with a file that ends too early.
+pub(super) const TRUNCATED: &str = "truncated";
+
+fn undecodable(format: PhotoFormat, reason: &str) -> String {
+    if reason == TRUNCATED {
+        format!("The {format} is {TRUNCATED}.")
+    } else {
+        format!("Cannot decode the {format}: {reason}.")
+    }
+}
+
+/// Whether a decoder's complaint means that the file ends too early. Each has its own words for it.
+fn is_shortage(reason: &str) -> bool {
+    let reason = reason.to_ascii_lowercase();
+    [
+        "truncated",
+        "unexpected end of",
+        "unexpected eof",
+        "not enough bytes",
+        "failed to fill whole buffer",
+        "incomplete",
+    ]
+    .iter()
+    .any(|words| reason.contains(words))
 }
 
 /// What a decoder ends in where it does not end in pixels.
@@ -63,6 +87,9 @@ impl Failure {
 
     pub(super) fn into_error(self, format: PhotoFormat) -> PhotoError {
         match self {
+            Self::Damaged(reason) if is_shortage(&reason) => {
+                PhotoError::Undecodable { format, reason: TRUNCATED.to_owned() }
+            }
             Self::Damaged(reason) => PhotoError::Undecodable { format, reason },
             Self::NotRead(found) => PhotoError::Unsupported { found },
         }
@@ -80,5 +107,5 @@ impl From<image::ImageError> for Failure {
 pub(super) fn clause(text: &str) -> String {
     let text = text.split(['\n', '\r']).next().unwrap_or_default().trim().trim_end_matches('.');
     let text: String = text.chars().filter(|c| !c.is_control()).take(120).collect();
-    if text.is_empty() { "its data is damaged".to_owned() } else { text }
+    if text.is_empty() { "corrupt data".to_owned() } else { text }
 }

@@ -6,7 +6,7 @@ use infer::MatcherType;
 
 use super::format::brands;
 
-/// A kind of file that is not read. Its text fits "The file is …".
+/// A kind of file that is not read. Its text fits "Unsupported file type: …".
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Foreign {
     /// No bytes at all.
@@ -67,11 +67,11 @@ impl Foreign {
             Self::Pdf => ("PDF", "PDFs"),
             Self::Archive => ("archive", "archives"),
             Self::Video => ("video", "videos"),
-            Self::Audio => ("sound", "sounds"),
+            Self::Audio => ("audio file", "audio files"),
             Self::Raw => ("camera raw file", "camera raw files"),
-            Self::Picture(_) => ("image of a kind that is not read", "images of kinds that are not read"),
+            Self::Picture(_) => ("unsupported image", "unsupported images"),
             Self::Program => ("program", "programs"),
-            Self::Unknown => ("other", "other"),
+            Self::Unknown => ("unknown", "unknown"),
         }
     }
 }
@@ -81,16 +81,16 @@ impl fmt::Display for Foreign {
         f.write_str(match self {
             Self::Empty => "empty (0 bytes)",
             Self::Text => "text",
-            Self::Html => "a web page (HTML), not the photo itself",
-            Self::LfsPointer => "a Git LFS pointer, not the photo itself (git lfs pull fetches it)",
-            Self::Pdf => "a PDF or PostScript document",
-            Self::Archive => "an archive",
-            Self::Video => "a video",
-            Self::Audio => "a sound file",
-            Self::Raw => "a camera's raw file",
+            Self::Html => "web page (HTML), not the photo itself",
+            Self::LfsPointer => "Git LFS pointer, not the photo itself (run git lfs pull)",
+            Self::Pdf => "PDF or PostScript document",
+            Self::Archive => "archive",
+            Self::Video => "video",
+            Self::Audio => "audio file",
+            Self::Raw => "camera raw file",
             Self::Picture(kind) => kind,
-            Self::Program => "a program",
-            Self::Unknown => "no image of a known kind",
+            Self::Program => "program",
+            Self::Unknown => "unknown",
         })
     }
 }
@@ -116,11 +116,11 @@ fn of_known(known: infer::Type) -> Foreign {
         (MatcherType::Video, _) => Foreign::Video,
         (MatcherType::Audio, _) => Foreign::Audio,
         (MatcherType::Image, kind) => Foreign::Picture(match kind {
-            "image/vnd.adobe.photoshop" => "a Photoshop document",
-            "image/jxl" => "a JPEG XL image",
-            "image/jp2" | "image/jpx" => "a JPEG 2000 image",
-            "image/vnd.microsoft.icon" | "image/x-icon" => "a Windows icon",
-            _ => "an image of a kind that is not read",
+            "image/vnd.adobe.photoshop" => "Photoshop document",
+            "image/jxl" => "JPEG XL image",
+            "image/jp2" | "image/jpx" => "JPEG 2000 image",
+            "image/vnd.microsoft.icon" | "image/x-icon" => "Windows icon",
+            _ => "unknown image format",
         }),
         (MatcherType::Archive | MatcherType::Doc | MatcherType::Book, _) => Foreign::Archive,
         (MatcherType::App, _) => Foreign::Program,
@@ -131,14 +131,14 @@ fn of_known(known: infer::Type) -> Foreign {
 /// A file of ISO base media by its major brand.
 fn of_brand(brand: [u8; 4]) -> Foreign {
     match &brand {
-        b"hevc" | b"hevx" | b"msf1" => Foreign::Picture("a HEIF image sequence (hevc) without a still picture"),
-        b"heim" | b"hevm" => Foreign::Picture("a multiview HEIF image (heim)"),
-        b"heis" | b"hevs" => Foreign::Picture("a scalable HEIF image (heis)"),
-        b"avci" | b"avcs" => Foreign::Picture("a HEIF image coded in AVC (avci)"),
-        b"vvic" | b"vvis" => Foreign::Picture("a HEIF image coded in VVC (vvic)"),
-        b"evbi" | b"evmi" | b"evbs" | b"evms" => Foreign::Picture("a HEIF image coded in EVC"),
-        b"jpeg" | b"jpgs" => Foreign::Picture("a HEIF image coded in JPEG (jpeg)"),
-        b"j2ki" | b"j2is" => Foreign::Picture("a HEIF image coded in JPEG 2000 (j2ki)"),
+        b"hevc" | b"hevx" | b"msf1" => Foreign::Picture("HEIF image sequence (hevc) without a still picture"),
+        b"heim" | b"hevm" => Foreign::Picture("multiview HEIF image (heim)"),
+        b"heis" | b"hevs" => Foreign::Picture("scalable HEIF image (heis)"),
+        b"avci" | b"avcs" => Foreign::Picture("HEIF image coded in AVC (avci)"),
+        b"vvic" | b"vvis" => Foreign::Picture("HEIF image coded in VVC (vvic)"),
+        b"evbi" | b"evmi" | b"evbs" | b"evms" => Foreign::Picture("HEIF image coded in EVC"),
+        b"jpeg" | b"jpgs" => Foreign::Picture("HEIF image coded in JPEG (jpeg)"),
+        b"j2ki" | b"j2is" => Foreign::Picture("HEIF image coded in JPEG 2000 (j2ki)"),
         b"crx " => Foreign::Raw,
         b"M4A " | b"M4B " | b"M4P " => Foreign::Audio,
         _ => Foreign::Video,
@@ -165,7 +165,7 @@ fn of_text(bytes: &[u8]) -> Option<Foreign> {
         t if t.starts_with("version https://git-lfs") => Foreign::LfsPointer,
         t if t.starts_with("%pdf") || t.starts_with("%!ps") => Foreign::Pdf,
         t if t.starts_with("#!") => Foreign::Program,
-        t if t.contains("<svg") => Foreign::Picture("an SVG drawing"),
+        t if t.contains("<svg") => Foreign::Picture("SVG drawing"),
         t if ["<!doctype html", "<html", "<head", "<body"].iter().any(|tag| t.contains(tag)) => Foreign::Html,
         _ => Foreign::Text,
     })
@@ -185,17 +185,17 @@ mod tests {
             (b"\xff\xfeh\0i\0".to_vec(), Foreign::Text),
             (b"\xef\xbb\xbf  <!DOCTYPE HTML><title>".to_vec(), Foreign::Html),
             (b"version https://git-lfs.github.com/spec/v1\noid sha256:".to_vec(), Foreign::LfsPointer),
-            (b"<?xml version='1.0'?><svg/>".to_vec(), Foreign::Picture("an SVG drawing")),
+            (b"<?xml version='1.0'?><svg/>".to_vec(), Foreign::Picture("SVG drawing")),
             (b"%PDF-1.7".to_vec(), Foreign::Pdf),
             (b"PK\x03\x04\x14\0\0\0\x08\0\0\0".to_vec(), Foreign::Archive),
             (b"RIFF\x00\x00\x00\x00AVI LIST".to_vec(), Foreign::Video),
             (b"ID3\x03\0\0\0\0\0\0".to_vec(), Foreign::Audio),
             (b"\x7fELF\x02\x01\x01\0".repeat(9), Foreign::Program),
-            (b"8BPS\0\x01\0\0\0\0".to_vec(), Foreign::Picture("a Photoshop document")),
+            (b"8BPS\0\x01\0\0\0\0".to_vec(), Foreign::Picture("Photoshop document")),
             (heif(b"qt  "), Foreign::Video),
             (heif(b"mp42"), Foreign::Video),
-            (heif(b"heim"), Foreign::Picture("a multiview HEIF image (heim)")),
-            (heif(b"heis"), Foreign::Picture("a scalable HEIF image (heis)")),
+            (heif(b"heim"), Foreign::Picture("multiview HEIF image (heim)")),
+            (heif(b"heis"), Foreign::Picture("scalable HEIF image (heis)")),
             (heif(b"crx "), Foreign::Raw),
             (b"II*\0\x10\0\0\0CR\x02\0".to_vec(), Foreign::Raw),
             (b"\x00\x01\x02\x03".to_vec(), Foreign::Unknown),

@@ -15,7 +15,7 @@ use image::metadata::Orientation;
 
 use super::Foreign;
 use super::decoder::{Decoder, Header};
-use super::error::{Failure, clause};
+use super::error::{Failure, TRUNCATED, clause};
 
 /// How far a coded picture may reach beyond what is shown of it: coding blocks have up to 64 pixels, AV1's 128.
 const PADDING: u32 = 128;
@@ -46,7 +46,7 @@ struct Mosaic {
 
 impl Mosaic {
     fn open(context: &Context<'_>, grid: Grid, tiles: Vec<u32>) -> Result<Self, Failure> {
-        let wrong = || Failure::damaged("its tiles do not fit its grid");
+        let wrong = || Failure::damaged("the tiles do not fit the grid");
         let first = tiles.first().ok_or_else(wrong)?;
         let size = context.props(*first).map_err(damaged)?.ispe.ok_or_else(wrong)?;
         // Only the last row and column may reach beyond the picture, so that no grid is more work than its picture.
@@ -69,7 +69,7 @@ impl<'a> Heif<'a> {
     /// Reads the boxes up to the primary item's.
     pub(super) fn open(bytes: &'a [u8]) -> Result<Self, Failure> {
         let meta = heic_rs::meta::parse(bytes).map_err(|error| match error {
-            Error::MissingBox("meta") => Failure::NotRead(Foreign::Picture("a HEIF file without a still picture")),
+            Error::MissingBox("meta") => Failure::NotRead(Foreign::Picture("HEIF file without a still picture")),
             error => damaged(error),
         })?;
         // Its own reader of this box turns AV1 away, which here is decoded.
@@ -84,7 +84,7 @@ impl<'a> Heif<'a> {
         let coded = match (&mosaic, properties.ispe) {
             (Some(Mosaic { grid, .. }), _) => (grid.output_width, grid.output_height),
             (None, Some(size)) => (size.width, size.height),
-            (None, None) => return Err(Failure::damaged("it does not say its size")),
+            (None, None) => return Err(Failure::damaged("no image size in it")),
         };
         let shown = transform::transformed_size(coded.0, coded.1, &properties.transforms).map_err(damaged)?;
         let first = mosaic.as_ref().and_then(|mosaic| mosaic.tiles.first().copied()).unwrap_or(item);
@@ -112,7 +112,7 @@ impl<'a> Heif<'a> {
         // A grid's own colour counts before its tiles', and either before what the stream says of itself.
         let color = self.properties.nclx.or(properties.nclx).map_or(stream_color, color::Color::from);
         if frame.width < size.0 || frame.height < size.1 {
-            return Err(Failure::damaged("a picture is smaller than it says"));
+            return Err(Failure::damaged("the picture is smaller than the header says"));
         }
         let pixels = u64::from(frame.width) * u64::from(frame.height);
         let image = heic_rs::color::convert(&frame, None, color.nclx()?, PixelLayout::Rgb8, pixels, Some(1));
@@ -151,8 +151,7 @@ impl Decoder for Heif<'_> {
             None => cut(self.picture(self.context.meta.primary, self.coded)?, self.coded),
         };
         let image = transform::apply_all(image, &self.properties.transforms).map_err(damaged)?;
-        RgbImage::from_raw(image.width, image.height, image.data)
-            .ok_or_else(|| Failure::damaged("its data is incomplete"))
+        RgbImage::from_raw(image.width, image.height, image.data).ok_or_else(|| Failure::damaged(TRUNCATED))
     }
 }
 
@@ -183,14 +182,14 @@ fn cut(mut image: Image, (width, height): (u32, u32)) -> Image {
 /// What a file is whose picture is coded in neither HEVC nor AV1.
 fn of_item(kind: &[u8; 4]) -> Foreign {
     Foreign::Picture(match kind {
-        b"lhv1" => "a HEIF image of several layers (lhv1)",
-        b"avc1" => "a HEIF image coded in AVC (avc1)",
-        b"vvc1" => "a HEIF image coded in VVC (vvc1)",
-        b"jpeg" => "a HEIF image coded in JPEG (jpeg)",
-        b"j2k1" => "a HEIF image coded in JPEG 2000 (j2k1)",
-        b"unci" => "an uncompressed HEIF image (unci)",
-        b"iden" | b"iovl" => "a HEIF image derived from others (iden, iovl)",
-        _ => "a HEIF image in an unknown coding",
+        b"lhv1" => "multi-layer HEIF image (lhv1)",
+        b"avc1" => "HEIF image coded in AVC (avc1)",
+        b"vvc1" => "HEIF image coded in VVC (vvc1)",
+        b"jpeg" => "HEIF image coded in JPEG (jpeg)",
+        b"j2k1" => "HEIF image coded in JPEG 2000 (j2k1)",
+        b"unci" => "uncompressed HEIF image (unci)",
+        b"iden" | b"iovl" => "derived HEIF image (iden, iovl)",
+        _ => "HEIF image in an unknown coding",
     })
 }
 

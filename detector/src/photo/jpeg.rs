@@ -11,14 +11,12 @@ use mozjpeg::{ColorSpace, Decompress};
 
 use self::shortage::Shortage;
 use super::decoder::{Decoder, Header};
-use super::error::Failure;
+use super::error::{Failure, TRUNCATED};
 use super::exif;
 
 /// Progressive files of real encoders have about ten scans. Each costs a pass over all coefficients, so a small file
 /// with thousands of them is an attack.
 const MAX_SCANS: usize = 64;
-
-const TRUNCATED: &str = "it is truncated";
 
 /// A JPEG as its markers tell it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -101,7 +99,7 @@ impl<'a> Jpeg<'a> {
                 break (segment, at);
             }
         };
-        let (marker, segment) = frame.ok_or_else(|| Failure::damaged("it has no frame header"))?;
+        let (marker, segment) = frame.ok_or_else(|| Failure::damaged("no frame header"))?;
         let frame = Frame::read(marker, segment).ok_or_else(truncated)?;
         let mut scanned = of_scan(first_scan).to_vec();
         // In scan data 0xff is always stuffed or a marker, so these are true markers.
@@ -125,7 +123,7 @@ impl<'a> Jpeg<'a> {
                 Some(_) => foreign = foreign.or(Some(scan_start + at)),
             }
             if scans > MAX_SCANS {
-                return Err(Failure::damaged("it has too many scans"));
+                return Err(Failure::damaged("too many scans"));
             }
         }
         let is_scanned = |[identifier, ..]: &[u8; 3]| scanned.iter().any(|[scanned, _]| scanned == identifier);
@@ -141,13 +139,13 @@ impl<'a> Jpeg<'a> {
     fn pixels(&self, eighths: u8) -> Result<(u32, u32, Vec<u8>), String> {
         // libjpeg's fatal errors unwind out of it, with their text.
         catch_unwind(AssertUnwindSafe(|| self.pixels_or_unwind(eighths))).unwrap_or_else(|fatal| {
-            let text = fatal.downcast_ref::<String>().map_or("the decoder gave up", String::as_str);
+            let text = fatal.downcast_ref::<String>().map_or("the decoder failed", String::as_str);
             Err(text.trim_end_matches('.').to_owned())
         })
     }
 
     fn pixels_or_unwind(&self, eighths: u8) -> Result<(u32, u32, Vec<u8>), String> {
-        let failed = |_| "its data is damaged".to_owned();
+        let failed = |_| "corrupt data".to_owned();
         let mut decoder = Decompress::with_err(shortage::handler()).from_mem(self.bytes).map_err(failed)?;
         decoder.scale(eighths);
         let space = if self.is_ink() { ColorSpace::JCS_CMYK } else { ColorSpace::JCS_RGB };

@@ -9,7 +9,7 @@ use tiff::tags::{PhotometricInterpretation, Tag};
 use tiff::{ColorType, TiffError, TiffUnsupportedError};
 
 use super::decoder::{Decoder, Header};
-use super::error::{Failure, clause};
+use super::error::{Failure, TRUNCATED, clause};
 use super::exif::Directory;
 use super::jpeg::without_ink;
 use super::{Foreign, Limits};
@@ -66,12 +66,12 @@ impl Decoder for Tiff {
     fn decode(mut self: Box<Self>, _eighths: u8) -> Result<RgbImage, Failure> {
         let layout = self.reader.image_buffer_layout().map_err(failure)?;
         if layout.planes > 1 && self.reader.get_chunk_type() == ChunkType::Tile {
-            return Err(Failure::NotRead(Foreign::Picture("a TIFF image in planes of tiles")));
+            return Err(Failure::NotRead(Foreign::Picture("TIFF image with planar tiles")));
         }
         let mut samples = DecodingResult::U8(Vec::new());
         let layout = self.reader.read_image_to_buffer(&mut samples).map_err(failure)?;
         if samples.as_buffer(0).as_bytes().len() < layout.complete_len {
-            return Err(Failure::damaged("it is larger than it says"));
+            return Err(Failure::damaged("its data is larger than its header says"));
         }
         let samples = to_bytes(samples)?;
         let (width, height) = self.size;
@@ -98,9 +98,9 @@ impl Decoder for Tiff {
             }
             (ColorType::CMYK(_), _) => without_ink(&samples, false),
             (ColorType::YCbCr(_), _) => samples.as_chunks::<3>().0.iter().flat_map(|ycc| from_ycbcr(*ycc)).collect(),
-            _ => return Err(Failure::NotRead(Foreign::Picture("a TIFF image with a kind of pixel that is not read"))),
+            _ => return Err(Failure::NotRead(Foreign::Picture("TIFF image with an unsupported pixel format"))),
         };
-        RgbImage::from_raw(width, height, pixels).ok_or_else(|| Failure::damaged("its data is incomplete"))
+        RgbImage::from_raw(width, height, pixels).ok_or_else(|| Failure::damaged(TRUNCATED))
     }
 }
 
@@ -136,7 +136,7 @@ fn to_bytes(samples: DecodingResult) -> Result<Vec<u8>, Failure> {
             let scale = if is_wide { 1.0 } else { 255.0 };
             samples.into_iter().map(|sample| (sample * scale).round() as u8).collect()
         }
-        _ => return Err(Failure::NotRead(Foreign::Picture("a TIFF image with a kind of sample that is not read"))),
+        _ => return Err(Failure::NotRead(Foreign::Picture("TIFF image with an unsupported sample format"))),
     })
 }
 
@@ -162,7 +162,7 @@ fn unpacked(packed: &[u8], bits: u8, width: usize) -> Vec<u8> {
 fn of_palette(numbers: &[u8], palette: &[u16], bits: u8) -> Result<Vec<u8>, Failure> {
     let count = 1usize << bits;
     if palette.len() < 3 * count {
-        return Err(Failure::damaged("its palette is too short"));
+        return Err(Failure::damaged("the palette is too short"));
     }
     let color = |number: u8| [0, 1, 2].map(|channel| (palette[channel * count + usize::from(number)] >> 8) as u8);
     Ok(numbers.iter().flat_map(|number| color(*number)).collect())
@@ -182,9 +182,9 @@ fn failure(error: TiffError) -> Failure {
     use TiffUnsupportedError::{UnknownCompressionMethod, UnsupportedCompressionMethod};
     Failure::NotRead(Foreign::Picture(match error {
         TiffError::UnsupportedError(UnknownCompressionMethod | UnsupportedCompressionMethod(_)) => {
-            "a TIFF image in a compression that is not read (as Group 3 fax and old-style JPEG)"
+            "TIFF image with unsupported compression (such as Group 3 fax or old-style JPEG)"
         }
-        TiffError::UnsupportedError(_) => "a TIFF image with a kind of pixel that is not read",
+        TiffError::UnsupportedError(_) => "TIFF image with an unsupported pixel format",
         error => return Failure::Damaged(clause(&error.to_string())),
     }))
 }

@@ -87,14 +87,14 @@ impl App {
     pub async fn handle(&self, payload: Value, request_id: &str, deadline: Deadline) -> Result<Value, HandedBack> {
         let start = Instant::now();
         let Event { kind, deliveries } = Event::read(payload).map_err(|reason| {
-            tracing::error!(request_id, reason, "an event cannot be read");
-            HandedBack(format!("the event cannot be read: {reason}"))
+            tracing::error!(request_id, reason, "cannot read the event");
+            HandedBack(format!("cannot read the event: {reason}"))
         })?;
         let mut plan = Plan::of(deliveries, &self.settings.results);
         for (id, reason) in
             plan.deliveries.iter().filter_map(|planned| Some((&planned.id, planned.jobs.as_ref().err()?)))
         {
-            tracing::error!(request_id, id, reason, "a delivery cannot be read");
+            tracing::error!(request_id, id, reason, "cannot read a delivery");
         }
         let mut outcomes = self.pipeline.run(std::mem::take(&mut plan.jobs), deadline).await;
         let worked = Instant::now();
@@ -113,8 +113,7 @@ impl App {
             lines.push(b'\n');
         }
         let stored = deadline.before_end(self.pipeline.results.part(request_id, lines)).await;
-        let stored =
-            stored.unwrap_or_else(|| Err("the invocation's time ran out while results were stored".to_owned()));
+        let stored = stored.unwrap_or_else(|| Err("timed out while storing results".to_owned()));
         if let Err(reason) = stored {
             for outcome in outcomes {
                 outcome.verdict = Verdict::Later(reason.clone());

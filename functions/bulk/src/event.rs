@@ -119,7 +119,7 @@ impl Event {
 /// Reads what S3 says, in whatever it is wrapped: it comes as a whole event, or as an SQS message's body.
 fn notification(message: Value, layer: usize) -> Result<Vec<Entry>, String> {
     if layer > MAX_LAYERS {
-        return Err("it is wrapped too often".to_owned());
+        return Err("too many layers of envelopes".to_owned());
     }
     if test_event::TestEvent::is(&message) {
         return Ok(vec![Entry::Nothing("s3:TestEvent")]);
@@ -133,7 +133,7 @@ fn notification(message: Value, layer: usize) -> Result<Vec<Entry>, String> {
     match message.get("Records").and_then(Value::as_array).map(|records| records.first()) {
         Some(Some(first)) if first.get("Sns").is_some() => sns::SnsEvent::read(message, layer),
         Some(_) => s3::S3Event::read(message),
-        None => Err("it is no event of S3, SQS, SNS, EventBridge or S3 Batch Operations".to_owned()),
+        None => Err("not an event of S3, SQS, SNS, EventBridge or S3 Batch Operations".to_owned()),
     }
 }
 

@@ -103,7 +103,7 @@ impl Fetcher {
             bytes.extend_from_slice(&chunk);
         }
         if size.is_some_and(|size| size != bytes.len() as u64) {
-            return Err(Failure::Broken(format!("the photo broke off after {} bytes", bytes.len())));
+            return Err(Failure::Broken(format!("the download ended early, after {} bytes", bytes.len())));
         }
         source.size = Some(bytes.len() as u64);
         Ok((bytes, held))
@@ -116,8 +116,8 @@ impl Fetcher {
         match timeout(self.store.patience().stall, next).await {
             Ok(None) => Ok(None),
             Ok(Some(Ok(chunk))) => Ok(Some(chunk)),
-            Ok(Some(Err(error))) => Err(Failure::Broken(format!("the photo broke off: {error}"))),
-            Err(_) => Err(Failure::Broken("the photo stopped coming".to_owned())),
+            Ok(Some(Err(error))) => Err(Failure::Broken(format!("the download failed: {error}"))),
+            Err(_) => Err(Failure::Broken("the download stalled".to_owned())),
         }
     }
 

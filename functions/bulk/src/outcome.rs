@@ -41,7 +41,7 @@ impl Outcome {
                 let bytes = line.source.size.unwrap_or(0);
                 Self { verdict, line: Some(json), picture: None, bytes, seen }
             }
-            Err(error) => Self::later(format!("the result cannot be written as JSON: {error}")),
+            Err(error) => Self::later(format!("cannot write the result as JSON: {error}")),
         }
     }
 

@@ -18,7 +18,7 @@ use crate::results::Results;
 use crate::store::failure::Failure;
 use crate::work::Looker;
 
-const OUT_OF_TIME: &str = "the invocation's time ran out before this photo's turn";
+const OUT_OF_TIME: &str = "timed out before this photo was processed";
 
 /// The stages, and what they share.
 #[derive(Debug)]
@@ -78,7 +78,7 @@ impl Pipeline {
         match deadline.before_give_up(work).await {
             Some(Ok(looked)) => looked,
             Some(Err(error)) => (Outcome::later(format!("the worker failed: {error}")), None),
-            None => (Outcome::later("this photo took longer than the invocation had".to_owned()), None),
+            None => (Outcome::later("timed out while processing this photo".to_owned()), None),
         }
     }
 
@@ -98,7 +98,7 @@ impl Pipeline {
         match deadline.before_end(self.results.photo(key, outcome.line.as_deref(), picture)).await {
             Some(Ok(())) => outcome,
             Some(Err(reason)) => Outcome::later(reason),
-            None => Outcome::later("the invocation's time ran out while the result was stored".to_owned()),
+            None => Outcome::later("timed out while storing the result".to_owned()),
         }
     }
 }

@@ -55,10 +55,10 @@ impl Plan {
                                 bucket = photo.bucket,
                                 key = photo.key,
                                 %results,
-                                "RESULTS_URI lies where this function listens: a result was skipped. Every result is \
-                                 an event now; give results another bucket or prefix"
+                                "skipped a result: RESULTS_URI is inside INPUT_URI, so that results invoke the function; \
+                                 use another bucket or prefix"
                             );
-                            skipped = Some("it lies among the results");
+                            skipped = Some("it is in the results prefix");
                             plan.skipped += 1;
                             continue;
                         }
@@ -102,7 +102,7 @@ fn is_result(results: &S3Uri, photo: &PhotoRef) -> bool {
 }
 
 fn refused(bucket: String, key: String, version_id: Option<String>, reason: &str) -> Job {
-    let error = ItemError { code: "invalid_key".to_owned(), message: format!("No photo can have this key: {reason}.") };
+    let error = ItemError { code: "invalid_key".to_owned(), message: format!("Invalid key: {reason}.") };
     Job::Refused(Source { bucket, key, version_id, etag: None, size: None }, error)
 }
 

@@ -63,7 +63,7 @@ pub(crate) fn reply(kind: &Kind, deliveries: &[Planned], outcomes: &[Outcome]) -
         Kind::Direct => {
             for (_, state) in states {
                 if let State::Later(reason) | State::Unreadable(reason) = state {
-                    return Err(HandedBack(format!("photos are handed back; the first because {reason}")));
+                    return Err(HandedBack(format!("photos were returned to the queue; the first: {reason}")));
                 }
             }
             Ok(Value::Null)
@@ -93,5 +93,5 @@ fn state<'a>(planned: &'a Planned, outcomes: &'a [Outcome]) -> State<'a> {
 }
 
 fn json<T: serde::Serialize>(response: &T) -> Result<Value, HandedBack> {
-    serde_json::to_value(response).map_err(|error| HandedBack(format!("the answer cannot be written: {error}")))
+    serde_json::to_value(response).map_err(|error| HandedBack(format!("cannot write the response: {error}")))
 }

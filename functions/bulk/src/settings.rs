@@ -29,7 +29,7 @@ impl FromStr for Layout {
         match text.trim() {
             "part" => Ok(Self::Part),
             "object" => Ok(Self::Object),
-            _ => Err("it must be part or object"),
+            _ => Err("must be part or object"),
         }
     }
 }
@@ -56,7 +56,7 @@ pub enum SettingsError {
     #[error(transparent)]
     Function(#[from] wire::SettingsError),
     /// A variable of this one cannot be used.
-    #[error("environment variable {name}={value:?}: {reason}")]
+    #[error("{name}={value:?}: {reason}")]
     Variable {
         /// Its name.
         name: &'static str,
@@ -66,12 +66,12 @@ pub enum SettingsError {
         reason: &'static str,
     },
     /// There is nowhere to store results.
-    #[error("environment variable RESULTS_URI is missing: set it to s3://bucket/prefix, where results are stored")]
+    #[error("RESULTS_URI is not set: it must be s3://bucket/prefix, where results are stored")]
     NoResults,
     /// Every result would be an event of its own.
     #[error(
-        "RESULTS_URI={results} would land where INPUT_URI={input} listens, so that results invoke the function again; \
-         give results another bucket or prefix"
+        "RESULTS_URI={results} is inside INPUT_URI={input}, so that results would invoke the function; use another \
+         bucket or prefix"
     )]
     Loop {
         /// Where results go.
@@ -131,7 +131,7 @@ impl FromStr for Switch {
         match text.trim().to_ascii_lowercase().as_str() {
             "true" | "1" | "yes" | "on" => Ok(Self(true)),
             "false" | "0" | "no" | "off" => Ok(Self(false)),
-            _ => Err("it must be true or false"),
+            _ => Err("must be true or false"),
         }
     }
 }

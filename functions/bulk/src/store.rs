@@ -88,7 +88,7 @@ impl Store {
     /// Opens connections before they are needed. Whatever fails here fails again, and is told, at the first photo.
     pub(crate) async fn warm(&self, bucket: &str) {
         if let Err(error) = Box::pin(self.client.head_bucket().bucket(bucket).send()).await {
-            tracing::debug!(bucket, error = failure::describe(&error), "S3 could not be reached ahead of time");
+            tracing::debug!(bucket, error = failure::describe(&error), "cannot connect to S3 ahead of time");
         }
     }
 
@@ -120,7 +120,7 @@ impl Store {
         let request = request.metadata("model", ascii(&model.name)).metadata("model-sha256", ascii(&model.sha256));
         match Box::pin(request.body(ByteStream::from(body)).send()).await {
             Ok(_) => Ok(()),
-            Err(error) => Err(format!("s3://{bucket}/{key} could not be stored: {}", failure::describe(&error))),
+            Err(error) => Err(format!("cannot store s3://{bucket}/{key}: {}", failure::describe(&error))),
         }
     }
 }

@@ -55,7 +55,7 @@ impl Tally {
     /// The stages' times are sums over photos; `work_ms` and `store_ms` are the clock's.
     pub(crate) fn log(&self, kind: &str, request_id: &str, start: Instant, worked: Instant) {
         if let Some(reason) = &self.reason {
-            tracing::warn!(request_id, handed_back = self.handed_back, reason, "photos are handed back");
+            tracing::warn!(request_id, handed_back = self.handed_back, reason, "photos returned to the queue");
         }
         tracing::info!(
             kind,

@@ -24,7 +24,7 @@ impl Looker {
             Ok(Ok(outcome)) => outcome,
             Ok(Err(DetectError::Photo(error))) => self.never(source, ItemError::from(&Problem::from(&error))),
             Ok(Err(DetectError::Model(error))) => Outcome::later(format!("the model failed on this photo: {error}")),
-            Err(_) => Outcome::later("this photo made the function panic".to_owned()),
+            Err(_) => Outcome::later("the function panicked on this photo".to_owned()),
         }
     }
 
@@ -59,7 +59,7 @@ impl Looker {
         match annotate::jpeg(&image, annotate::QUALITY) {
             Ok(jpeg) => Ok(Some(jpeg)),
             Err(error) => {
-                tracing::error!(%error, "an annotated photo cannot be encoded");
+                tracing::error!(%error, "cannot encode an annotated photo");
                 Ok(None)
             }
         }

@@ -146,7 +146,7 @@ fn what_is_no_event_says_so() {
     for _ in 0..6 {
         nested = serde_json::json!({ "Message": nested }).to_string();
     }
-    assert!(Event::read(serde_json::from_str(&nested).unwrap()).unwrap_err().contains("too often"));
+    assert!(Event::read(serde_json::from_str(&nested).unwrap()).unwrap_err().contains("too many layers"));
 }
 
 #[test]

@@ -11,7 +11,7 @@ use http::uri::Authority;
 use http::{Method, Request, Response, StatusCode};
 use http_body::Body;
 use tokio::sync::oneshot;
-use wire::{Code, Format, Problem, Settings};
+use wire::{Code, Format, Problem, Settings, Unknown};
 
 use crate::about::{Health, Model};
 use crate::body::{self, Bodies};
@@ -128,17 +128,17 @@ impl App {
             (_, "/model") if reads => Ok(Route::Model),
             (method, "" | "/detect" | "/api/detect" | "/health" | "/model" | "/sample.jpg") => Err(Problem::new(
                 Code::MethodNotAllowed,
-                format!("{method} is not answered here; use {}.", allowed_methods(path)),
+                format!("{method} is not allowed on this path. Allowed: {}.", allowed_methods(path)),
             )),
             _ => Err(Problem::new(
                 Code::NotFound,
-                "There is POST /detect, GET /model, GET /health and, for a browser, GET /.",
+                "No such path. There are POST /detect, GET /model, GET /health and, for a browser, GET /.",
             )),
         }
     }
 
     fn engine(&self) -> Result<&Engine, Problem> {
-        let loading = || Problem::new(Code::Loading, "The model is being loaded; ask again in a second.");
+        let loading = || Problem::new(Code::Loading, "The model is loading. Retry in a second.");
         self.0.engine.get().ok_or_else(loading)
     }
 
@@ -171,7 +171,7 @@ impl App {
                 return Ok(coding::refusal(&problem));
             }
         };
-        let received = match self.engine().and_then(|_| Declared::of(&head)) {
+        let received = match self.engine().and_then(|engine| declared(engine, &head, format)) {
             Ok(declared) => self.0.bodies.read(&mut body).await.map(|received| (declared, received)),
             Err(problem) => Err(problem),
         };
@@ -209,6 +209,15 @@ impl App {
     }
 }
 
+/// What the head says, the labels that it asks for included: what is wrong with it is told whatever the body is. The
+/// student project's clients may put into their query what they like.
+fn declared(engine: &Engine, head: &Parts, format: Format) -> Result<Declared, Problem> {
+    let unknown = if format == Format::Seed { Unknown::Ignored } else { Unknown::Refused };
+    let declared = Declared::of(head, unknown)?;
+    declared.options.thresholds(&engine.defaults, engine.detector.labels())?;
+    Ok(declared)
+}
+
 /// RFC 9112, 3.2: a Host that is none is refused.
 fn check_host(head: &Parts) -> Result<(), Problem> {
     let mut hosts = head.headers.get_all(HOST).iter();
@@ -218,9 +227,10 @@ fn check_host(head: &Parts) -> Result<(), Problem> {
     match (hosts.next(), hosts.next()) {
         (None, _) => Ok(()),
         (Some(host), None) if valid(host.as_bytes()) => Ok(()),
-        _ => {
-            Err(Problem::new(Code::InvalidParameter, "The Host header must be one host name, with or without a port."))
-        }
+        _ => Err(Problem::new(
+            Code::InvalidParameter,
+            "The Host header must be a single host name, with or without a port.",
+        )),
     }
 }
 

@@ -4,26 +4,26 @@ use std::net::{Ipv4Addr, SocketAddr, ToSocketAddrs};
 
 use clap::Parser;
 
-/// Finds objects in photos: a Function URL under AWS Lambda, plain HTTP anywhere else.
+/// Finds objects in photos. A Function URL under AWS Lambda, an HTTP server anywhere else.
 ///
-/// The model and its defaults are configured by the environment: MODEL, MODEL_DIR, CONFIDENCE, IOU, MAX_DETECTIONS,
+/// Environment variables configure the model and its defaults: MODEL, MODEL_DIR, CONFIDENCE, IOU, MAX_DETECTIONS,
 /// MAX_IMAGE_BYTES, MAX_PIXELS, API_TOKEN, ORT_DYLIB_PATH, RUST_LOG.
 #[derive(Debug, Clone, Parser)]
 #[command(name = "detect-http", version)]
 pub struct Arguments {
-    /// Serve plain HTTP here; port 0 picks a free one, a port alone means 127.0.0.1 [default: LISTEN]
+    /// Address to listen on; port 0 picks a free one, a port alone means 127.0.0.1 [default: $LISTEN]
     #[arg(long, value_name = "ADDR:PORT")]
     pub listen: Option<String>,
 
-    /// Photos that are looked at at once [default: available cores / threads]
+    /// Number of photos processed in parallel [default: available cores / threads]
     #[arg(long, value_name = "N", value_parser = positive)]
     pub sessions: Option<usize>,
 
-    /// Threads that look at one photo
+    /// Threads per photo
     #[arg(long, value_name = "N", default_value = "1", value_parser = positive)]
     pub threads: usize,
 
-    /// Requests that may wait for a session; more are answered 503
+    /// Requests that may wait; more get 503
     #[arg(long, value_name = "N", default_value = "64")]
     pub queue: usize,
 }
@@ -34,7 +34,7 @@ const MOST: usize = 1024;
 fn positive(text: &str) -> Result<usize, String> {
     match text.parse() {
         Ok(number @ 1..=MOST) => Ok(number),
-        _ => Err(format!("a whole number from 1 to {MOST} is needed")),
+        _ => Err(format!("expected a whole number from 1 to {MOST}")),
     }
 }
 
@@ -65,7 +65,7 @@ pub fn addresses(listen: &str) -> Result<Vec<SocketAddr>, String> {
         return Ok(vec![(Ipv4Addr::LOCALHOST, port).into()]);
     }
     let reason =
-        |error: std::io::Error| format!("--listen {text:?}: {error}; give ADDR:PORT, for example 127.0.0.1:9000");
+        |error: std::io::Error| format!("--listen {text:?}: {error}; expected ADDR:PORT, for example 127.0.0.1:9000");
     Ok(text.to_socket_addrs().map_err(reason)?.collect())
 }
 

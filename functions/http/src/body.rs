@@ -139,7 +139,7 @@ impl Bodies {
     }
 
     fn too_many_bytes(&self) -> Problem {
-        let detail = format!("A request may have {} bytes here; send fewer photos at once, or shrink them.", self.most);
+        let detail = format!("The request is over the limit of {} bytes. Send fewer or smaller photos.", self.most);
         Problem::new(Code::TooManyBytes, detail)
     }
 }
@@ -159,32 +159,28 @@ where
 }
 
 fn overloaded() -> Problem {
-    Problem::new(Code::Overloaded, "The requests under way hold all the memory for photos; ask again in a second.")
+    Problem::new(Code::Overloaded, "No memory left for requests. Retry in a second.")
 }
 
 fn too_slow() -> Problem {
     let detail = format!(
-        "The body came too slowly: no pause may last {} s, and {LEAST_RATE} bytes must come each second.",
+        "The body arrived too slowly: the limits are {} s without data and {LEAST_RATE} bytes per second on average.",
         SILENCE.as_secs()
     );
     Problem::new(Code::Timeout, detail)
 }
 
 fn too_many_inside(most: usize) -> Problem {
-    let detail =
-        format!("Decoded, the body has more than the {most} bytes that it may have here; shrink what is in it.");
+    let detail = format!("The decoded body is over the limit of {most} bytes. Send fewer or smaller photos.");
     Problem::new(Code::TooManyBytes, detail)
 }
 
 fn not_encoded_so() -> Problem {
-    Problem::new(
-        Code::InvalidEncoding,
-        "The body is not encoded as its Content-Encoding says, or ends early; send it as it is, or encode it anew.",
-    )
+    Problem::new(Code::InvalidEncoding, "The body does not match its Content-Encoding, or is truncated.")
 }
 
 fn broken() -> Problem {
-    Problem::new(Code::InvalidParameter, "The body ends early, or is not encoded as the headers say.")
+    Problem::new(Code::InvalidParameter, "The body is truncated, or does not match its headers.")
 }
 
 #[cfg(test)]

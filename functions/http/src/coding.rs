@@ -103,17 +103,14 @@ pub(crate) fn refusal(problem: &Problem) -> Response<Bytes> {
 fn names(headers: &HeaderMap, header: &HeaderName) -> Result<Vec<String>, Problem> {
     let mut names = Vec::new();
     for line in headers.get_all(header) {
-        let line = line.to_str().map_err(|_| unread("with bytes that are no text"))?;
+        let line = line.to_str().map_err(|_| unread("(not text)"))?;
         names.extend(line.split(',').map(|name| name.trim().to_ascii_lowercase()));
     }
     Ok(names)
 }
 
 fn unread(coding: &str) -> Problem {
-    Problem::new(
-        Code::UnsupportedMediaType,
-        format!("The coding of the body (Content-Encoding {coding}) is not read here; send it as it is, or as {READ}."),
-    )
+    Problem::new(Code::UnsupportedMediaType, format!("Unsupported Content-Encoding {coding}. Supported: {READ}."))
 }
 
 /// The output of one coding, or the body itself below them all.

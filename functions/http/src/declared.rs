@@ -2,7 +2,7 @@
 
 use http::header::CONTENT_TYPE;
 use http::request::Parts;
-use wire::{Code, Options, Problem};
+use wire::{Code, Options, Problem, Unknown};
 
 /// What a request's head says, before anything of the body is read.
 #[derive(Debug)]
@@ -28,15 +28,15 @@ pub(crate) enum Kind {
 }
 
 impl Declared {
-    /// Reads a head.
+    /// Reads a head; `unknown` says what becomes of names in the query that are no options.
     ///
     /// # Errors
     /// `invalid_parameter` for options that are not usable, `unsupported_media_type` for bodies that are not read.
-    pub(crate) fn of(head: &Parts) -> Result<Self, Problem> {
-        let options = Options::from_query(head.uri.query().unwrap_or_default())?;
+    pub(crate) fn of(head: &Parts, unknown: Unknown) -> Result<Self, Problem> {
+        let options = Options::from_query(head.uri.query().unwrap_or_default(), unknown)?;
         let content_type = match head.headers.get(CONTENT_TYPE) {
             None => "",
-            Some(value) => value.to_str().map_err(|_| unsupported("with bytes that are no text"))?.trim(),
+            Some(value) => value.to_str().map_err(|_| unsupported("(not text)"))?.trim(),
         };
         let kind = match essence(content_type).as_str() {
             "multipart/form-data" => Kind::Form(content_type.to_owned()),
@@ -61,8 +61,8 @@ pub(crate) fn unsupported(kind: &str) -> Problem {
     Problem::new(
         Code::UnsupportedMediaType,
         format!(
-            "Content-Type {kind} is not read here; send application/json, multipart/form-data, or the photo itself as \
-             image/jpeg or whatever image it is, or as application/octet-stream."
+            "Unsupported Content-Type {kind}. Send application/json, multipart/form-data, image/* or \
+             application/octet-stream."
         ),
     )
 }

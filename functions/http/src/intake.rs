@@ -36,7 +36,7 @@ impl Intake {
             Kind::Photo => raw(body)?,
             Kind::Undeclared | Kind::UrlEncoded if body.trim_ascii_start().starts_with(b"{") => json(&body, max_bytes)?,
             Kind::UrlEncoded if is_url_encoded(&body) => {
-                return Err(declared::unsupported("application/x-www-form-urlencoded with a form in it"));
+                return Err(declared::unsupported("application/x-www-form-urlencoded"));
             }
             Kind::Undeclared | Kind::UrlEncoded => raw(body)?,
         };
@@ -52,7 +52,7 @@ fn is_url_encoded(body: &[u8]) -> bool {
 }
 
 fn missing() -> Problem {
-    Problem::new(Code::MissingImage, "The body is empty; send a photo.")
+    Problem::new(Code::MissingImage, "The body is empty. Send a photo.")
 }
 
 fn raw(body: Bytes) -> Result<Intake, Problem> {
@@ -98,18 +98,18 @@ async fn multipart(body: Bytes, content_type: &str, max_bytes: usize) -> Result<
         if photos.len() > MAX_IMAGES {
             return Err(Problem::new(
                 Code::InvalidParameter,
-                format!("The form holds more than {MAX_IMAGES} photos; send fewer in one request."),
+                format!("The form has more than {MAX_IMAGES} photos, the limit per request."),
             ));
         }
     }
     if photos.is_empty() {
-        return Err(Problem::new(Code::MissingImage, "The form holds no file; add one, for example as \"image\"."));
+        return Err(Problem::new(Code::MissingImage, "The form has no file. Add one, for example as \"image\"."));
     }
     Ok(Intake { many: photos.len() > 1, raw: false, photos, options: Options::from_pairs(pairs)? })
 }
 
 fn malformed(error: multer::Error) -> Problem {
-    Problem::new(Code::InvalidParameter, format!("The multipart/form-data body cannot be read: {error}."))
+    Problem::new(Code::InvalidParameter, format!("Invalid multipart/form-data: {error}."))
 }
 
 /// The photo in a part: its own problem within, the form's without.
@@ -121,11 +121,14 @@ async fn photo(part: Field<'_>, max_bytes: usize) -> Result<Result<Bytes, Proble
         _ if bytes.is_empty() => Ok(bytes),
         Some(b"base64") => match std::str::from_utf8(&bytes) {
             Ok(text) => decode_base64(text, max_bytes).map(Bytes::from),
-            Err(_) => Err(Problem::new(Code::InvalidBase64, "The part says that it is base64, but it is no text.")),
+            Err(_) => Err(Problem::new(
+                Code::InvalidBase64,
+                "The part's Content-Transfer-Encoding is base64, but it is not base64.",
+            )),
         },
         Some(_) => Err(Problem::new(
             Code::UnsupportedMediaType,
-            "The part's Content-Transfer-Encoding is not read here; send its bytes as they are.",
+            "Unsupported Content-Transfer-Encoding. Send the file's bytes as they are.",
         )),
     })
 }

@@ -68,7 +68,7 @@ pub async fn answer(app: &App, event: Event) -> ApiGatewayV2httpResponse {
     let response = match request(event) {
         Ok(request) => app.handle(request).await,
         Err(problem) => {
-            tracing::info!(code = %problem.code, status = problem.status, "an event that is no request");
+            tracing::info!(code = %problem.code, status = problem.status, "event is not an HTTP request");
             reply::problem(&problem, "")
         }
     };
@@ -83,7 +83,7 @@ fn request(event: Event) -> Result<Request<Full<Bytes>>, Problem> {
     };
     let mut request = Request::new(Full::new(body));
     *request.method_mut() = Method::from_bytes(event.request_context.http.method.as_bytes())
-        .map_err(|_| Problem::new(Code::MethodNotAllowed, "The method is none of HTTP's."))?;
+        .map_err(|_| Problem::new(Code::MethodNotAllowed, "Unknown HTTP method."))?;
     *request.uri_mut() = uri(&event.raw_path, event.raw_query_string.as_deref().unwrap_or_default())?;
     // A header that is none is nobody's loss: nothing here would read it.
     let headers = event.headers.unwrap_or_default().into_iter().filter_map(|(name, value)| {
@@ -97,12 +97,15 @@ fn uri(path: &str, query: &str) -> Result<Uri, Problem> {
     let path = if path.is_empty() { "/" } else { path };
     let whole = if query.is_empty() { path.to_owned() } else { format!("{path}?{query}") };
     PathAndQuery::try_from(whole).map(Uri::from).map_err(|_| {
-        Problem::new(Code::InvalidParameter, "The path or the query holds characters that a URL must have escaped.")
+        Problem::new(Code::InvalidParameter, "The path or query has characters that must be percent-encoded.")
     })
 }
 
 fn not_base64(error: base64::DecodeError) -> Problem {
-    Problem::new(Code::InvalidBase64, format!("The event says that its body is base64, but it is not ({error})."))
+    Problem::new(
+        Code::InvalidBase64,
+        format!("The event's isBase64Encoded is true, but its body is not base64: {error}."),
+    )
 }
 
 fn from_response(response: Response<Bytes>) -> ApiGatewayV2httpResponse {

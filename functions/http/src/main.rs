@@ -10,8 +10,8 @@ use tokio::runtime::{Builder, Runtime};
 use wire::Settings;
 
 const USAGE: &str = "\
-detect-http: under AWS Lambda it is the function; here it must be told where to listen:
-  detect-http --listen 127.0.0.1:9000     (or LISTEN=127.0.0.1:9000; detect-http --help says more)";
+detect-http: no address to listen on (and this is not AWS Lambda). Try:
+  detect-http --listen 127.0.0.1:9000     (or LISTEN=127.0.0.1:9000; see detect-http --help)";
 
 /// A wrong command line or environment, as opposed to a failure.
 const WRONG_USE: u8 = 2;
@@ -56,7 +56,7 @@ fn serve(start: Instant) -> anyhow::Result<ExitCode> {
     lambda_http::tracing::init_default_subscriber_with_writer(Log::writer);
     let token = Token::from_env();
     if token.is_none() && addresses.iter().any(|address| !address.ip().is_loopback()) {
-        tracing::warn!("nobody is kept out of {listen}: set API_TOKEN, or listen on 127.0.0.1");
+        tracing::warn!("anyone who can reach {listen} can use it: set API_TOKEN, or listen on 127.0.0.1");
     }
     let sessions = arguments.sessions();
     let options =

@@ -52,7 +52,7 @@ impl Queue {
 }
 
 fn overloaded() -> Problem {
-    Problem::new(Code::Overloaded, "All sessions are busy and the queue is full; ask again in a second.")
+    Problem::new(Code::Overloaded, "The queue is full. Retry in a second.")
 }
 
 #[cfg(test)]

@@ -65,8 +65,8 @@ pub(crate) fn json(value: &impl Serialize) -> Response<Bytes> {
 }
 
 fn unwritable(error: &serde_json::Error) -> Response<Bytes> {
-    tracing::error!(%error, "an answer cannot be written as JSON");
-    problem(&Problem::new(Code::Internal, "The function failed; its log says more."), "")
+    tracing::error!(%error, "cannot write a response as JSON");
+    problem(&Problem::new(Code::Internal, "The function failed. See its log."), "")
 }
 
 /// A picture.
@@ -113,7 +113,7 @@ pub(crate) fn bounded(response: Response<Bytes>, most: Option<usize>) -> Result<
     }
     Err(Problem::new(
         Code::TooManyBytes,
-        format!("The answer would have {bytes} bytes, more than Lambda sends; ask for fewer photos or detections."),
+        format!("The response would be {bytes} bytes, over Lambda's limit. Ask for fewer photos or detections."),
     ))
 }
 

@@ -50,7 +50,7 @@ pub async fn run(app: App, addresses: &[SocketAddr], start: Instant) -> Result<(
         loaded??;
         told().await;
     }
-    tracing::info!("ending: requests under way are finished");
+    tracing::info!("stopping: finishing requests in progress");
     let _ = stop.send(());
     let finished = async {
         // Nobody listens any more once the listener and every connection are gone.
@@ -61,9 +61,9 @@ pub async fn run(app: App, addresses: &[SocketAddr], start: Instant) -> Result<(
     };
     tokio::select! {
         finished = timeout(GRACE, finished) => if finished.is_err() {
-            tracing::warn!("requests under way were given up after {} s", GRACE.as_secs());
+            tracing::warn!("requests in progress were aborted after {} s", GRACE.as_secs());
         },
-        () = told() => tracing::warn!("told to end once more: requests under way were given up"),
+        () = told() => tracing::warn!("second signal: requests in progress were aborted"),
     }
     Ok(())
 }
@@ -71,8 +71,8 @@ pub async fn run(app: App, addresses: &[SocketAddr], start: Instant) -> Result<(
 fn cannot_listen(addresses: &[SocketAddr], error: &io::Error) -> anyhow::Error {
     let names: Vec<String> = addresses.iter().map(SocketAddr::to_string).collect();
     let hint = match error.kind() {
-        io::ErrorKind::AddrInUse => "; another process has it: choose another port, or 0 for a free one",
-        io::ErrorKind::PermissionDenied => "; ports below 1024 are for root: choose a higher one",
+        io::ErrorKind::AddrInUse => ". Another process is using it; choose another port, or 0 for a free one",
+        io::ErrorKind::PermissionDenied => ". Ports below 1024 need root; choose a higher one",
         _ => "",
     };
     anyhow::anyhow!("cannot listen on {}: {error}{hint}", names.join(", "))
@@ -107,7 +107,7 @@ async fn accepted(listener: &TcpListener) -> TcpStream {
             Err(error) => match error.kind() {
                 io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset => {}
                 _ => {
-                    tracing::warn!(%error, "a connection cannot be accepted");
+                    tracing::warn!(%error, "cannot accept a connection");
                     sleep(Duration::from_millis(200)).await;
                 }
             },

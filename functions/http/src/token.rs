@@ -41,8 +41,8 @@ impl Token {
         });
         match given {
             Some(token) if bool::from(Sha256::digest(token).as_slice().ct_eq(&self.0)) => Ok(()),
-            Some(_) => Err(unauthorized("The token is not the right one; ask whoever runs this server for API_TOKEN.")),
-            None => Err(unauthorized("Send the header Authorization: Bearer <token>.")),
+            Some(_) => Err(unauthorized("Invalid token. It must be the server's API_TOKEN.")),
+            None => Err(unauthorized("Missing token. Send the header Authorization: Bearer <token>.")),
         }
     }
 }

@@ -108,7 +108,7 @@ fn with_picture(mut answer: Answer, picture: Option<Vec<u8>>) -> Answer {
 }
 
 pub(crate) fn internal() -> Problem {
-    Problem::new(Code::Internal, "The function failed on this photo; its log says more.")
+    Problem::new(Code::Internal, "The function failed on this photo. See its log.")
 }
 
 /// One photo. A panic in it is this photo's failure only.
@@ -126,7 +126,7 @@ fn one(engine: &Engine, bytes: &[u8], thresholds: &Thresholds, picture: Option<u
         Ok(Answered { answer, picture })
     };
     catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| {
-        tracing::error!("a photo made the function panic");
+        tracing::error!("the function panicked on a photo");
         Err(internal())
     })
 }
@@ -138,7 +138,7 @@ fn draw(engine: &Engine, bytes: &[u8], answer: &Answer, budget: usize) -> Result
     annotate::draw(&mut image, &labels);
     loop {
         let jpeg = annotate::jpeg(&image, annotate::QUALITY).map_err(|error| {
-            tracing::error!(%error, "the annotated photo cannot be encoded");
+            tracing::error!(%error, "cannot encode the annotated photo");
             internal()
         })?;
         let (width, height) = (image.width() / 2, image.height() / 2);

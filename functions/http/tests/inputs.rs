@@ -146,3 +146,38 @@ async fn cases_that_were_handed_out() {
         }
     }
 }
+
+#[tokio::test]
+async fn options_that_do_not_exist_are_refused_before_the_body_is_looked_at() {
+    let (app, photo) = (app(None), photo());
+    let json = ("content-type", "application/json");
+    for door in DOORS {
+        for (path, expected) in [
+            ("/detect?conf=0.4", Some("did you mean confidence?")),
+            ("/?max-detections=3", Some("did you mean max_detections?")),
+            ("/detect?colour=red", Some("The options are confidence, iou,")),
+            ("/detect?classes=unicorn", Some("no label \"unicorn\"")),
+            ("/api/detect?conf=0.4", Some("did you mean confidence?")),
+            ("/api/detect?colour=red", None),
+            ("/detect?utm_source=letter&X-Amz-Signature=0a&_=17", None),
+        ] {
+            let answer = post(&app, door, path, &[], &photo).await;
+            let Some(expected) = expected else {
+                assert_eq!(answer.status, 200, "{path}");
+                continue;
+            };
+            let detail = answer.json()["detail"].as_str().unwrap_or_default().to_owned();
+            assert!(answer.code() == "invalid_parameter" && detail.contains(expected), "{path}: {detail}");
+            assert_eq!(post(&app, door, path, &[], b"").await.code(), "invalid_parameter", "{path}");
+        }
+        // Beside a photo in JSON or a form may be data of the caller's own; what looks like an option is meant as one.
+        let image = STANDARD.encode(&photo);
+        for (name, status) in [("timestamp", 200), ("id", 200), ("conf", 400), ("iou_threshold", 400)] {
+            let body = json!({ "image": image, name: 0.4 }).to_string();
+            assert_eq!(post(&app, door, "/detect", &[json], body.as_bytes()).await.status, status, "{name}");
+            let input = format!("name=\"{name}\"");
+            let body = form(&[(FILE, &photo), (&input, b"0.4")]);
+            assert_eq!(post(&app, door, "/detect", &[("content-type", FORM)], &body).await.status, status, "{name}");
+        }
+    }
+}

@@ -35,7 +35,7 @@ impl std::str::FromStr for Format {
             "seed" => Ok(Self::Seed),
             "coco" => Ok(Self::Coco),
             "rekognition" => Ok(Self::Rekognition),
-            other => Err(format!("unknown format {other:?}: use one of {}", Self::NAMES.join(", "))),
+            other => Err(format!("unknown format {other:?}; the formats are {}", Self::NAMES.join(", "))),
         }
     }
 }

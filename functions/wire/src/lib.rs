@@ -4,6 +4,7 @@
 mod answer;
 mod format;
 mod line;
+mod names;
 mod options;
 mod problem;
 mod request;
@@ -13,6 +14,7 @@ mod uri;
 pub use answer::{Answer, FoundObject, ImageSize, ItemError, ModelRef, Outcome, ThresholdsUsed, TimingsMs};
 pub use format::{Format, coco, rekognition, seed};
 pub use line::{Line, LineOutcome, Source};
+pub use names::Unknown;
 pub use options::{MAX_DETECTIONS_LIMIT, Options};
 pub use problem::{Code, Problem};
 pub use request::{MAX_IMAGES, RequestBody, decode_base64};

@@ -4,6 +4,7 @@ use detector::Thresholds;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::names::{self, Unknown};
 use crate::{Code, Format, Problem};
 
 /// The largest `max_detections` a request may ask for.
@@ -37,13 +38,14 @@ pub struct Options {
 }
 
 impl Options {
-    /// Options from a query string (`confidence=0.5&classes=cat,dog`). Unknown names are ignored.
+    /// Options from a query string (`confidence=0.5&classes=cat,dog`).
     ///
     /// # Errors
     /// `invalid_parameter`, naming the option, its value and what would be accepted.
-    pub fn from_query(query: &str) -> Result<Self, Problem> {
-        let pairs: Vec<(String, String)> = serde_urlencoded::from_str(query)
-            .map_err(|e| Problem::new(Code::InvalidParameter, format!("The query cannot be read: {e}.")))?;
+    pub fn from_query(query: &str, unknown: Unknown) -> Result<Self, Problem> {
+        let pairs: Vec<(String, String)> =
+            serde_urlencoded::from_str(query).map_err(|e| invalid(format!("Invalid query string: {e}.")))?;
+        pairs.iter().try_for_each(|(name, _)| names::check(name, unknown))?;
         Self::from_pairs(pairs)
     }
 
@@ -64,11 +66,13 @@ impl Options {
     }
 
     /// Options from the members of a JSON object. Numbers and booleans may also be written as strings, labels as a
-    /// list or as one comma-separated string; `null` means "not given". Unknown names are ignored.
+    /// list or as one comma-separated string; `null` means "not given". Other names are ignored, unless they look like an
+    /// option's.
     ///
     /// # Errors
     /// `invalid_parameter`, naming the option, its value and what would be accepted.
     pub fn from_json(members: &Map<String, Value>) -> Result<Self, Problem> {
+        members.keys().try_for_each(|name| names::check(name, Unknown::Ignored))?;
         let given = |name: &str| members.get(name).filter(|value| !value.is_null());
         let fraction = |name: &'static str| given(name).map(|value| as_fraction(name, value)).transpose();
         Ok(Self {
@@ -135,10 +139,19 @@ fn class_id(wanted: &str, labels: &[String]) -> Result<usize, Problem> {
     labels.iter().position(|label| label.eq_ignore_ascii_case(wanted.trim())).ok_or_else(|| {
         let some = labels.iter().take(5).cloned().collect::<Vec<_>>().join(", ");
         invalid(format!(
-            "classes: this model has no label {wanted:?}; it knows {some}{} (GET /model lists them all).",
+            "classes: the model has no label {wanted:?}{}. Its labels: {some}{} (GET /model lists them all).",
+            nearest(wanted, labels).map_or_else(String::new, |label| format!(" (did you mean {label:?}?)")),
             if labels.len() > 5 { ", …" } else { "" }
         ))
     })
+}
+
+/// The label that was probably meant.
+fn nearest<'a>(wanted: &str, labels: &'a [String]) -> Option<&'a String> {
+    let wanted = wanted.trim().to_lowercase();
+    let alike = |label: &&String| strsim::jaro_winkler(&wanted, &label.to_lowercase());
+    let best = labels.iter().max_by(|a, b| alike(a).total_cmp(&alike(b)));
+    best.filter(|label| alike(label) > 0.85)
 }
 
 fn invalid(detail: String) -> Problem {
@@ -213,39 +226,43 @@ fn as_format(value: &Value) -> Result<Format, Problem> {
 mod tests {
     use super::*;
 
+    fn parsed(query: &str) -> Result<Options, Problem> {
+        Options::from_query(query, Unknown::Refused)
+    }
+
     #[test]
     fn zero_is_a_value() {
-        let options = Options::from_query("confidence=0&iou=0&max_detections=0").unwrap();
+        let options = parsed("confidence=0&iou=0&max_detections=0").unwrap();
         let thresholds = options.thresholds(&Thresholds::default(), &[]).unwrap();
         assert_eq!((thresholds.confidence, thresholds.iou, thresholds.max_detections), (0.0, 0.0, 0));
     }
 
     #[test]
     fn query_and_json_agree() {
-        let query = Options::from_query("confidence=0.5&classes=cat,%20dog&annotate=1&format=coco").unwrap();
+        let query = parsed("confidence=0.5&classes=cat,%20dog&annotate=1&format=coco").unwrap();
         let json =
             serde_json::json!({"confidence": 0.5, "classes": ["cat", "dog"], "annotate": true, "format": "coco"});
         assert_eq!(query, Options::from_json(json.as_object().unwrap()).unwrap());
-        assert_eq!(query, Options::from_query(&query.to_query()).unwrap());
+        assert_eq!(query, parsed(&query.to_query()).unwrap());
     }
 
     #[test]
     fn a_repeated_name_is_a_list_and_an_empty_one_no_filter() {
-        let classes = |query| Options::from_query(query).unwrap().classes;
+        let classes = |query| parsed(query).unwrap().classes;
         assert_eq!(classes("classes=cat&classes=dog"), Some(vec!["cat".to_owned(), "dog".to_owned()]));
         assert_eq!(classes("classes="), None);
-        assert!(Options::from_query("iou=0.1&iou=0.2").is_err());
+        assert!(parsed("iou=0.1&iou=0.2").is_err());
     }
 
     #[test]
     fn a_value_left_empty_is_not_there() {
         for name in ["confidence", "iou", "max_detections", "classes", "class_agnostic", "format", "annotate"] {
             for query in [format!("{name}="), name.to_owned(), format!("{name}=+%09"), format!("{name}=&{name}=")] {
-                assert_eq!(Options::from_query(&query).unwrap(), Options::default(), "{query}");
+                assert_eq!(parsed(&query).unwrap(), Options::default(), "{query}");
             }
         }
-        assert_eq!(Options::from_query("iou=&iou=0.2&iou=").unwrap().iou, Some(0.2));
-        assert_eq!(Options::from_query("classes=&classes=cat").unwrap().classes, Some(vec!["cat".to_owned()]));
+        assert_eq!(parsed("iou=&iou=0.2&iou=").unwrap().iou, Some(0.2));
+        assert_eq!(parsed("classes=&classes=cat").unwrap().classes, Some(vec!["cat".to_owned()]));
     }
 
     #[test]
@@ -259,7 +276,7 @@ mod tests {
             ("annotate=perhaps", "annotate"),
             ("format=xml", "format"),
         ] {
-            let problem = Options::from_query(query).unwrap_err();
+            let problem = parsed(query).unwrap_err();
             assert_eq!(problem.code, Code::InvalidParameter, "{query}");
             assert!(problem.detail.starts_with(name), "{query}: {}", problem.detail);
         }

@@ -1,14 +1,16 @@
 //! The JSON body of a request: base64 photos and options.
 
 use std::borrow::Cow;
+use std::fmt;
 
 use base64::Engine;
 use base64::alphabet::{STANDARD, URL_SAFE};
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
-use serde::Deserialize;
-use serde::de::IgnoredAny;
+use serde::de::{IgnoredAny, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 
+use crate::names;
 use crate::{Code, Options, Problem};
 
 /// At most this many photos in one request: an invocation's answer and time stay bounded.
@@ -46,22 +48,54 @@ enum Texts<'a> {
     Other(IgnoredAny),
 }
 
-/// The members in one pass: photos are borrowed, the rest is small. An unknown member is skipped.
-#[derive(Deserialize, Default)]
-#[serde(default)]
+/// The members in one pass: photos are borrowed, the rest is small. What is neither photo nor option is skipped.
+#[derive(Default)]
 struct Members<'a> {
-    #[serde(borrow)]
     image: Option<Text<'a>>,
-    #[serde(borrow)]
     images: Option<Texts<'a>>,
-    confidence: Option<Value>,
-    iou: Option<Value>,
-    max_detections: Option<Value>,
-    classes: Option<Value>,
-    class_agnostic: Option<Value>,
-    format: Option<Value>,
-    annotate: Option<Value>,
+    /// The options, and names that look like one, without their values.
+    options: Map<String, Value>,
 }
+
+impl<'de> Deserialize<'de> for Members<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(ByName)
+    }
+}
+
+struct ByName;
+
+impl<'de> Visitor<'de> for ByName {
+    type Value = Members<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Members<'de>, A::Error> {
+        let mut members = Members::default();
+        while let Some(name) = map.next_key::<Name<'de>>()? {
+            match name.0.as_ref() {
+                "image" => members.image = map.next_value()?,
+                "images" => members.images = map.next_value()?,
+                name if names::OPTIONS.contains(&name) => {
+                    drop(members.options.insert(name.to_owned(), map.next_value()?))
+                }
+                name => {
+                    map.next_value::<IgnoredAny>()?;
+                    if names::meant(name).is_some() {
+                        members.options.insert(name.to_owned(), Value::Null);
+                    }
+                }
+            }
+        }
+        Ok(members)
+    }
+}
+
+/// A member's name, borrowed where it can be.
+#[derive(Deserialize)]
+struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
 
 impl<'a> RequestBody<'a> {
     /// Reads `{"image": "…"}` or `{"images": ["…", …]}` with options beside.
@@ -91,38 +125,27 @@ impl<'a> RequestBody<'a> {
         if images.len() > MAX_IMAGES {
             return Err(Problem::new(
                 Code::InvalidParameter,
-                format!("images holds {} photos; send at most {MAX_IMAGES} in one request.", images.len()),
+                format!("images has {} entries; the limit is {MAX_IMAGES} per request.", images.len()),
             ));
         }
         let mut images: Vec<Result<Cow<'a, str>, Problem>> = images
             .into_iter()
             .map(|text| match text {
                 Text::Str(text) => Ok(text),
-                Text::Other(_) => Err(Problem::new(Code::InvalidParameter, "A photo must be a base64 string.")),
+                Text::Other(_) => Err(Problem::new(Code::InvalidParameter, "image must be a base64 string.")),
             })
             .collect();
         if !many && images.iter().any(Result::is_err) {
             return Err(images.swap_remove(0).err().unwrap_or_else(missing));
         }
-        let options = [
-            ("confidence", members.confidence),
-            ("iou", members.iou),
-            ("max_detections", members.max_detections),
-            ("classes", members.classes),
-            ("class_agnostic", members.class_agnostic),
-            ("format", members.format),
-            ("annotate", members.annotate),
-        ];
-        let options: Map<String, Value> =
-            options.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect();
-        Ok(Self { images, many, options: Options::from_json(&options)? })
+        Ok(Self { images, many, options: Options::from_json(&members.options)? })
     }
 }
 
 fn missing() -> Problem {
     Problem::new(
         Code::MissingImage,
-        "Send a photo: a raw image body, multipart/form-data, or JSON {\"image\": \"<base64>\"}.",
+        "No image in the request. Send the file as the body, as multipart/form-data, or as JSON {\"image\": \"<base64>\"}.",
     )
 }
 
@@ -136,7 +159,7 @@ fn not_json(error: &serde_json::Error) -> Problem {
         return not_an_object();
     }
     let place = format!("line {}, column {}", error.line(), error.column());
-    Problem::new(Code::InvalidJson, format!("The body is not valid JSON: {place}."))
+    Problem::new(Code::InvalidJson, format!("Invalid JSON at {place}."))
 }
 
 /// Decodes a photo's base64: standard or URL-safe alphabet, with or without padding, line breaks or a `data:` prefix.
@@ -150,7 +173,7 @@ pub fn decode_base64(text: &str, max_bytes: usize) -> Result<Vec<u8>, Problem> {
         None => text,
         Some(rest) => {
             rest.split_once(',').filter(|(head, _)| head.ends_with(";base64")).map(|(_, data)| data).ok_or_else(
-                || Problem::new(Code::InvalidBase64, "A data: URL must be of the form data:image/…;base64,<base64>."),
+                || Problem::new(Code::InvalidBase64, "Invalid data: URL. Expected data:image/…;base64,<base64>."),
             )?
         }
     };
@@ -173,18 +196,16 @@ pub fn decode_base64(text: &str, max_bytes: usize) -> Result<Vec<u8>, Problem> {
         return Err(too_many_bytes(bytes, max_bytes));
     }
     let engine = if text.contains(['-', '_']) { &URL_SAFE_ENGINE } else { &STANDARD_ENGINE };
-    engine.decode(text.as_bytes()).map_err(|e| {
-        Problem::new(
-            Code::InvalidBase64,
-            format!("The photo's base64 cannot be decoded ({e}); send the file's bytes as base64."),
-        )
+    engine.decode(text.as_bytes()).map_err(|error| {
+        let reason = error.to_string();
+        Problem::new(Code::InvalidBase64, format!("Invalid base64: {}.", reason.trim_end_matches('.')))
     })
 }
 
 fn too_many_bytes(bytes: usize, max_bytes: usize) -> Problem {
     Problem::new(
         Code::TooManyBytes,
-        format!("The photo has about {bytes} bytes; this function accepts {max_bytes}. Shrink it before sending."),
+        format!("The photo is about {bytes} bytes; the limit is {max_bytes}. Shrink it before sending."),
     )
 }
 
@@ -198,7 +219,7 @@ mod tests {
 
     #[test]
     fn one_photo_is_borrowed_from_the_body() {
-        let body = br#"{"image": "aGk=", "confidence": 0, "timestamp": 3}"#;
+        let body = br#"{"image": "aGk=", "confidence": 0, "timestamp": 3, "nested": {"conf": [1]}}"#;
         let request = RequestBody::parse(body).unwrap();
         assert!(!request.many);
         assert!(matches!(&request.images[0], Ok(Cow::Borrowed("aGk="))));
@@ -221,6 +242,7 @@ mod tests {
         assert_eq!(code(r#"{"image": 7}"#), Code::InvalidParameter);
         assert_eq!(code(r#"{"images": "aGk="}"#), Code::InvalidParameter);
         assert_eq!(code(r#"{"image": "aGk=", "iou": {}}"#), Code::InvalidParameter);
+        assert_eq!(code(r#"{"image": "aGk=", "conf": 0.4}"#), Code::InvalidParameter);
         assert_eq!(code("[1, 2]"), Code::InvalidJson);
         assert_eq!(code("\"text\""), Code::InvalidJson);
         assert_eq!(code("{\"image\": \"aGk="), Code::InvalidJson);

@@ -21,7 +21,7 @@ pub struct Settings {
 
 /// A variable whose value cannot be used. The function refuses to start.
 #[derive(Debug, thiserror::Error)]
-#[error("environment variable {name}={value:?}: {reason}")]
+#[error("{name}={value:?}: {reason}")]
 pub struct SettingsError {
     name: &'static str,
     value: String,
@@ -92,7 +92,7 @@ fn number<T: FromStr>(name: &'static str, given: &dyn Fn(&str) -> Option<String>
     let Some(value) = given(name) else { return Ok(None) };
     match value.trim().parse() {
         Ok(number) => Ok(Some(number)),
-        Err(_) => Err(SettingsError { name, value, reason: "a whole number is needed".to_owned() }),
+        Err(_) => Err(SettingsError { name, value, reason: "must be a whole number".to_owned() }),
     }
 }
 

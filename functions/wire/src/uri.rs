@@ -15,10 +15,10 @@ impl FromStr for S3Uri {
     type Err = &'static str;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let rest = text.trim().strip_prefix("s3://").ok_or("it must look like s3://bucket/prefix")?;
+        let rest = text.trim().strip_prefix("s3://").ok_or("expected s3://bucket/prefix")?;
         let (bucket, prefix) = rest.split_once('/').unwrap_or((rest, ""));
         if bucket.is_empty() {
-            return Err("it names no bucket: s3://bucket/prefix");
+            return Err("no bucket name; expected s3://bucket/prefix");
         }
         Ok(Self { bucket: bucket.to_owned(), prefix: prefix.to_owned() })
     }

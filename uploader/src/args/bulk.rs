@@ -9,6 +9,7 @@ use wire::S3Uri;
 
 use super::EXIT_CODES;
 use super::ListArgs;
+use super::number::whole;
 use super::report::ReportArgs;
 use super::sending::seconds;
 use crate::prices::Architecture;
@@ -18,13 +19,13 @@ const UPLOADING: &str = "Uploading";
 #[derive(Debug, Args)]
 #[command(after_help = EXIT_CODES)]
 pub(crate) struct BulkArgs {
-    /// Photos, folders (searched for photos), globs, or `-` for a list on standard input.
+    /// Photos, folders, globs, or `-` to read a list from standard input.
     #[arg(required_unless_present = "from_file", value_name = "PATH")]
     pub(crate) paths: Vec<PathBuf>,
     #[command(flatten)]
     pub(crate) list: ListArgs,
 
-    /// Where photos go: detect-bulk's input. A photo's key is this and its path inside the folder given.
+    /// Upload to this prefix, detect-bulk's input. A photo's key is the prefix and its path in the folder given.
     #[arg(long, value_name = "s3://BUCKET/PREFIX")]
     pub(crate) bucket: S3Uri,
 
@@ -37,31 +38,31 @@ pub(crate) struct BulkArgs {
     #[command(flatten)]
     pub(crate) selection: SelectionArgs,
 
-    /// Photos being checked and uploaded at once.
+    /// Number of photos to check and upload in parallel.
     #[arg(
         long,
         short,
         value_name = "N",
         help_heading = UPLOADING,
         default_value_t = 16,
-        value_parser = clap::value_parser!(u16).range(1..=1000)
+        value_parser = whole(1_u16, 1000)
     )]
     pub(crate) concurrency: u16,
 
-    /// Say what would be uploaded and what the bucket already holds; upload nothing.
+    /// Show what would be uploaded; upload nothing.
     #[arg(long, conflicts_with = "no_wait", help_heading = UPLOADING)]
     pub(crate) dry_run: bool,
 
-    /// Where each upload is noted, so that a killed run continues where it stopped [default: a file for these paths and
-    /// this bucket in ~/.local/state/spotter/bulk].
+    /// File that records uploads, so that an interrupted run resumes [default: one per paths and bucket, in
+    /// ~/.local/state/spotter/bulk].
     #[arg(long, value_name = "FILE", help_heading = UPLOADING)]
     pub(crate) journal: Option<PathBuf>,
 
-    /// Upload what the bucket already holds, too, and wait for new results of it.
+    /// Also upload photos that are already in the bucket, and wait for new results.
     #[arg(long, help_heading = UPLOADING)]
     pub(crate) force: bool,
 
-    /// Do not wait for results; `uploader collect` brings them later.
+    /// Do not wait for results; `uploader collect` downloads them later.
     #[arg(long, help_heading = UPLOADING)]
     pub(crate) no_wait: bool,
 
@@ -71,13 +72,13 @@ pub(crate) struct BulkArgs {
     pub(crate) report: ReportArgs,
 }
 
-/// The waiting half of `bulk` alone, also on another machine. Which results are waited for: those of the photos at PATH
-/// as --bucket holds them; without PATH those of --journal, else those of everything in --bucket. With only --results,
-/// whatever is there is collected and nothing is waited for.
+/// Waits for and downloads the results of an earlier bulk upload, on this machine or another. Waits for the results of the
+/// photos at PATH; without PATH, for those in --journal, else for everything in --bucket. With --results alone, downloads
+/// what is there and does not wait.
 #[derive(Debug, Args)]
 #[command(after_help = EXIT_CODES)]
 pub(crate) struct CollectArgs {
-    /// Photos, folders, globs, or `-`, as they were given to bulk.
+    /// Photos, folders, globs, or `-`, as given to bulk.
     #[arg(value_name = "PATH", requires = "bucket")]
     pub(crate) paths: Vec<PathBuf>,
     #[command(flatten)]
@@ -87,11 +88,11 @@ pub(crate) struct CollectArgs {
     #[arg(long, value_name = "s3://BUCKET/PREFIX")]
     pub(crate) results: S3Uri,
 
-    /// Where the photos are.
+    /// Prefix the photos were uploaded to.
     #[arg(long, value_name = "s3://BUCKET/PREFIX")]
     pub(crate) bucket: Option<S3Uri>,
 
-    /// The journal of the run that uploaded the photos.
+    /// Journal of the bulk run that uploaded the photos.
     #[arg(long, value_name = "FILE")]
     pub(crate) journal: Option<PathBuf>,
 
@@ -109,15 +110,15 @@ pub(crate) struct CollectArgs {
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "S3")]
 pub(crate) struct StoreArgs {
-    /// Another S3 than AWS's, addressed path-style [default: AWS_ENDPOINT_URL_S3, AWS_ENDPOINT_URL, or AWS].
+    /// S3 endpoint, addressed path-style [default: $AWS_ENDPOINT_URL_S3, $AWS_ENDPOINT_URL, or AWS].
     #[arg(long, value_name = "URL")]
     pub(crate) endpoint_url: Option<String>,
 
-    /// A profile of the AWS configuration [default: AWS_PROFILE].
+    /// AWS profile [default: $AWS_PROFILE].
     #[arg(long, value_name = "NAME")]
     pub(crate) profile: Option<String>,
 
-    /// The buckets' region [default: AWS_REGION, the profile's; us-east-1 with another S3].
+    /// Region of the buckets [default: $AWS_REGION, the profile's; us-east-1 with --endpoint-url].
     #[arg(long, value_name = "REGION")]
     pub(crate) region: Option<String>,
 }
@@ -126,11 +127,11 @@ pub(crate) struct StoreArgs {
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Selection")]
 pub(crate) struct SelectionArgs {
-    /// Only photos whose path inside the folder given matches; may repeat. `*` matches `/`, too.
+    /// Only photos whose path in the folder given matches (repeatable); `*` also matches `/`.
     #[arg(long, value_name = "GLOB")]
     pub(crate) include: Vec<Pattern>,
 
-    /// Not the photos whose path inside the folder given matches; may repeat.
+    /// Skip photos whose path in the folder given matches (repeatable).
     #[arg(long, value_name = "GLOB")]
     pub(crate) exclude: Vec<Pattern>,
 }
@@ -139,16 +140,16 @@ pub(crate) struct SelectionArgs {
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Results")]
 pub(crate) struct WaitArgs {
-    /// Give up when no upload was finished and no result has come for so many seconds. The default is a little more than
-    /// a batch that failed takes to be delivered again.
+    /// Give up after this many seconds without an upload or a result. The default allows for a failed batch to be
+    /// redelivered.
     #[arg(long, value_name = "S", default_value = "1200", value_parser = seconds)]
     pub(crate) timeout: Duration,
 
-    /// The deployed function's memory, for the estimate of what photos cost.
-    #[arg(long, value_name = "MB", default_value_t = 1769, value_parser = clap::value_parser!(u32).range(128..=10_240))]
+    /// Memory of the deployed function, for the cost estimate.
+    #[arg(long, value_name = "MB", default_value_t = 1769, value_parser = whole(128_u32, 10_240))]
     pub(crate) memory: u32,
 
-    /// The deployed function's processor, for the same estimate.
+    /// Processor of the deployed function, for the cost estimate.
     #[arg(long, value_enum, value_name = "ARCH", default_value_t = Architecture::X86_64)]
     pub(crate) architecture: Architecture,
 }

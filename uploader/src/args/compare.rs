@@ -6,6 +6,7 @@ use std::str::FromStr;
 use clap::Args;
 
 use super::contender::ContenderArgs;
+use super::number::{positive, whole};
 use super::{ListArgs, SendArgs};
 use crate::prices::Architecture;
 use crate::report::Condition;
@@ -14,7 +15,7 @@ use crate::report::Condition;
 // One after the other unless asked otherwise: then a photo's time is its own, and not that of its neighbours.
 #[command(after_help = super::EXIT_CODES, mut_arg("concurrency", |arg| arg.default_value("1")))]
 pub(crate) struct CompareArgs {
-    /// Photos, folders (searched for photos), globs, or `-` for a list on standard input.
+    /// Photos, folders, globs, or `-` to read a list from standard input.
     // Not required: the one photo may stand behind a bare --local, which then has it as its value.
     #[arg(value_name = "PATH")]
     pub(crate) paths: Vec<PathBuf>,
@@ -29,15 +30,15 @@ pub(crate) struct CompareArgs {
     #[command(flatten)]
     pub(crate) prices: PriceArgs,
 
-    /// Write the report here, too: .json, .csv, .md or .html; may repeat.
+    /// Write a report to this .json, .csv, .md or .html file (repeatable).
     #[arg(long, value_name = "FILE", help_heading = "Output")]
     pub(crate) report: Vec<PathBuf>,
 
-    /// Only the verdict: no progress, no notices, no tables.
+    /// Print only the verdict and warnings: no progress, no tables.
     #[arg(long, short, help_heading = "Output")]
     pub(crate) quiet: bool,
 
-    /// Exit with 3 when this comes true at a target, for example 'p95>300ms', or at one of them: 'local:p95>300ms'.
+    /// Exit with 3 if this is true for any target ('p95>300ms') or for one ('local:p95>300ms') (repeatable).
     #[arg(long, value_name = "[NAME:]CONDITION", help_heading = "Output")]
     pub(crate) fail_if: Vec<ContenderCondition>,
 }
@@ -46,24 +47,25 @@ pub(crate) struct CompareArgs {
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Course")]
 pub(crate) struct CourseArgs {
-    /// How often all photos go through every target.
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    /// Number of passes over all photos.
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = whole(1_u32, 10_000))]
     pub(crate) runs: u32,
 
-    /// Turns of each target beforehand that do not count; a turn is --concurrency photos.
-    #[arg(long, value_name = "N", default_value_t = 2)]
+    /// Warm-up rounds per target, not measured; a round is --concurrency photos.
+    #[arg(long, value_name = "N", default_value_t = 2, value_parser = whole(0_u32, 10_000))]
     pub(crate) warmup: u32,
 
-    /// Measure throughput with so many photos at once, too, for what concurrency buys; 0 for not at all.
-    #[arg(long, value_name = "N,…", value_delimiter = ',', default_value = "1,2,4,8", value_parser = clap::value_parser!(u16).range(0..=1000))]
+    /// Also measure throughput at these concurrencies; 0 for none.
+    #[arg(long, value_name = "N,…", value_delimiter = ',', default_value = "1,2,4,8", value_parser = whole(0_u16, 1000))]
     pub(crate) ladder: Vec<u16>,
 
-    /// The student project's table: average inference and upload for folders of so many photos, made by repeating those given.
-    #[arg(long, value_name = "N,…", num_args = 0..=1, require_equals = true, default_missing_value = "15,150,1500", value_delimiter = ',', value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    /// Print the student project's table: average inference and upload for folders of these sizes, made by repeating the
+    /// photos given.
+    #[arg(long, value_name = "N,…", num_args = 0..=1, require_equals = true, default_missing_value = "15,150,1500", value_delimiter = ',', value_parser = whole(1_u32, 1_000_000))]
     pub(crate) sizes: Vec<u32>,
 
-    /// What separates the student project's client from this one, step by step, for each URL: kept connections, binary
-    /// bodies, shrinking (--resize, else the model's input), concurrency.
+    /// Measure, for each URL, what each step from the student project's client to this one saves: keep-alive, binary
+    /// bodies, resizing (--resize, else the model's input), concurrency.
     #[arg(long)]
     pub(crate) like_2023: bool,
 }
@@ -72,11 +74,11 @@ pub(crate) struct CourseArgs {
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Cost")]
 pub(crate) struct PriceArgs {
-    /// Price of a machine like this one, in dollars per hour.
+    /// Price of a machine like this one, in US dollars per hour.
     #[arg(long, value_name = "USD", value_parser = dollars)]
     pub(crate) ec2_per_hour: Option<f64>,
 
-    /// The functions' processors, which decide the price; --memory, or a target's own, is their memory.
+    /// Processor of the functions, for the price; the memory is --memory or the target's own.
     #[arg(long, value_enum, default_value_t = Architecture::X86_64)]
     pub(crate) architecture: Architecture,
 }
@@ -103,11 +105,7 @@ impl FromStr for ContenderCondition {
 }
 
 fn dollars(text: &str) -> Result<f64, String> {
-    text.trim_start_matches('$')
-        .parse()
-        .ok()
-        .filter(|usd: &f64| *usd > 0.0 && usd.is_finite())
-        .ok_or_else(|| "give dollars per hour, more than 0".to_owned())
+    positive(text.trim_start_matches('$'))
 }
 
 #[cfg(test)]

@@ -14,29 +14,29 @@ use super::target::{Place, UrlArgs, cpus};
 
 /// The targets. In a report they come in this order: local, emulator, images, URLs; all are compared with the first.
 #[derive(Debug, Clone, Args)]
-#[command(next_help_heading = "Targets (two or more; each NAME may have settings of its own: NAME=…,KEY=VALUE,…)")]
+#[command(next_help_heading = "Targets (two or more; settings per target: NAME=…,KEY=VALUE,…)")]
 pub(crate) struct ContenderArgs {
-    /// The function on this machine, over plain HTTP; may repeat. KEY: model, sessions, threads, function.
+    /// The function on this machine, as an HTTP server (repeatable). KEY: model, sessions, threads, function.
     #[arg(long, value_name = "NAME=,…", num_args = 0..=1, default_missing_value = "")]
     pub(crate) local: Vec<String>,
 
-    /// The same under Lambda's emulator; may repeat. KEY: model, memory, workers, function.
+    /// The function on this machine, in the cargo-lambda emulator (repeatable). KEY: model, memory, workers, function.
     #[arg(long, value_name = "NAME=,…", num_args = 0..=1, default_missing_value = "")]
     pub(crate) emulator: Vec<String>,
 
-    /// A container image on this machine; may repeat. KEY: model, memory, cpus.
+    /// A container image on this machine (repeatable). KEY: model, memory, cpus.
     #[arg(long, value_name = "[NAME=]IMAGE")]
     pub(crate) docker: Vec<Named>,
 
-    /// CPUs of each container [default: as Lambda grants, one per 1769 MB of memory].
+    /// CPUs per container [default: as in Lambda, one per 1769 MB of memory].
     #[arg(long, value_name = "N", requires = "docker", value_parser = cpus)]
     pub(crate) cpus: Option<f64>,
 
-    /// A function's URL, as `detect` takes it; may repeat. KEY: memory, for the price.
+    /// URL of a function, as for `detect` (repeatable). KEY: memory, for the price.
     #[arg(long, value_name = "[NAME=]URL")]
     pub(crate) url: Vec<Named>,
 
-    /// Sign requests to the URLs (SigV4) for this region [default: that of *.lambda-url.REGION.on.aws].
+    /// Sign requests (SigV4) for this region [default: that of *.lambda-url.REGION.on.aws].
     #[arg(long, value_name = "REGION", requires = "url", conflicts_with = "no_sign")]
     pub(crate) sign: Option<String>,
 
@@ -117,7 +117,7 @@ impl ContenderArgs {
                 } else if Named::is_here(value) {
                     value.parse().map_err(anyhow::Error::msg)?
                 } else if value.contains('=') && !Path::new(value).exists() {
-                    bail!("{} {value}: write NAME=,KEY=VALUE,… with a name of your choice", kind.option());
+                    bail!("{} {value}: expected NAME=,KEY=VALUE,…", kind.option());
                 } else {
                     strays.push(PathBuf::from(value));
                     Named::bare()
@@ -132,13 +132,13 @@ impl ContenderArgs {
         }
         if contenders.len() < 2 {
             bail!(
-                "a comparison needs two targets or more: for example --local --url URL, or --local a= --local b=,model=…"
+                "a comparison needs two or more targets, for example --local --url URL, or --local a= --local b=,model=…"
             );
         }
         if contenders.iter().all(|contender| contender.kind != Kind::Local)
             && (self.function.sessions.is_some() || self.function.threads.is_some())
         {
-            bail!("--sessions and --threads are for --local, and there is none");
+            bail!("--sessions and --threads apply only to --local, which is not among the targets");
         }
         paths.splice(0..0, strays);
         Ok(contenders)
@@ -147,7 +147,7 @@ impl ContenderArgs {
     fn add(&self, contenders: &mut Vec<Contender>, kind: Kind, named: &Named) -> Result<()> {
         let (name, written) = (named.name(kind), &named.written);
         if contenders.iter().any(|other| other.name == name) {
-            bail!("two targets are called {name:?}: give them names, as in --url here=URL or --local fast=");
+            bail!("two targets are called {name:?}; name them, as in --url here=URL or --local fast=");
         }
         let (mut function, mut own_cpus) = (self.function.clone(), self.cpus);
         for (key, value) in &named.settings {
@@ -179,11 +179,11 @@ fn set(
     own_cpus: &mut Option<f64>,
 ) -> Result<(), String> {
     if !kind.keys().contains(&key) {
-        return Err(format!("there is no setting {key:?}; possible are {}", kind.keys().join(", ")));
+        return Err(format!("unknown setting {key:?}; known settings: {}", kind.keys().join(", ")));
     }
     let number = |least: u32, most: u32, what: &str| {
         let number = value.parse().ok().filter(|number| (least..=most).contains(number));
-        number.ok_or_else(|| format!("{key} wants {what} from {least} to {most}, not {value:?}"))
+        number.ok_or_else(|| format!("{key} must be {what} from {least} to {most}, not {value:?}"))
     };
     let small = |most: u16| number(1, most.into(), "a number").map(|number| u16::try_from(number).ok());
     match key {
@@ -191,8 +191,8 @@ fn set(
         "sessions" => function.sessions = small(256)?,
         "threads" => function.threads = small(256)?,
         "workers" => function.workers = small(64)?,
-        "cpus" => *own_cpus = Some(cpus(value).map_err(|why| format!("cpus: {why}, not {value:?}"))?),
-        _ if value.is_empty() => return Err(format!("{key} has no value: write {key}=VALUE")),
+        "cpus" => *own_cpus = Some(cpus(value).map_err(|why| format!("cpus {why}, not {value:?}"))?),
+        _ if value.is_empty() => return Err(format!("{key} has no value; expected {key}=VALUE")),
         "model" => function.model = Some(value.to_owned()),
         _ => function.function = Some(PathBuf::from(value)),
     }
@@ -240,11 +240,11 @@ impl FromStr for Named {
             _ => (None, head),
         };
         if name.as_deref() == Some("") || (name.is_none() && place.is_empty()) {
-            return Err(format!("{text}: write [NAME=]WHERE[,KEY=VALUE]…"));
+            return Err(format!("{text}: expected [NAME=]WHERE[,KEY=VALUE]…"));
         }
         let mut pairs = Vec::new();
         for setting in settings.split(',').filter(|setting| !setting.is_empty()) {
-            let (key, value) = setting.split_once('=').ok_or_else(|| format!("{setting}: write KEY=VALUE"))?;
+            let (key, value) = setting.split_once('=').ok_or_else(|| format!("{setting}: expected KEY=VALUE"))?;
             pairs.push((key.trim().to_owned(), value.to_owned()));
         }
         Ok(Self { written: text.to_owned(), name, place: place.to_owned(), settings: pairs })

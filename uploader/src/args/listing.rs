@@ -10,11 +10,11 @@ use crate::photo::Request;
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Photos")]
 pub(crate) struct ListArgs {
-    /// Photos and folders from this list, too: one a line, or separated by NUL (find -print0); may repeat.
+    /// Also read paths from this list, one per line or separated by NUL (find -print0) (repeatable).
     #[arg(long, value_name = "LIST")]
     pub(crate) from_file: Vec<PathBuf>,
 
-    /// Name each file that is passed over, and tell in the summary which credentials, proxy and certificates are used.
+    /// Name each skipped file; show credentials, proxy and certificates in the summary.
     #[arg(long, short, conflicts_with = "quiet")]
     pub(crate) verbose: bool,
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use clap::Args;
 
+use super::number::whole;
 use super::target::{ContainerArgs, EmulatedArgs};
 use crate::notice::notice;
 use crate::server::ServerArgs;
@@ -16,30 +17,28 @@ const MEMORY: u32 = 1769;
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Function on this machine")]
 pub(crate) struct FunctionArgs {
-    /// The model: a known name or a path (with --docker: inside the image) to an .onnx file [default: the function's
-    /// own choice].
+    /// Model: a known name, or the path of an .onnx file (with --docker: in the image) [default: the function's].
     #[arg(long, value_name = "NAME|PATH")]
     pub(crate) model: Option<String>,
 
-    /// The function's binary [default: detect-http beside this program or where `make install` puts it].
+    /// Path of detect-http [default: next to this program, or in its lib/spotter].
     #[arg(long, value_name = "PATH")]
     pub(crate) function: Option<PathBuf>,
 
-    /// Photos that the plain server looks at at once [default: the server's own, for all cores].
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
+    /// Photos that the server processes in parallel [default: one per core].
+    #[arg(long, value_name = "N", value_parser = whole(1_u16, 256))]
     pub(crate) sessions: Option<u16>,
 
-    /// Threads of the plain server for each of these photos [default: the server's own].
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
+    /// Threads per photo in the server [default: 1].
+    #[arg(long, value_name = "N", value_parser = whole(1_u16, 256))]
     pub(crate) threads: Option<u16>,
 
-    /// With --emulator and --docker: the memory as Lambda would grant it, which decides the threads (one per 1769 MB)
-    /// and the price [default: 1769].
-    #[arg(long, value_name = "MB", value_parser = clap::value_parser!(u32).range(128..=10_240))]
+    /// With --emulator and --docker: Lambda memory, which sets the threads (one per 1769 MB) and the price [default: 1769].
+    #[arg(long, value_name = "MB", value_parser = whole(128_u32, 10_240))]
     pub(crate) memory: Option<u32>,
 
-    /// With --emulator: how many copies of the function run [default: one per core, as many as photos under way].
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
+    /// With --emulator: number of function processes [default: one per core, at most --concurrency].
+    #[arg(long, value_name = "N", value_parser = whole(1_u16, 64))]
     pub(crate) workers: Option<u16>,
 }
 
@@ -67,10 +66,10 @@ impl FunctionArgs {
     }
 
     /// What has an effect elsewhere only is not passed over in silence.
-    pub(crate) fn tell_what_is_not_for_servers(&self, quiet: bool) {
-        if !quiet && (self.memory.is_some() || self.workers.is_some()) {
+    pub(crate) fn warn_of_what_servers_ignore(&self) {
+        if self.memory.is_some() || self.workers.is_some() {
             notice!(
-                "uploader: --memory and --workers are for --emulator and --docker; the plain server takes --sessions and \
+                "uploader: --memory and --workers are ignored: they apply to --emulator and --docker; see --sessions and \
                  --threads"
             );
         }
@@ -80,17 +79,21 @@ impl FunctionArgs {
 #[derive(Debug, Args)]
 pub(crate) struct LocalArgs {
     /// Port on 127.0.0.1; 0 picks a free one.
-    #[arg(long, default_value_t = 9000)]
+    #[arg(long, value_name = "PORT", default_value_t = 9000, value_parser = whole(0_u16, u16::MAX))]
     pub(crate) port: u16,
 
-    /// Under Lambda's emulator, cargo-lambda, instead of over plain HTTP (`tools/setup emulator` fetches it). There
-    /// detect-bulk runs, too, where RESULTS_URI is set, and works with whatever S3 the environment names.
+    /// Run in the cargo-lambda emulator (`tools/setup emulator` fetches it). With RESULTS_URI set, also runs detect-bulk
+    /// against the S3 that the environment names.
     #[arg(long, conflicts_with_all = ["sessions", "threads"])]
     pub(crate) emulator: bool,
 
-    /// Only the addresses on standard output; no log on standard error.
+    /// Print only the addresses and warnings.
     #[arg(long, short)]
     pub(crate) quiet: bool,
+
+    /// Log every request, unless RUST_LOG says otherwise.
+    #[arg(long, short, conflicts_with = "quiet")]
+    pub(crate) verbose: bool,
 
     #[command(flatten)]
     pub(crate) function: FunctionArgs,
@@ -103,27 +106,33 @@ pub(crate) struct LocalArgs {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Bucket, queue and detect-bulk")]
 pub(crate) struct OneBoxArgs {
-    /// Run the bulk path, too, all under the emulator: a bucket and a queue (played by moto; `tools/setup bulk` fetches
-    /// both), and detect-bulk behind them.
+    /// Also run a bucket, a queue (both in moto; `tools/setup bulk` fetches it) and detect-bulk, in the emulator.
     #[arg(long, conflicts_with_all = ["sessions", "threads"])]
     pub(crate) bulk: bool,
 
-    /// Most messages that one call of detect-bulk gets.
-    #[arg(long, value_name = "N", default_value_t = 10, requires = "bulk", value_parser = clap::value_parser!(u16).range(1..=1000))]
+    /// Messages per invocation of detect-bulk, at most.
+    #[arg(long, value_name = "N", default_value_t = 10, requires = "bulk", value_parser = whole(1_u16, 1000))]
     pub(crate) batch_size: u16,
 
-    /// Seconds that a batch may take to fill.
-    #[arg(long, value_name = "SECONDS", default_value_t = 1, requires = "bulk", value_parser = clap::value_parser!(u16).range(0..=300))]
+    /// Seconds to wait for a batch to fill.
+    #[arg(long, value_name = "SECONDS", default_value_t = 1, requires = "bulk", value_parser = whole(0_u16, 300))]
     pub(crate) batch_window: u16,
 
-    /// Seconds after which messages that were handed back, or whose worker died, come again; a batch must not take
-    /// longer [default: 30, and 3 for each message of a batch].
-    #[arg(long, value_name = "SECONDS", requires = "bulk", value_parser = clap::value_parser!(u16).range(1..=43_200))]
+    /// Seconds until unprocessed messages are redelivered; a batch must not take longer [default: 30, plus 3 per message of
+    /// a batch].
+    #[arg(long, value_name = "SECONDS", requires = "bulk", value_parser = whole(1_u16, 43_200))]
     pub(crate) visibility: Option<u16>,
 
-    /// The binary behind the bucket [default: detect-bulk beside this program].
+    /// Path of detect-bulk [default: next to this program].
     #[arg(long, value_name = "PATH")]
     pub(crate) bulk_function: Option<PathBuf>,
+}
+
+impl LocalArgs {
+    /// The level of the functions' logs, where the environment does not say it: their requests are noise to most.
+    pub(crate) fn log_level(&self) -> &'static str {
+        if self.verbose { "info" } else { "warn" }
+    }
 }
 
 impl OneBoxArgs {

@@ -12,11 +12,11 @@ pub(crate) struct ModelArgs {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum ModelVerb {
-    /// The known models and where each is found on this machine.
+    /// List known models and their files on this machine.
     List,
-    /// Fetch a known model; an interrupted download goes on where it ended.
+    /// Download a known model; resumes an interrupted download.
     Pull(PullArgs),
-    /// Make a graph load and run faster, with the same answers; from then on the functions take what was prepared.
+    /// Make a model load and run faster, with the same boxes; the functions then use the prepared file.
     Prepare(PrepareArgs),
     /// The card in use, also where it is inferred from the graph, ready to be saved as model.toml.
     Show {
@@ -28,7 +28,7 @@ pub(crate) enum ModelVerb {
     Card(CardArgs),
     /// Try a model on photos: how its graph is read, what it finds, what looks wrong; leaves annotated photos.
     Try(TryArgs),
-    /// Compare a model file's digest with its card.
+    /// Check a model file's SHA-256 against its card.
     Verify {
         /// A known model's name, or a path to an .onnx file named like one.
         #[arg(value_name = "NAME|PATH")]
@@ -79,15 +79,15 @@ pub(crate) struct PullArgs {
     /// A known model's name.
     pub(crate) name: String,
 
-    /// Fetch from this mirror: a folder, a file, or the URL of either [default: the card's source].
+    /// Download from this folder, file or URL [default: the card's source].
     #[arg(long, value_name = "URL|DIR")]
     pub(crate) from: Option<String>,
 
-    /// Where the file goes [default: the user's cache].
+    /// Save the file in this folder [default: the user's cache].
     #[arg(long, value_name = "DIR")]
     pub(crate) dir: Option<PathBuf>,
 
-    /// No progress.
+    /// Print no progress.
     #[arg(long, short)]
     pub(crate) quiet: bool,
 }
@@ -98,12 +98,12 @@ pub(crate) struct PrepareArgs {
     #[arg(value_name = "NAME|PATH")]
     pub(crate) model: String,
 
-    /// Photos on which the graph and what is made of it must find the same boxes.
+    /// Photos to check: the prepared model must find the same boxes in them.
     #[arg(value_name = "PHOTO")]
     pub(crate) photos: Vec<PathBuf>,
 
-    /// Where the prepared graph goes [default: beside the graph, as NAME.prepared.onnx; where that folder cannot be written
-    /// to, the user's cache].
+    /// Write the prepared model to this file [default: NAME.prepared.onnx next to the model, or in the user's cache if that
+    /// folder is not writable].
     #[arg(long, short, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
 }

@@ -1,15 +1,16 @@
 //! How photos are sent.
 
-use std::num::NonZeroU32;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use serde_json::{Map, Value};
 
+use super::number::{positive, whole};
+
 /// How a photo travels in its request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum BodyKind {
-    /// JSON with the photo as base64, as the student project sent it: a third more bytes.
+    /// JSON with the photo as base64: a third more bytes.
     Base64,
     /// The file's bytes.
     Binary,
@@ -18,28 +19,29 @@ pub(crate) enum BodyKind {
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Sending")]
 pub(crate) struct SendArgs {
-    /// Photos under way at once, each on its own kept-alive connection.
-    #[arg(long, short, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    /// Photos in flight, each on its own keep-alive connection.
+    #[arg(long, short, value_name = "N", default_value_t = 4, value_parser = whole(1_u16, 1000), allow_negative_numbers = true)]
     pub(crate) concurrency: u16,
 
-    /// How a photo travels.
+    /// Request body.
     #[arg(long, value_enum, default_value_t = BodyKind::Binary)]
     pub(crate) body: BodyKind,
 
-    /// Shrink the longest side to this many pixels before sending; boxes still come back in the original's pixels.
-    #[arg(long, value_name = "PX")]
-    pub(crate) resize: Option<NonZeroU32>,
+    /// Resize photos to at most this many pixels on the longest side before sending; boxes are still in pixels of the
+    /// original.
+    #[arg(long, value_name = "PX", value_parser = whole(1_u32, u32::MAX), allow_negative_numbers = true)]
+    pub(crate) resize: Option<u32>,
 
-    /// Send this many photos per second whether or not answers arrive; latency counts from the scheduled instant.
-    #[arg(long, value_name = "R", value_parser = rate)]
+    /// Send this many photos per second, on schedule; latency is measured from the scheduled send time.
+    #[arg(long, value_name = "R", value_parser = positive, allow_negative_numbers = true)]
     pub(crate) rate: Option<f64>,
 
-    /// Longest wait for one answer, in seconds.
-    #[arg(long, value_name = "S", default_value = "60", value_parser = seconds)]
+    /// Seconds to wait for a response.
+    #[arg(long, value_name = "S", default_value = "60", value_parser = seconds, allow_negative_numbers = true)]
     pub(crate) timeout: Duration,
 
-    /// How often a photo is sent again after 429, 5xx or a broken connection.
-    #[arg(long, value_name = "N", default_value_t = 4)]
+    /// Retries per photo after 429, 5xx or a lost connection.
+    #[arg(long, value_name = "N", default_value_t = 4, value_parser = whole(0_u16, 1000), allow_negative_numbers = true)]
     pub(crate) retries: u16,
 
     #[command(flatten)]
@@ -59,23 +61,23 @@ impl SendArgs {
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Detection")]
 pub(crate) struct DetectionArgs {
-    /// Least score, 0 to 1 [function's default: 0.25].
-    #[arg(long, value_name = "SCORE")]
+    /// Minimum score, 0 to 1 [default: the function's, 0.25].
+    #[arg(long, value_name = "SCORE", allow_negative_numbers = true)]
     confidence: Option<String>,
 
-    /// Overlap from which the weaker of two boxes is dropped, 0 to 1 [function's default: 0.45].
-    #[arg(long, value_name = "IOU")]
+    /// IoU above which the lower-scoring of two boxes is dropped, 0 to 1 [default: the function's, 0.45].
+    #[arg(long, value_name = "IOU", allow_negative_numbers = true)]
     iou: Option<String>,
 
-    /// At most this many detections per photo [function's default: 100].
-    #[arg(long, value_name = "N", visible_alias = "max_detections")]
+    /// Maximum number of objects per photo [default: the function's, 100].
+    #[arg(long, value_name = "N", visible_alias = "max_detections", allow_negative_numbers = true)]
     max_detections: Option<String>,
 
-    /// Only these labels, separated by commas.
+    /// Only these labels, comma-separated.
     #[arg(long, value_name = "LABELS")]
     classes: Option<String>,
 
-    /// Drop overlapping boxes of different labels, too.
+    /// Also drop overlapping boxes of different labels.
     #[arg(long, visible_alias = "class_agnostic")]
     class_agnostic: bool,
 }
@@ -96,17 +98,7 @@ impl DetectionArgs {
     }
 }
 
-fn rate(text: &str) -> Result<f64, String> {
-    text.parse()
-        .ok()
-        .filter(|rate: &f64| *rate > 0.0 && rate.is_finite())
-        .ok_or_else(|| "give photos per second, more than 0".to_owned())
-}
-
 pub(super) fn seconds(text: &str) -> Result<Duration, String> {
-    text.parse()
-        .ok()
-        .filter(|seconds: &f64| *seconds > 0.0)
-        .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
-        .ok_or_else(|| "give seconds, more than 0".to_owned())
+    let seconds = positive(text)?;
+    Duration::try_from_secs_f64(seconds).map_err(|_| "is too long".to_owned())
 }

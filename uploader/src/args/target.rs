@@ -5,32 +5,34 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::FunctionArgs;
+use crate::link::Endpoint;
 use crate::server::ServerArgs;
+use crate::target::is_function_url;
 
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Target")]
 pub(crate) struct TargetArgs {
-    /// The function on this machine, over plain HTTP: one process that owns all cores (the default).
+    /// The function on this machine, as an HTTP server on all cores (default).
     #[arg(long)]
     pub(crate) local: bool,
 
-    /// The function on this machine under Lambda's emulator, cargo-lambda (`tools/setup emulator` fetches it).
+    /// The function on this machine, in the cargo-lambda emulator (`tools/setup emulator` fetches it).
     #[arg(long, conflicts_with_all = ["local", "sessions", "threads"])]
     pub(crate) emulator: bool,
 
-    /// A function's URL: its base, or its /detect.
+    /// URL of a function.
     #[arg(long, value_name = "URL", conflicts_with_all = ["local", "emulator", "model", "function", "workers", "sessions", "threads"])]
     pub(crate) url: Option<String>,
 
-    /// A container image, in Docker on this machine, limited as Lambda limits: one container per photo under way.
+    /// A container image in Docker on this machine, with Lambda's limits; one container per photo in flight.
     #[arg(long, value_name = "IMAGE", conflicts_with_all = ["local", "emulator", "url", "function", "workers", "sessions", "threads"])]
     pub(crate) docker: Option<String>,
 
-    /// With --docker: CPUs of each container [default: as Lambda grants, one per 1769 MB of --memory].
+    /// With --docker: CPUs per container [default: as in Lambda, one per 1769 MB of --memory].
     #[arg(long, value_name = "N", requires = "docker", value_parser = cpus)]
     pub(crate) cpus: Option<f64>,
 
-    /// Sign requests (SigV4) for this region. Hosts named *.lambda-url.REGION.on.aws are signed without being asked.
+    /// Sign requests (SigV4) for this region [default: that of *.lambda-url.REGION.on.aws].
     #[arg(long, value_name = "REGION", requires = "url", conflicts_with = "no_sign")]
     pub(crate) sign: Option<String>,
 
@@ -38,7 +40,7 @@ pub(crate) struct TargetArgs {
     #[arg(long, requires = "url")]
     pub(crate) no_sign: bool,
 
-    /// Connect here instead of where the URL's host name leads: a tunnel, or one address of several.
+    /// Connect to this address instead of the URL's host, as for a tunnel.
     #[arg(long, value_name = "HOST:PORT", requires = "url")]
     pub(crate) connect_to: Option<String>,
 
@@ -90,9 +92,20 @@ pub(crate) struct UrlArgs {
     pub(crate) connect_to: Option<String>,
 }
 
+impl Place {
+    /// Whether what Lambda takes at most holds there.
+    pub(crate) fn is_lambda(&self) -> bool {
+        match self {
+            Self::Local(_) => false,
+            Self::Emulator(_) | Self::Docker(_) => true,
+            Self::Url(args) => Endpoint::parse(&args.url).is_ok_and(|endpoint| is_function_url(&endpoint.host)),
+        }
+    }
+}
+
 impl TargetArgs {
     /// The target that was chosen.
-    pub(crate) fn place(&self, quiet: bool) -> Place {
+    pub(crate) fn place(&self) -> Place {
         let Self { url, docker, emulator, function, .. } = self;
         match (url, docker, emulator) {
             (Some(url), _, _) => Place::Url(UrlArgs {
@@ -104,7 +117,7 @@ impl TargetArgs {
             (None, Some(image), _) => Place::Docker(function.container(image.clone(), self.cpus)),
             (None, None, true) => Place::Emulator(function.emulated()),
             (None, None, false) => {
-                function.tell_what_is_not_for_servers(quiet);
+                function.warn_of_what_servers_ignore();
                 Place::Local(function.server())
             }
         }
@@ -115,5 +128,5 @@ pub(super) fn cpus(text: &str) -> Result<f64, String> {
     text.parse()
         .ok()
         .filter(|cpus: &f64| *cpus >= 0.01 && cpus.is_finite())
-        .ok_or_else(|| "give a number of CPUs, 0.01 or more".to_owned())
+        .ok_or_else(|| "must be at least 0.01".to_owned())
 }

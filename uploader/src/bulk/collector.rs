@@ -200,7 +200,7 @@ async fn read(
     let (mut rest, mut number, mut results) = (Vec::new(), 0, 0);
     loop {
         let chunk = body.next().await.transpose().map_err(|error| {
-            let message = format!("s3://{bucket}/{} broke off: {error}", object.key);
+            let message = format!("s3://{bucket}/{} was cut off: {error}", object.key);
             Trouble::Photo(crate::photo::item_error("connection", message))
         })?;
         let is_last = chunk.is_none();
@@ -237,7 +237,7 @@ fn parse(line: &[u8], bucket: &str, object: &Object, number: u64, old: bool) -> 
     }
     Some(match serde_json::from_slice::<Line>(line) {
         Ok(line) => News::Line(Box::new(Arrived { line, old, stored: object.stored, at: Instant::now() })),
-        Err(error) => News::Broken(format!("s3://{bucket}/{} line {number} is no result: {error}", object.key)),
+        Err(error) => News::Broken(format!("s3://{bucket}/{} line {number} is not a result: {error}", object.key)),
     })
 }
 

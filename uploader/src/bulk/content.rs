@@ -90,7 +90,7 @@ fn fill(file: &mut File, piece: &mut [u8]) -> io::Result<usize> {
 }
 
 fn no_photo(bytes: usize) -> ItemError {
-    let what = if bytes == 0 { "The file is empty." } else { "The file is no photo of a kind that is read." };
+    let what = if bytes == 0 { "The file is empty." } else { "Unsupported file type." };
     (&Problem::new(Code::UnsupportedImage, format!("{what} It was not uploaded."))).into()
 }
 

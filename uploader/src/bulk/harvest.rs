@@ -117,12 +117,12 @@ impl Harvest {
                     Some(News::Hitch(reason)) => {
                         self.counts.hitches += 1;
                         if self.counts.hitches <= TOLD {
-                            self.outlet.notice(&format!("{reason} Looking again."));
+                            self.outlet.notice(&format!("{reason} Retrying."));
                         }
                     }
                     Some(News::Caught) => caught = true,
                     Some(News::End(error)) => return Err(error),
-                    None => bail!("the results are no longer being read"),
+                    None => bail!("reading the results stopped unexpectedly"),
                 },
                 () = sleep_until((last_news + self.timeout).into()), if uploads.is_none() => return Ok(()),
             }
@@ -142,7 +142,7 @@ impl Harvest {
                 (etag, self.held_since.get(index).copied().unwrap_or(Since::Unknown))
             }
             Arrival::Missing { .. } => {
-                let message = "The bucket does not hold this photo as it is here. uploader bulk uploads it.";
+                let message = "Not in the bucket, or a different version. Upload it with uploader bulk.";
                 return self.fail(index, item_error("not_uploaded", message));
             }
             Arrival::Failed(error) => return self.fail(index, error),
@@ -183,7 +183,7 @@ impl Harvest {
         }
         let seconds = self.timeout.as_secs_f64();
         for &index in &missing {
-            let message = format!("No result came, and nothing else for {seconds} s.");
+            let message = format!("No result within {seconds} s of the last one.");
             self.fail(index, item_error("no_result", message))?;
         }
         let mut names: Vec<String> =
@@ -193,7 +193,7 @@ impl Harvest {
         }
         let all = self.photos.len();
         let text = format!(
-            "{} of {all} photos have no result after {seconds} s without news: {}",
+            "{} of {all} photos have no result, {seconds} s after the last news: {}",
             missing.len(),
             names.join(", ")
         );
@@ -205,7 +205,7 @@ impl Harvest {
         let failed = self.outlet.tally.failed();
         let detected = self.outlet.tally.answered();
         let there = self.counts.uploaded + self.counts.held;
-        self.outlet.progress.says(&format!("{there} uploaded, {detected} detected, {failed} failed"));
+        self.outlet.progress.says(&format!("{there} uploaded, {detected} done, {failed} failed"));
     }
 }
 

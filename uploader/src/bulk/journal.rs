@@ -63,14 +63,14 @@ pub(crate) struct Journal {
 impl Journal {
     /// Opens a journal to go on with, or begins one.
     pub(crate) fn open(path: &Path, bucket: &S3Uri, results: &S3Uri) -> Result<Self> {
-        let at = || format!("the journal {}", path.display());
+        let at = || format!("journal {}", path.display());
         if let Some(folder) = path.parent() {
             std::fs::create_dir_all(folder).with_context(at)?;
         }
         let mut file = OpenOptions::new().read(true).append(true).create(true).open(path).with_context(at)?;
         match file.try_lock() {
             Err(TryLockError::WouldBlock) => {
-                bail!("{} is in use by another run of uploader; wait for it, or give --journal another file", at())
+                bail!("{} is in use by another run; wait for it, or use another --journal file", at())
             }
             // A file system without locks is no reason not to upload.
             Ok(()) | Err(TryLockError::Error(_)) => {}
@@ -105,7 +105,7 @@ impl Journal {
         line.push(b'\n');
         // One write, so that a kill tears at most this line.
         let mut file = file.lock().unwrap_or_else(PoisonError::into_inner);
-        file.write_all(&line).with_context(|| format!("the journal {}", self.path.display()))
+        file.write_all(&line).with_context(|| format!("journal {}", self.path.display()))
     }
 
     fn read_known(path: &Path, bucket: &S3Uri) -> Result<HashMap<Box<str>, Known>> {
@@ -115,11 +115,9 @@ impl Journal {
             known.insert(note.key.into(), Known { stamp, etag: note.etag.into() });
         })?;
         match places {
-            Some(places) if places.bucket != place(bucket) => bail!(
-                "the journal {} belongs to uploads to {}; give --journal another file",
-                path.display(),
-                places.bucket
-            ),
+            Some(places) if places.bucket != place(bucket) => {
+                bail!("{}: the journal of uploads to {}; use another --journal file", path.display(), places.bucket)
+            }
             _ => Ok(known),
         }
     }
@@ -140,7 +138,7 @@ pub(crate) fn photos(path: &Path) -> Result<(S3Uri, Vec<Note>)> {
             notes.push(note);
         }
     })?;
-    let places = places.with_context(|| format!("{} is no journal of uploader bulk", path.display()))?;
+    let places = places.with_context(|| format!("{} is not a journal of uploader bulk", path.display()))?;
     let bucket = places.bucket.parse().map_err(|reason| anyhow::anyhow!("{}: {reason}", path.display()))?;
     Ok((bucket, notes))
 }
@@ -150,7 +148,7 @@ pub(crate) fn default_path(paths: &[PathBuf], bucket: &S3Uri, endpoint: Option<&
     let variable = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     let folder = variable("XDG_STATE_HOME")
         .or_else(|| Some(variable("HOME")?.join(".local/state")))
-        .context("neither XDG_STATE_HOME nor HOME is set: name a journal with --journal")?;
+        .context("no default journal: set XDG_STATE_HOME or HOME, or use --journal FILE")?;
     let mut digest = Sha256::new();
     for path in paths {
         digest.update(std::path::absolute(path).unwrap_or_else(|_| path.clone()).as_os_str().as_encoded_bytes());
@@ -175,12 +173,12 @@ pub(crate) fn place(uri: &S3Uri) -> String {
 /// Hands every note to `each`; tells the places. Lines that are torn or strange are passed over: what they said is found
 /// in the bucket.
 fn read(path: &Path, mut each: impl FnMut(Note)) -> Result<Option<Places>> {
-    let file = File::open(path).with_context(|| format!("the journal {}", path.display()))?;
+    let file = File::open(path).with_context(|| format!("journal {}", path.display()))?;
     let mut lines = BufReader::new(file);
     let (mut places, mut line) = (None, Vec::new());
     loop {
         line.clear();
-        let count = lines.read_until(b'\n', &mut line).with_context(|| format!("the journal {}", path.display()))?;
+        let count = lines.read_until(b'\n', &mut line).with_context(|| format!("journal {}", path.display()))?;
         if count == 0 {
             return Ok(places);
         }
@@ -254,6 +252,6 @@ mod tests {
         let error = Journal::open(&path, &uri("s3://other"), &uri("s3://out")).unwrap_err();
         assert!(error.to_string().contains("s3://in/photos"), "{error}");
         std::fs::write(&path, "{\"hello\": 1}\n").unwrap();
-        assert!(photos(&path).unwrap_err().to_string().contains("no journal"));
+        assert!(photos(&path).unwrap_err().to_string().contains("not a journal"));
     }
 }

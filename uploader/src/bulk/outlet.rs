@@ -19,8 +19,9 @@ pub(crate) struct Outlet {
     results: Box<dyn Results>,
     annotations: Option<Annotations>,
     store: Store,
+    /// The bucket's prefix.
+    folder: String,
     format: ResultFormat,
-    quiet: bool,
     pub(crate) progress: Progress,
     pub(crate) tally: Tally,
     /// Photos that could not be drawn.
@@ -30,10 +31,11 @@ pub(crate) struct Outlet {
 impl Outlet {
     /// Opens the output: what is wrong with it is found before anything is done.
     ///
-    /// `names` are those of the photos whose results are awaited, where that is known; `photos` how many lines there will be.
+    /// `folder` is the bucket's prefix; `names` are those of the photos whose results are awaited, where that is known; `photos` how many lines there will be.
     pub(crate) fn open<'a>(
         report: &ReportArgs,
         store: Store,
+        folder: String,
         photos: usize,
         names: Option<impl Iterator<Item = &'a Path> + Clone>,
     ) -> Result<Self> {
@@ -41,8 +43,8 @@ impl Outlet {
             annotations: report.annotate.as_deref().map(Annotations::in_folder).transpose()?,
             results: output::open(report.format, report.output.as_deref(), names)?,
             store,
+            folder,
             format: report.format,
-            quiet: report.quiet,
             progress: Progress::dataset(photos, report.quiet),
             tally: Tally::begin(),
             undrawn: 0,
@@ -68,9 +70,7 @@ impl Outlet {
 
     /// Something that is not about a photo.
     pub(crate) fn notice(&self, text: &str) {
-        if !self.quiet {
-            self.progress.aside(|| notice!("uploader: {text}"));
-        }
+        self.progress.aside(|| notice!("uploader: {text}"));
     }
 
     /// Writes what comes after the last photo.
@@ -94,7 +94,7 @@ impl Outlet {
     ) -> Result<()> {
         self.tally.add_result(outcome, waited);
         let entry = Entry { photo, outcome, phases: None, round_trip: waited, source };
-        let (results, says) = (&mut self.results, !self.quiet && self.format != ResultFormat::Text);
+        let (results, says) = (&mut self.results, self.format != ResultFormat::Text);
         self.progress.aside(|| {
             if let (Outcome::Error { error }, true) = (outcome, says) {
                 notice!("uploader: {}: {}: {}", photo.display(), error.code, error.message);
@@ -108,11 +108,14 @@ impl Outlet {
     /// A photo that cannot be drawn is told of, and ends no run.
     async fn draw(&mut self, photo: &Photo, outcome: &Outcome, source: &Source) {
         let (Some(annotations), Outcome::Answer(answer)) = (&mut self.annotations, outcome) else { return };
+        let place = photo.place(&self.folder);
         if photo.local {
-            annotations.draw(&photo.name, answer).await;
+            annotations.draw(place, &photo.name, answer).await;
         } else {
             let (store, bucket, key) = (self.store.clone(), source.bucket.clone(), source.key.clone());
-            annotations.draw_fetched(&photo.name, answer, async move { fetch(&store, &bucket, &key).await }).await;
+            annotations
+                .draw_fetched(place, &photo.name, answer, async move { fetch(&store, &bucket, &key).await })
+                .await;
         }
         let failures = annotations.failures();
         self.cannot_draw(&failures);
@@ -126,6 +129,6 @@ impl Outlet {
 
 async fn fetch(store: &Store, bucket: &str, key: &str) -> Result<Vec<u8>> {
     let body = store.get(bucket, key).await.map_err(super::trouble::Trouble::into_error)?;
-    let body = body.with_context(|| format!("s3://{bucket}/{key} is not there (any more)"))?;
+    let body = body.with_context(|| format!("s3://{bucket}/{key} does not exist (anymore)"))?;
     Ok(body.collect().await?.to_vec())
 }

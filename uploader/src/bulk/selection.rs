@@ -25,6 +25,13 @@ pub(crate) struct Photo {
     pub(crate) key: Arc<str>,
 }
 
+impl Photo {
+    /// Its path inside the bucket's prefix.
+    pub(crate) fn place(&self, folder: &str) -> &Path {
+        Path::new(self.key.strip_prefix(folder).unwrap_or(&self.key))
+    }
+}
+
 /// What the paths of a command line come to.
 #[derive(Debug, Default)]
 pub(crate) struct Selection {
@@ -40,7 +47,7 @@ impl Selection {
         let mut selection = Self::default();
         let mut taken: HashMap<Arc<str>, usize> = HashMap::with_capacity(found.len());
         let mut left_out = 0;
-        for Found { path, name, source } in found {
+        for Found { path, name, source, .. } in found {
             if let Source::Fault { error, is_folder: true } = source {
                 // A folder that nobody could look into may hold what --include wants.
                 if !matches(&args.exclude, &name) {
@@ -73,8 +80,8 @@ impl Selection {
                     // The same file named twice is no contradiction.
                     if *other != path {
                         bail!(
-                            "{} and {} would both become s3://{}/{}; give the folder that holds both, so that their \
-                             paths inside it tell them apart (--include picks among its photos)",
+                            "{} and {} would have the same key, s3://{}/{}; give their common folder instead, and select \
+                             with --include",
                             other.display(),
                             path.display(),
                             bucket.bucket,
@@ -85,7 +92,7 @@ impl Selection {
             }
         }
         if selection.photos.is_empty() && selection.refused.is_empty() {
-            bail!("--include and --exclude leave none of {left_out} photos");
+            bail!("--include and --exclude exclude all {left_out} photos");
         }
         Ok(selection)
     }
@@ -102,9 +109,8 @@ fn matches(patterns: &[glob::Pattern], name: &Path) -> bool {
 
 /// The key of a photo by its path inside the folder that was given.
 fn key(bucket: &S3Uri, name: &Path) -> Result<String, ItemError> {
-    let invalid = |reason: &str| {
-        Err(item_error("invalid_key", format!("No object can have this name: {reason}. Rename the file.")))
-    };
+    let invalid =
+        |reason: &str| Err(item_error("invalid_key", format!("Invalid object key: {reason}. Rename the file.")));
     let mut parts = Vec::new();
     for component in name.components() {
         let Component::Normal(part) = component else { continue };
@@ -119,7 +125,7 @@ fn key(bucket: &S3Uri, name: &Path) -> Result<String, ItemError> {
         return invalid("it has control characters");
     }
     if key.len() > LONGEST_KEY {
-        return invalid("with the prefix it is longer than 1024 bytes");
+        return invalid("it is longer than 1024 bytes, prefix included");
     }
     Ok(key)
 }
@@ -156,7 +162,7 @@ mod tests {
         assert_eq!(select(&names, &args), ["photos/1.jpg", "photos/a/2.jpg"]);
         let args = SelectionArgs { include: patterns(&["none*"]), exclude: Vec::new() };
         let error = Selection::of(found(&names), &args, &"s3://b".parse().unwrap()).unwrap_err();
-        assert!(error.to_string().contains("none of 4 photos"), "{error}");
+        assert!(error.to_string().contains("exclude all 4 photos"), "{error}");
     }
 
     #[test]

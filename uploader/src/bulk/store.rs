@@ -67,7 +67,7 @@ impl Store {
         if let Some(url) =
             args.endpoint_url.as_ref().filter(|url| !url.starts_with("http://") && !url.starts_with("https://"))
         {
-            bail!("--endpoint-url {url}: give a URL, such as http://127.0.0.1:9000");
+            bail!("--endpoint-url {url}: expected a URL such as http://127.0.0.1:9000");
         }
         let elsewhere = args.endpoint_url.is_some() || set("AWS_ENDPOINT_URL_S3") || set("AWS_ENDPOINT_URL");
         let mut region = RegionProviderChain::first_try(args.region.clone().map(Region::new))
@@ -79,7 +79,7 @@ impl Store {
             region = region.or_else(account.region_of_instance());
         }
         let Some(region) = region.region().await else {
-            bail!("no region is configured: give --region, or set AWS_REGION");
+            bail!("no AWS region: use --region, or set AWS_REGION");
         };
         let mut loader = account.loader(Some(region));
         if let Some(url) = &args.endpoint_url {
@@ -146,8 +146,8 @@ impl Store {
         only_new: bool,
     ) -> Result<String, Trouble> {
         let body = ByteStream::from_path(photo).await;
-        let body = body
-            .map_err(|error| Trouble::Photo(item_error("unreadable", format!("The file cannot be read: {error}."))))?;
+        let body =
+            body.map_err(|error| Trouble::Photo(item_error("unreadable", format!("Cannot read the file: {error}."))))?;
         let request = self
             .client
             .put_object()

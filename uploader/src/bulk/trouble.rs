@@ -32,17 +32,17 @@ impl Trouble {
         let (at, said) = (format!("s3://{bucket}/{key}"), describe(error));
         match (error.code().unwrap_or_default(), status) {
             ("NoSuchBucket", _) => Self::Run(format!(
-                "{at}: there is no bucket {bucket:?} for this account and region; check --bucket and --results, \
+                "{at}: no bucket {bucket:?} in this account and region; check --bucket and --results, \
                  --profile, --region and --endpoint-url"
             )),
-            ("InvalidBucketName", _) => Self::Run(format!("{at}: S3 allows no bucket of the name {bucket:?}")),
+            ("InvalidBucketName", _) => Self::Run(format!("{at}: invalid bucket name {bucket:?}")),
             ("PermanentRedirect" | "AuthorizationHeaderMalformed" | "IllegalLocationConstraintException", _)
             | (_, Some(301 | 307)) => {
                 let region = header("x-amz-bucket-region").unwrap_or("REGION");
-                Self::Run(format!("{at}: the bucket is in another region; give --region {region} ({said})"))
+                Self::Run(format!("{at}: the bucket is in another region; use --region {region} ({said})"))
             }
             ("RequestTimeTooSkewed", _) => {
-                Self::Run(format!("{at}: this machine's clock is wrong by minutes; set it ({said})"))
+                Self::Run(format!("{at}: this machine's clock is off by minutes; set it ({said})"))
             }
             (
                 "InvalidAccessKeyId"
@@ -51,17 +51,15 @@ impl Trouble {
                 | "InvalidToken"
                 | "TokenRefreshRequired",
                 _,
-            ) => Self::Run(format!(
-                "{at}: S3 does not accept these credentials ({said}); renew them, or choose others with --profile"
-            )),
+            ) => Self::Run(format!("{at}: invalid or expired credentials ({said}); renew them, or use --profile")),
             ("AccessDenied" | "Forbidden" | "AllAccessDisabled" | "AccountProblem", _) | (_, Some(401 | 403)) => {
-                Self::Run(format!("{at}: access denied ({said}); these credentials need {permission} there"))
+                Self::Run(format!("{at}: access denied ({said}); the credentials need {permission}"))
             }
             ("NotImplemented", _) | (_, Some(501)) => Self::NoConditions,
             ("PreconditionFailed" | "ConditionalRequestConflict", _) | (_, Some(409 | 412)) => Self::Taken,
             (_, Some(404 | 410)) => Self::NotThere,
             (_, Some(_)) => Self::Photo(item_error("s3", format!("S3 refused {at}: {said}."))),
-            (_, None) => Self::Photo(item_error("connection", format!("S3 could not be reached for {at}: {said}."))),
+            (_, None) => Self::Photo(item_error("connection", format!("cannot reach S3 for {at}: {said}."))),
         }
     }
 
@@ -78,9 +76,9 @@ impl Trouble {
         match self {
             Self::Photo(error) => error,
             Self::Run(reason) => item_error("s3", reason),
-            Self::NotThere => item_error("not_found", "The object is not there (any more)."),
-            Self::Taken => item_error("s3", "Somebody else keeps writing to this photo's key."),
-            Self::NoConditions => item_error("s3", "This S3 does not know the request."),
+            Self::NotThere => item_error("not_found", "The object does not exist (anymore)."),
+            Self::Taken => item_error("s3", "Another process keeps writing this key."),
+            Self::NoConditions => item_error("s3", "This S3 does not support the request."),
         }
     }
 }

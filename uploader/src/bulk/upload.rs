@@ -252,7 +252,7 @@ async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, ItemError> + Send + 'static,
 ) -> Result<T, ItemError> {
     let done = tokio::task::spawn_blocking(work).await;
-    done.unwrap_or_else(|error| Err(item_error("internal", format!("Reading the file failed: {error}."))))
+    done.unwrap_or_else(|error| Err(item_error("internal", format!("Cannot read the file: {error}."))))
 }
 
 fn epoch_ms() -> u64 {

@@ -84,7 +84,7 @@ impl Account {
     /// # Errors
     /// When there are none: what is wrong with them, and what to do.
     pub(crate) async fn credentials(&self, config: &SdkConfig) -> Result<(SharedCredentialsProvider, Credentials)> {
-        let provider = config.credentials_provider().context("no AWS credentials are configured")?;
+        let provider = config.credentials_provider().context("no AWS credentials configured")?;
         let found = self.provide(&provider).await?;
         Ok((provider, found))
     }
@@ -106,7 +106,7 @@ impl Account {
     /// How the services are reached, for the summary.
     pub(crate) fn means(&self) -> Vec<(&'static str, String)> {
         let through = |(tls, proxy): (bool, &Arc<Proxy>)| {
-            ("proxy", format!("{proxy}, for {}", if tls { "https" } else { "http" }))
+            ("proxy", format!("{}, for {}", proxy.place(), if tls { "https" } else { "http" }))
         };
         let mut means: Vec<_> = self.proxies.usable().map(through).collect();
         means.push(("certificates", self.trust.from().to_owned()));

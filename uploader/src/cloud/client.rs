@@ -143,7 +143,7 @@ fn forwarded(proxy: &Proxy, response: HttpResponse) -> Result<HttpResponse, Conn
         407 => Err(ConnectorError::other(unaccepted(proxy).into(), None)),
         403 | 502..=504 if !from_aws => {
             let passing = (status != 403).then_some(ErrorKind::TransientError);
-            let said = format!("{proxy}, or a server behind it that is none of AWS's, answers {status}");
+            let said = format!("{proxy}, or a server behind it that is not AWS, returned {status}");
             Err(ConnectorError::other(said.into(), passing))
         }
         _ => Ok(response),
@@ -166,9 +166,9 @@ fn named(proxy: &Proxy, host: &str, error: ConnectorError, helped: bool) -> Conn
     }
     if says("tunnel error: unsuccessful") {
         let passing = helped.then_some(ErrorKind::TransientError);
-        return ConnectorError::other(format!("{proxy} refuses the way to {host}").into(), passing);
+        return ConnectorError::other(format!("{proxy} refuses to connect to {host}").into(), passing);
     }
-    let text = format!("{host} cannot be reached through {proxy}: {last}").into();
+    let text = format!("cannot connect to {host} through {proxy}: {last}").into();
     if timeout && helped {
         ConnectorError::timeout(text)
     } else if io && helped {

@@ -32,7 +32,7 @@ impl Profiles {
         let asked = asked(name);
         let chosen = asked.clone().map(Into::into);
         let all = load(&Fs::real(), &Env::real(), &Default::default(), chosen).await;
-        Ok(Self { all: all.context("the AWS configuration cannot be read")?, asked })
+        Ok(Self { all: all.context("cannot read the AWS configuration")?, asked })
     }
 
     /// Refuses a profile that somebody has asked for and nobody has written.
@@ -43,9 +43,9 @@ impl Profiles {
         let mut names: Vec<&str> = self.all.profiles().collect();
         names.sort_unstable();
         if names.is_empty() {
-            bail!("there is no AWS profile {asked:?}: there are none at all in ~/.aws/config and ~/.aws/credentials");
+            bail!("AWS profile {asked:?} not found: no profiles in ~/.aws/config and ~/.aws/credentials");
         }
-        bail!("there is no AWS profile {asked:?}; there are {}", names.join(", "));
+        bail!("AWS profile {asked:?} not found; available: {}", names.join(", "));
     }
 
     /// The name of the profile in use.
@@ -98,5 +98,5 @@ pub(crate) async fn ca_bundle(name: Option<&str>) -> Option<(String, PathBuf)> {
         (Some(rest), Some(home)) => home.join(rest),
         _ => PathBuf::from(path),
     };
-    Some((format!("ca_bundle of the AWS profile {}", profiles.name()), path))
+    Some((format!("ca_bundle of AWS profile {}", profiles.name()), path))
 }

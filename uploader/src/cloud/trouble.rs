@@ -9,11 +9,11 @@ use aws_smithy_runtime_api::client::result::ConnectorError;
 use super::profile::{Profiles, Session};
 
 /// What to do where there are none.
-const HELP: &str = "no AWS credentials were found; set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY";
+const HELP: &str = "no AWS credentials found; set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY";
 
 /// Nobody has answered in time.
 pub(super) fn no_answer() -> Report {
-    anyhow!("{HELP} (no source has answered in time)")
+    anyhow!("{HELP} (timed out)")
 }
 
 /// What an error of the SDK means for whoever asked for credentials.
@@ -27,21 +27,19 @@ pub(super) fn explained(error: &CredentialsError, profiles: &Profiles) -> Report
     }
     let name = profiles.name();
     if causes.iter().any(|cause| cause.is::<ConnectorError>()) {
-        return anyhow!("the AWS credentials of the profile {name:?} cannot be fetched: {said}");
+        return anyhow!("cannot get the AWS credentials of profile {name:?}: {said}");
     }
     match profiles.session() {
-        Some(Session::Sso(owner)) => anyhow!(
-            "there is no SSO session for the AWS profile {owner:?}, or it has expired ({said}): run aws sso login --profile {owner}"
-        ),
-        Some(Session::Login(owner)) if owner == "default" => {
-            anyhow!(
-                "there is no login session for the AWS profile {owner:?}, or it has expired ({said}): run aws login"
-            )
+        Some(Session::Sso(owner)) => {
+            anyhow!("no valid SSO session for AWS profile {owner:?} ({said}): run aws sso login --profile {owner}")
         }
-        Some(Session::Login(owner)) => anyhow!(
-            "there is no login session for the AWS profile {owner:?}, or it has expired ({said}): run aws login --profile {owner}"
-        ),
-        None => anyhow!("the AWS credentials cannot be used (profile {name:?}): {said}"),
+        Some(Session::Login(owner)) if owner == "default" => {
+            anyhow!("no valid login session for AWS profile {owner:?} ({said}): run aws login")
+        }
+        Some(Session::Login(owner)) => {
+            anyhow!("no valid login session for AWS profile {owner:?} ({said}): run aws login --profile {owner}")
+        }
+        None => anyhow!("cannot use the AWS credentials (profile {name:?}): {said}"),
     }
 }
 

@@ -24,8 +24,7 @@ impl Image {
     /// Looks at an image of this machine. Nothing is fetched: an image may be large, and its name misspelt.
     pub(crate) async fn inspect(image: &str) -> Result<Self> {
         let config = docker(&["image", "inspect", "--format={{json .Config}}", "--", image]).await?;
-        serde_json::from_str(&config)
-            .with_context(|| format!("docker says of {image} what is not understood: {config}"))
+        serde_json::from_str(&config).with_context(|| format!("unexpected output of docker inspect {image}: {config}"))
     }
 
     /// Whether it says itself which function it is.
@@ -38,7 +37,7 @@ impl Image {
 pub(crate) async fn cpus() -> Result<u32> {
     let said = docker(&["info", "--format={{.NCPU}}"]).await?;
     // Without an engine some versions say 0 and call it success.
-    said.parse().ok().filter(|cpus| *cpus > 0).with_context(|| format!("docker's engine has no CPUs: {said}"))
+    said.parse().ok().filter(|cpus| *cpus > 0).with_context(|| format!("unexpected output of docker info: {said}"))
 }
 
 /// The port on this machine behind which a container's port is, once there is one.
@@ -51,7 +50,7 @@ pub(super) async fn published(container: &str, port: u16) -> Result<u16> {
             return Ok(port);
         }
         if start.elapsed() > STARTED_WITHIN {
-            bail!("the container {container} has not started after {} s", STARTED_WITHIN.as_secs());
+            bail!("container {container} did not start within {} s", STARTED_WITHIN.as_secs());
         }
         sleep(PAUSE).await;
     }
@@ -75,24 +74,22 @@ pub(super) async fn docker(arguments: &[&str]) -> Result<String> {
 /// Why docker cannot be started.
 pub(super) fn missing(error: io::Error) -> anyhow::Error {
     if error.kind() == io::ErrorKind::NotFound {
-        return anyhow::Error::msg(
-            "--docker needs the docker command, which is not on the PATH: install Docker, or use --local",
-        );
+        return anyhow::Error::msg("docker: command not found; install Docker, or use --local");
     }
     anyhow::Error::new(error).context("cannot start docker")
 }
 
 /// What docker said, and what can be done about it.
 pub(super) fn refusal(said: &str) -> String {
-    let line = said.lines().map(str::trim).rfind(|line| !line.is_empty()).unwrap_or("it said nothing");
+    let line = said.lines().map(str::trim).rfind(|line| !line.is_empty()).unwrap_or("no output");
     let advice = if said.contains("permission denied") {
-        "you may not talk to docker's engine: join the group docker, or run this as root"
+        "permission denied by the Docker daemon; join the group docker, or run as root"
     } else if said.contains("Cannot connect") || said.contains("daemon running") {
-        "docker's engine does not answer: start it (sudo systemctl start docker, or Docker Desktop), or use --local"
+        "the Docker daemon is not running; start it (sudo systemctl start docker, or Docker Desktop), or use --local"
     } else if said.contains("No such image") {
-        "this machine has no such image: `make image` makes spotter:latest, `docker pull` fetches others"
+        "no such image; `make image` builds spotter:latest, `docker pull` fetches others"
     } else {
-        "docker refused"
+        "docker failed"
     };
     format!("{advice} ({line})")
 }
@@ -110,7 +107,7 @@ mod tests {
             ),
             ("Error response from daemon: No such image: spotter:latest", "make image"),
             ("permission denied while trying to connect to the Docker daemon socket", "group docker"),
-            ("WARNING: old\nError: something else\n", "docker refused (Error: something else)"),
+            ("WARNING: old\nError: something else\n", "docker failed (Error: something else)"),
         ] {
             assert!(refusal(said).contains(advice), "{}", refusal(said));
         }

@@ -48,7 +48,7 @@ impl Keeper {
             .process_group(0)
             .spawn()
             .map_err(engine::missing)?;
-        let leash = process.stdin.take().context("the keeper of a container has no input")?;
+        let leash = process.stdin.take().context("cannot write to the container's watcher")?;
         Ok(Self { name: name.to_owned(), process: Some((process, leash)) })
     }
 
@@ -56,7 +56,7 @@ impl Keeper {
     pub(super) async fn ready(&mut self) -> Result<()> {
         let pipes = self.process.as_mut().map(|(process, _)| (process.stdout.take(), process.stderr.take()));
         let Some((Some(stdout), Some(mut stderr))) = pipes else {
-            bail!("it is known already whether the container was made");
+            bail!("the container was already reported");
         };
         let said = tokio::task::spawn_blocking(move || -> io::Result<Option<String>> {
             let mut id = String::new();
@@ -68,7 +68,7 @@ impl Keeper {
             stderr.read_to_string(&mut said)?;
             Ok(Some(said))
         });
-        match said.await.context("the wait for docker broke off")?.context("docker is not to be heard")? {
+        match said.await.context("waiting for docker was interrupted")?.context("no output from docker")? {
             None => Ok(()),
             Some(said) => bail!(engine::refusal(&said)),
         }
@@ -96,7 +96,7 @@ pub(crate) fn wait_for_removals() {
         }
         if start.elapsed() > REMOVED_WITHIN {
             let names: Vec<&str> = leaving.iter().map(|(name, _)| name.as_str()).collect();
-            notice!("uploader: still being removed: {}", names.join(", "));
+            notice!("uploader: still removing containers: {}", names.join(", "));
             return;
         }
         std::thread::sleep(PAUSE);

@@ -23,7 +23,7 @@ pub(crate) async fn listens(port: u16, within: Duration) -> Result<()> {
     let start = Instant::now();
     while TcpStream::connect(("127.0.0.1", port)).await.is_err() {
         if start.elapsed() > within {
-            bail!("the emulator does not listen on port {port} after {} s", within.as_secs());
+            bail!("the emulator did not listen on port {port} within {} s", within.as_secs());
         }
         sleep(PAUSE).await;
     }
@@ -71,10 +71,10 @@ pub(crate) async fn answers(port: u16, function: &str, probe: Probe) -> Result<(
             Ok(Ok(reply)) if reply.status.is_success() => return Ok(()),
             Ok(Ok(reply)) => format!("{}: {}", reply.status, String::from_utf8_lossy(&reply.body)),
             Ok(Err(error)) => error.to_string(),
-            Err(_) => "no answer".to_owned(),
+            Err(_) => "no response".to_owned(),
         };
         if start.elapsed() > FUNCTION_WITHIN {
-            bail!("the function {function} is not ready after {} s: {said}", FUNCTION_WITHIN.as_secs());
+            bail!("{function} was not ready within {} s: {said}", FUNCTION_WITHIN.as_secs());
         }
         sleep(PAUSE).await;
     }

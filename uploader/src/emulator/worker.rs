@@ -76,8 +76,7 @@ impl Crew {
                 None => command.env_remove(name),
             };
         }
-        Child::spawn(&command, self.loud.then_some(name))
-            .with_context(|| format!("cannot start the function {}", binary.display()))
+        Child::spawn(&command, self.loud.then_some(name)).with_context(|| format!("cannot start {}", binary.display()))
     }
 
     /// Watches a process and replaces it when it dies, until too many have died.
@@ -87,9 +86,9 @@ impl Crew {
             let deaths = self.deaths.fetch_add(1, Ordering::Relaxed) + 1;
             let name = self.function.name;
             let reason = if !self.ready.load(Ordering::Relaxed) {
-                worker.complaint(&format!("the function {name} ended while starting ({status})"))
+                worker.complaint(&format!("{name} exited while starting ({status})"))
             } else if deaths > DEATHS {
-                worker.complaint(&format!("the function {name} died {deaths} times, at last with {status}"))
+                worker.complaint(&format!("{name} crashed {deaths} times, last with {status}"))
             } else {
                 match self.hire() {
                     Ok(next) => {

@@ -26,8 +26,9 @@ pub(crate) fn prepare(index: usize, found: Found, recipe: Arc<Recipe>) -> impl F
     let photo = found.path.clone();
     let work = tokio::task::spawn_blocking(move || recipe.prepare(&found));
     async move {
-        let prepared =
-            work.await.unwrap_or_else(|error| Err(item_error("internal", format!("Preparing failed: {error}."))));
+        let prepared = work
+            .await
+            .unwrap_or_else(|error| Err(item_error("internal", format!("Cannot prepare the photo: {error}."))));
         Ready { index, photo, prepared }
     }
 }

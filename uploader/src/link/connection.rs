@@ -32,19 +32,19 @@ const UNSENT: u32 = 16 << 10;
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum LinkError {
-    #[error("the name {host} leads nowhere ({source})")]
+    #[error("cannot resolve host {host} ({source})")]
     Name { host: String, source: io::Error },
     #[error("cannot connect to {host} port {port} ({source})")]
     Connect { host: String, port: u16, source: io::Error },
     #[error("cannot connect to {host} port {port} within {} s", within.as_secs())]
     ConnectTimeout { host: String, port: u16, within: Duration },
-    #[error("TLS with {host} failed ({source})")]
+    #[error("TLS handshake with {host} failed ({source})")]
     Handshake { host: String, source: io::Error },
     #[error("{proxy} {what}")]
     Proxy { proxy: String, what: String, passing: bool },
-    #[error("the connection broke ({0})")]
+    #[error("connection lost ({0})")]
     Broken(String),
-    #[error("no answer within {} s", .0.as_secs_f64())]
+    #[error("no response within {} s", .0.as_secs_f64())]
     Timeout(Duration),
 }
 
@@ -62,11 +62,11 @@ impl LinkError {
     /// Status 407.
     pub(crate) fn wants_password(proxy: &Proxy) -> Self {
         let given = if proxy.authorization.is_some() {
-            "does not accept the user and password given"
+            "rejected the user name or password"
         } else {
-            "wants a user and password"
+            "requires a user name and password"
         };
-        let what = format!("{given} (407 Proxy Authentication Required); write them as http://USER:PASSWORD@HOST:PORT");
+        let what = format!("{given} (407 Proxy Authentication Required); set it as http://USER:PASSWORD@HOST:PORT");
         Self::lasting_proxy(proxy, what)
     }
 
@@ -116,7 +116,7 @@ impl Connection {
         let slow = || match &endpoint.proxy {
             Some(proxy) => LinkError::passing_proxy(
                 proxy,
-                format!("opened no way to {} within {} s", endpoint.host, within.as_secs()),
+                format!("did not connect to {} within {} s", endpoint.host, within.as_secs()),
             ),
             None => LinkError::ConnectTimeout { host: host.to_owned(), port, within },
         };
@@ -129,7 +129,7 @@ impl Connection {
         let addresses: Vec<_> = tokio::net::lookup_host((host, port))
             .await
             .map_err(|source| match &endpoint.proxy {
-                Some(proxy) => LinkError::passing_proxy(proxy, format!("has a name that leads nowhere ({source})")),
+                Some(proxy) => LinkError::passing_proxy(proxy, format!("cannot be resolved ({source})")),
                 None => LinkError::Name { host: host.to_owned(), source },
             })?
             .collect();
@@ -159,12 +159,13 @@ impl Connection {
         tls: Option<&Tls>,
         stream: Metered<TcpStream>,
     ) -> Result<Box<dyn Stream>, LinkError> {
-        let stream: Box<dyn Stream> = match tls.filter(|_| proxy.tls) {
-            Some(tls) => Box::new(tls.connect(&proxy.host, stream).await.map_err(|source| {
-                LinkError::passing_proxy(proxy, format!("and this machine do not agree on TLS ({source})"))
-            })?),
-            None => Box::new(stream),
-        };
+        let stream: Box<dyn Stream> =
+            match tls.filter(|_| proxy.tls) {
+                Some(tls) => Box::new(tls.connect(&proxy.host, stream).await.map_err(|source| {
+                    LinkError::passing_proxy(proxy, format!("failed the TLS handshake ({source})"))
+                })?),
+                None => Box::new(stream),
+            };
         if endpoint.tls { tunnel::open(proxy, endpoint, stream).await } else { Ok(stream) }
     }
 
@@ -248,7 +249,7 @@ impl Connection {
 }
 
 async fn connect_any(addresses: &[std::net::SocketAddr]) -> io::Result<TcpStream> {
-    let mut last = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
+    let mut last = io::Error::new(io::ErrorKind::NotFound, "no address for the name");
     for (place, address) in addresses.iter().enumerate() {
         // An address that swallows packets must not use up the time of those after it.
         let patience = if place + 1 < addresses.len() { Duration::from_secs(2) } else { Duration::from_secs(3600) };

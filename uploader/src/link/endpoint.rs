@@ -25,7 +25,7 @@ pub(crate) struct Endpoint {
 
 /// A URL that leads nowhere we can go.
 #[derive(Debug, thiserror::Error)]
-#[error("{url:?} is no URL that can be used: {reason}")]
+#[error("invalid URL {url:?}: {reason}")]
 pub(crate) struct EndpointError {
     url: String,
     reason: String,
@@ -35,23 +35,23 @@ impl Endpoint {
     /// Reads an http or https URL. User names and passwords are refused rather than dropped.
     pub(crate) fn parse(text: &str) -> Result<Self, EndpointError> {
         let wrong = |reason: &str| EndpointError { url: text.to_owned(), reason: reason.to_owned() };
-        let url = Url::parse(text).map_err(|e| wrong(&format!("{e}; write http://… or https://…")))?;
+        let url = Url::parse(text).map_err(|e| wrong(&format!("{e}; expected http://… or https://…")))?;
         let tls = match url.scheme() {
             "http" => false,
             "https" => true,
             other => {
-                return Err(wrong(&format!("{other} is not spoken here; write http://… or https://…")));
+                return Err(wrong(&format!("unsupported scheme {other}; expected http://… or https://…")));
             }
         };
         if !url.username().is_empty() || url.password().is_some() {
-            return Err(wrong("it holds a user name; the function takes signed requests (--sign), not passwords"));
+            return Err(wrong("user names and passwords are not supported; use --sign for signed requests"));
         }
-        let host = url.host_str().ok_or_else(|| wrong("it names no host"))?;
+        let host = url.host_str().ok_or_else(|| wrong("no host"))?;
         let query = url.query().map_or_else(String::new, |query| format!("?{query}"));
         Ok(Self {
             tls,
             host: host.trim_start_matches('[').trim_end_matches(']').to_owned(),
-            port: url.port_or_known_default().ok_or_else(|| wrong("it names no port"))?,
+            port: url.port_or_known_default().ok_or_else(|| wrong("no port"))?,
             path: format!("{}{query}", url.path()),
             via: None,
             proxy: None,

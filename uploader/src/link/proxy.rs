@@ -12,9 +12,7 @@ use super::endpoint::Endpoint;
 
 /// A variable that names no proxy which can be used. Its value may hold a password: only the rest is ever shown.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "{variable} names the proxy {shown}, which cannot be used: {reason}; write http://HOST:PORT or https://HOST:PORT"
-)]
+#[error("invalid proxy {shown} in {variable}: {reason}; expected http://HOST:PORT or https://HOST:PORT")]
 pub(crate) struct ProxyError {
     variable: &'static str,
     shown: String,
@@ -41,11 +39,11 @@ pub(crate) struct Proxy {
 impl Proxy {
     fn parse(variable: &'static str, value: &str) -> Result<Self, ProxyError> {
         let wrong = |reason: String| ProxyError { variable, shown: without_password(value), reason };
-        let unreadable = || wrong("it is no URL (special characters of a password are written as %XX)".to_owned());
+        let unreadable = || wrong("not a URL (write special characters in a password as %XX)".to_owned());
         if let Some((scheme, _)) = value.split_once("://")
             && !["http", "https"].contains(&scheme.to_ascii_lowercase().as_str())
         {
-            return Err(wrong(format!("{scheme} is not spoken here")));
+            return Err(wrong(format!("unsupported scheme {scheme}")));
         }
         let given: Uri = value.parse().map_err(|_| unreadable())?;
         let authority = given.authority().ok_or_else(unreadable)?;
@@ -75,11 +73,18 @@ impl Proxy {
     }
 }
 
-impl fmt::Display for Proxy {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl Proxy {
+    /// Where it is, and which variable says so.
+    pub(crate) fn place(&self) -> String {
         let scheme = if self.tls { "https" } else { "http" };
         let (host, port) = (bracketed(&self.host), self.port);
-        write!(f, "the proxy {scheme}://{host}:{port} ({})", self.variable)
+        format!("{scheme}://{host}:{port} ({})", self.variable)
+    }
+}
+
+impl fmt::Display for Proxy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "proxy {}", self.place())
     }
 }
 

@@ -98,7 +98,7 @@ impl<'a> Slot<'a> {
                 }
             },
             () = disturbed => {
-                return Err(Failure::passing(item_error("worker_died", "The function's process died; its photo may be the reason.")));
+                return Err(Failure::passing(item_error("worker_died", "The function crashed, maybe on this photo.")));
             }
         };
         target.read(&reply, &lease)

@@ -12,16 +12,16 @@ use rustls::pki_types::pem::PemObject;
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum TrustError {
     /// A file that cannot be read.
-    #[error("{named} is {}, which cannot be read ({reason})", path.display())]
+    #[error("{named}: cannot read {} ({reason})", path.display())]
     Unreadable { named: String, path: PathBuf, reason: io::Error },
     /// A file or a folder without what it was named for.
-    #[error("{named} is {}, which holds no certificate{why}: certificates in PEM are wanted", path.display())]
+    #[error("{named}: no PEM certificates in {}{why}", path.display())]
     Empty { named: String, path: PathBuf, why: String },
     /// A system without a store.
-    #[error("no trusted certificates on this machine: install ca-certificates, or name a file in SSL_CERT_FILE{0}")]
+    #[error("no trusted certificates on this machine; install ca-certificates, or set SSL_CERT_FILE{0}")]
     NoRoots(String),
     /// TLS that cannot be set up.
-    #[error("TLS cannot be set up: {0}")]
+    #[error("cannot set up TLS: {0}")]
     Setup(#[from] rustls::Error),
 }
 
@@ -93,7 +93,7 @@ impl Trust {
     fn system() -> Self {
         let found = rustls_native_certs::load_native_certs();
         let why = found.errors.first().map(|error| format!(" ({error})")).unwrap_or_default();
-        Self::of(found.certs, format!("the system's store{why}"))
+        Self::of(found.certs, format!("system store{why}"))
     }
 
     /// Those among `certificates` that can be read; a store of many years has some that cannot.

@@ -29,7 +29,7 @@ pub(super) async fn open(
     let host = &endpoint.host;
     let to =
         if host.contains(':') { format!("[{host}]:{}", endpoint.port) } else { format!("{host}:{}", endpoint.port) };
-    let broke = |error: &dyn Display| LinkError::passing_proxy(proxy, format!("opens no way to {to}: {error}"));
+    let broke = |error: &dyn Display| LinkError::passing_proxy(proxy, format!("cannot connect to {to}: {error}"));
     let (mut sender, driver) = http1::handshake(TokioIo::new(stream)).await.map_err(|e| broke(&e))?;
     // It ends by itself: with the way that is taken out of it, or with the connection.
     let driver = tokio::spawn(async move { drop(driver.with_upgrades().await) });
@@ -52,9 +52,9 @@ pub(super) async fn open(
     Err(match status {
         StatusCode::PROXY_AUTHENTICATION_REQUIRED => LinkError::wants_password(proxy),
         status if status.is_server_error() => {
-            LinkError::passing_proxy(proxy, format!("opens no way to {to}: it answers {status}"))
+            LinkError::passing_proxy(proxy, format!("cannot connect to {to}: {status}"))
         }
-        status => LinkError::lasting_proxy(proxy, format!("refuses the way to {to}: it answers {status}")),
+        status => LinkError::lasting_proxy(proxy, format!("refuses to connect to {to}: {status}")),
     })
 }
 
@@ -76,7 +76,7 @@ impl Forward {
         let path = request.uri().path_and_query().map_or("/", |path| path.as_str());
         let whole: Uri = format!("{}{path}", self.base)
             .parse()
-            .map_err(|error| LinkError::Broken(format!("no URL can be made for {}: {error}", self.proxy)))?;
+            .map_err(|error| LinkError::Broken(format!("invalid URL for {}: {error}", self.proxy)))?;
         *request.uri_mut() = whole;
         if let Some(authorization) = &self.proxy.authorization {
             let authorization: HeaderValue = authorization.clone();

@@ -93,13 +93,13 @@ async fn once(
         StatusCode::OK => part.restart()?,
         StatusCode::PARTIAL_CONTENT | StatusCode::RANGE_NOT_SATISFIABLE => {
             part.restart()?;
-            return Err(Stop::Broke(LinkError::Broken("the server has another version of the file".to_owned())));
+            return Err(Stop::Broke(LinkError::Broken("the file changed on the server".to_owned())));
         }
         StatusCode::NOT_FOUND | StatusCode::GONE => {
             return Err(Stop::Final(PullError::NotThere(from.url())));
         }
         status if status == StatusCode::TOO_MANY_REQUESTS || status.is_server_error() => {
-            return Err(Stop::Broke(LinkError::Broken(format!("the server answers {status}"))));
+            return Err(Stop::Broke(LinkError::Broken(format!("the server returned {status}"))));
         }
         status => {
             return Err(Stop::Final(PullError::Refused { url: from.url(), status }));
@@ -127,7 +127,7 @@ async fn once(
     if wanted.bytes.is_some_and(|all| part.length().is_ok_and(|length| length < all))
         && status == StatusCode::PARTIAL_CONTENT
     {
-        return Err(Stop::Broke(LinkError::Broken("the server closed early".to_owned())));
+        return Err(Stop::Broke(LinkError::Broken("the server closed the connection early".to_owned())));
     }
     Ok(())
 }

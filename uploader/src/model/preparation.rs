@@ -21,8 +21,8 @@ pub(crate) fn before_serving(model: Option<&str>) {
     if target.is_file() {
         return;
     }
-    notice!("uploader: preparing {} once, for faster starts and runs", found.name);
+    notice!("uploader: preparing {} (once), to start and run faster", found.name);
     if let Err(error) = prepare::prepare(&found, Some(&target), &[]) {
-        notice!("uploader: {} runs as it is: {error}", found.name);
+        notice!("uploader: {} was not prepared and runs slower: {error}", found.name);
     }
 }

@@ -43,7 +43,7 @@ pub(crate) struct EventSource {
 impl EventSource {
     /// Connects a queue to `detect-bulk`.
     pub(crate) async fn new(mapping: Mapping, queue: Queue, emulator: Arc<Emulator>) -> Result<Arc<Self>> {
-        let (queue_arn, visibility) = queue.describe().await.context("moto does not describe the queue")?;
+        let (queue_arn, visibility) = queue.describe().await.context("cannot read the queue's attributes from moto")?;
         let function = Endpoint::parse(&emulator.invoke_url(DETECT_BULK))?;
         Ok(Arc::new(Self { mapping, queue, queue_arn, visibility, emulator, function }))
     }
@@ -61,7 +61,7 @@ impl EventSource {
             };
             let batch = match self.queue.gather(self.mapping.batch_size, self.mapping.batch_window).await {
                 Ok(batch) => batch,
-                Err(error) => return error.context("the queue does not hand out messages"),
+                Err(error) => return error.context("cannot receive messages from the queue"),
             };
             calls.spawn(Arc::clone(&self).carry(batch, place));
             while calls.try_join_next().is_some() {}
@@ -79,7 +79,7 @@ impl EventSource {
         let failed = match verdict {
             Verdict::Done(failed) => failed,
             Verdict::Failed(reason) => {
-                self.say(&format!("a batch failed as a whole ({reason})"));
+                self.say(&format!("a batch failed ({reason})"));
                 ids.iter().map(|id| (*id).to_owned()).collect()
             }
         };
@@ -88,7 +88,7 @@ impl EventSource {
         let receipts: Vec<&str> = done.iter().filter_map(|message| message.receipt_handle()).collect();
         if let Err(error) = self.queue.delete(&receipts).await {
             // As in AWS: what cannot be deleted comes again, and repeats are dropped by whoever reads the results.
-            self.say(&format!("messages could not be deleted, and come again: {error:#}"));
+            self.say(&format!("cannot delete messages; they will be redelivered: {error:#}"));
         }
         self.tell(batch.len(), &back, start.elapsed());
     }
@@ -101,12 +101,12 @@ impl EventSource {
         tokio::pin!(answer, disturbed);
         let seconds = self.visibility.as_secs();
         tokio::select! {
-            answer = &mut answer => answer.unwrap_or_else(|_| Err(anyhow!("no answer within {seconds} s"))),
+            answer = &mut answer => answer.unwrap_or_else(|_| Err(anyhow!("no response within {seconds} s"))),
             () = &mut disturbed => {
                 // Perhaps it was this call's worker, and then no answer will ever come: the emulator does not notice.
                 // Perhaps not: so listen on, but let the new worker have other work meanwhile.
                 drop(place);
-                answer.await.unwrap_or_else(|_| Err(anyhow!("a worker died, and no answer came within {seconds} s")))
+                answer.await.unwrap_or_else(|_| Err(anyhow!("a worker crashed; no response within {seconds} s")))
             }
         }
     }
@@ -120,12 +120,11 @@ impl EventSource {
         let come_back = back.len() - dead;
         let mut text = format!("{} of {} done in {took:.2} s", count - back.len(), messages(count));
         if come_back > 0 {
-            text +=
-                &format!("; {} handed back, to come again within {} s", messages(come_back), self.visibility.as_secs());
+            text += &format!("; {} returned, redelivered within {} s", messages(come_back), self.visibility.as_secs());
         }
         if dead > 0 {
             text +=
-                &format!("; {} handed back for the {MOST_RECEIVES}th time, for the dead-letter queue", messages(dead));
+                &format!("; {} returned for the {MOST_RECEIVES}th time, sent to the dead-letter queue", messages(dead));
         }
         self.say(&text);
     }

@@ -32,7 +32,7 @@ impl Moto {
         let binary = moto_server()?;
         let port = free_port(0)?;
         let haste =
-            tempfile::Builder::new().prefix("spotter-moto-").tempdir().context("cannot make a temporary folder")?;
+            tempfile::Builder::new().prefix("spotter-moto-").tempdir().context("cannot create a temporary folder")?;
         std::fs::write(haste.path().join("sitecustomize.py"), HASTE)?;
         let mut python_path = OsString::from(haste.path());
         if let Some(others) = std::env::var_os("PYTHONPATH").filter(|others| !others.is_empty()) {
@@ -54,7 +54,7 @@ impl Moto {
         let start = Instant::now();
         while TcpStream::connect(("127.0.0.1", self.port)).await.is_err() {
             if start.elapsed() > WITHIN {
-                bail!("moto does not listen on port {} after {} s", self.port, WITHIN.as_secs());
+                bail!("moto did not listen on port {} within {} s", self.port, WITHIN.as_secs());
             }
             tokio::select! {
                 () = sleep(PAUSE) => {}
@@ -71,5 +71,5 @@ impl Moto {
 
 async fn lost(server: &mut Child) -> anyhow::Error {
     let status = server.wait().await;
-    anyhow::anyhow!("moto, which plays S3 and SQS, ended ({status}):\n{}", server.log_tail())
+    anyhow::anyhow!("moto (local S3 and SQS) exited ({status}):\n{}", server.log_tail())
 }

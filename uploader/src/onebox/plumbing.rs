@@ -43,7 +43,7 @@ impl Plumbing {
         for bucket in [INPUT_BUCKET, RESULTS_BUCKET] {
             let made = Box::pin(s3.create_bucket().bucket(bucket).send()).await;
             made.map_err(|e| {
-                anyhow!("moto did not make the bucket {bucket}: {}", aws_sdk_s3::error::DisplayErrorContext(e))
+                anyhow!("moto: cannot create bucket {bucket}: {}", aws_sdk_s3::error::DisplayErrorContext(e))
             })?;
         }
         let dead_letters_url = queue(&sqs, DEAD_LETTERS, &[]).await?;
@@ -84,18 +84,18 @@ async fn queue(sqs: &aws_sdk_sqs::Client, name: &str, attributes: &[(QueueAttrib
         .iter()
         .fold(sqs.create_queue().queue_name(name), |request, (name, value)| request.attributes(name.clone(), value));
     let made = Box::pin(request.send()).await;
-    let made = made
-        .map_err(|e| anyhow!("moto did not make the queue {name}: {}", aws_sdk_sqs::error::DisplayErrorContext(e)))?;
-    made.queue_url.with_context(|| format!("moto made the queue {name}, but told no URL"))
+    let made =
+        made.map_err(|e| anyhow!("moto: cannot create queue {name}: {}", aws_sdk_sqs::error::DisplayErrorContext(e)))?;
+    made.queue_url.with_context(|| format!("moto: no URL for queue {name}"))
 }
 
 async fn arn(sqs: &aws_sdk_sqs::Client, url: &str) -> Result<String> {
     let request = sqs.get_queue_attributes().queue_url(url).attribute_names(QueueAttributeName::QueueArn);
     let told = Box::pin(request.send()).await;
-    let told = told
-        .map_err(|e| anyhow!("moto does not know the queue {url}: {}", aws_sdk_sqs::error::DisplayErrorContext(e)))?;
+    let told =
+        told.map_err(|e| anyhow!("moto: unknown queue {url}: {}", aws_sdk_sqs::error::DisplayErrorContext(e)))?;
     let arn = told.attributes.and_then(|mut attributes| attributes.remove(&QueueAttributeName::QueueArn));
-    arn.with_context(|| format!("moto does not tell the ARN of {url}"))
+    arn.with_context(|| format!("moto: no ARN for {url}"))
 }
 
 /// Has the bucket tell the queue of new objects below the prefix.
@@ -108,6 +108,8 @@ async fn notify(s3: &aws_sdk_s3::Client, queue_arn: &str) -> Result<()> {
     let configuration = NotificationConfiguration::builder().queue_configurations(to_queue).build();
     let request = s3.put_bucket_notification_configuration().bucket(INPUT_BUCKET);
     let put = Box::pin(request.notification_configuration(configuration).send()).await;
-    put.map_err(|e| anyhow!("moto did not connect bucket and queue: {}", aws_sdk_s3::error::DisplayErrorContext(e)))?;
+    put.map_err(|e| {
+        anyhow!("moto: cannot set the bucket's notification: {}", aws_sdk_s3::error::DisplayErrorContext(e))
+    })?;
     Ok(())
 }

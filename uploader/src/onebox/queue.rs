@@ -34,8 +34,9 @@ impl Queue {
         let request = client.get_queue_attributes().queue_url(&self.url).attribute_names(QueueAttributeName::All);
         let told = Box::pin(request.send()).await.map_err(|e| anyhow!("{}", DisplayErrorContext(e)))?;
         let attribute = |name| told.attributes.as_ref().and_then(|attributes| attributes.get(&name));
-        let arn = attribute(QueueAttributeName::QueueArn).context("the queue tells no ARN")?.clone();
-        let visibility = attribute(QueueAttributeName::VisibilityTimeout).context("the queue tells no visibility")?;
+        let arn = attribute(QueueAttributeName::QueueArn).context("the queue has no ARN")?.clone();
+        let visibility =
+            attribute(QueueAttributeName::VisibilityTimeout).context("the queue has no visibility timeout")?;
         Ok((arn, Duration::from_secs(visibility.parse()?)))
     }
 

@@ -22,18 +22,20 @@ impl Verdict {
             return Self::Done(HashSet::new());
         }
         let Ok(answer) = serde_json::from_slice::<Value>(answer) else {
-            return Self::Failed("its answer is no JSON".to_owned());
+            return Self::Failed("its response is not JSON".to_owned());
         };
         let failures = match (&answer, answer.get("batchItemFailures")) {
             (Value::Null, _) | (Value::Object(_), None | Some(Value::Null)) => return Self::Done(HashSet::new()),
             (Value::Object(_), Some(Value::Array(failures))) => failures,
-            _ => return Self::Failed("its answer is no list of batchItemFailures".to_owned()),
+            _ => return Self::Failed("its response has no list batchItemFailures".to_owned()),
         };
         let mut failed = HashSet::new();
         for failure in failures {
             match failure.get("itemIdentifier").and_then(Value::as_str).filter(|id| ids.contains(id)) {
                 Some(id) => failed.insert(id.to_owned()),
-                None => return Self::Failed(format!("its answer names no message of the batch: {failure}")),
+                None => {
+                    return Self::Failed(format!("its response names a message that is not in the batch: {failure}"));
+                }
             };
         }
         Self::Done(failed)

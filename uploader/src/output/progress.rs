@@ -40,7 +40,7 @@ impl Progress {
     }
 
     fn new(length: u64, quiet: bool, template: &str) -> Self {
-        if quiet || !io::stderr().is_terminal() {
+        if quiet || !io::stderr().is_terminal() || may_share_terminal() {
             return Self(ProgressBar::with_draw_target(Some(length), ProgressDrawTarget::hidden()));
         }
         let bar = ProgressBar::with_draw_target(Some(length), ProgressDrawTarget::stderr());
@@ -77,6 +77,20 @@ impl Progress {
     pub(crate) fn finish(&self) {
         self.0.finish_and_clear();
     }
+}
+
+/// Whether standard output is a pipe, whose other end may write on the same terminal (`| tee`), between the bar's lines.
+#[cfg(unix)]
+fn may_share_terminal() -> bool {
+    use std::os::fd::AsFd;
+    use std::os::unix::fs::FileTypeExt;
+    let stdout = io::stdout().as_fd().try_clone_to_owned().map(std::fs::File::from);
+    stdout.and_then(|stdout| stdout.metadata()).is_ok_and(|metadata| metadata.file_type().is_fifo())
+}
+
+#[cfg(not(unix))]
+fn may_share_terminal() -> bool {
+    false
 }
 
 /// The template's style. `{rate}` is photos per second: what follows a colon in a template is a colour, not a precision, and

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
@@ -38,27 +38,29 @@ impl Annotations {
         })
     }
 
-    /// Draws in the background; waits only while more photos are being drawn than there are cores.
-    pub(crate) async fn draw(&mut self, photo: &Path, answer: &Answer) {
+    /// Draws in the background; waits only while more photos are being drawn than there are cores. `place` is where it
+    /// goes in the folder.
+    pub(crate) async fn draw(&mut self, place: &Path, photo: &Path, answer: &Answer) {
         let path = photo.to_owned();
-        self.draw_fetched(photo, answer, read(path)).await;
+        self.draw_fetched(place, photo, answer, read(path)).await;
     }
 
     /// The same for a photo that has to be fetched first.
     pub(crate) async fn draw_fetched(
         &mut self,
+        place: &Path,
         photo: &Path,
         answer: &Answer,
         fetch: impl Future<Output = Result<Vec<u8>>> + Send + 'static,
     ) {
-        let name = self.name(photo);
+        let name = self.name(place);
         let to = self.folder.join(name);
         let (photo, answer) = (photo.to_owned(), answer.clone());
         // It is never closed.
         let permit = Arc::clone(&self.at_once).acquire_owned().await.ok();
         self.drawing.spawn(async move {
             let _permit = permit;
-            let what = || format!("cannot draw {} into {}", photo.display(), to.display());
+            let what = || format!("cannot draw the boxes of {} into {}", photo.display(), to.display());
             let bytes = fetch.await.with_context(what)?;
             let to = to.clone();
             tokio::task::spawn_blocking(move || save(&bytes, &answer, &to)).await?.with_context(what)
@@ -80,18 +82,25 @@ impl Annotations {
         failures
     }
 
-    /// `<stem>.jpg`, with a number where two photos have the same stem.
-    fn name(&mut self, photo: &Path) -> String {
-        let stem = photo.file_stem().map_or_else(|| "photo".into(), |stem| stem.to_string_lossy());
-        let mut name = format!("{stem}.jpg");
+    /// `<folders>/<stem>.jpg`, with a number where two photos have the same.
+    fn name(&mut self, place: &Path) -> PathBuf {
+        let stem = place.file_stem().map_or_else(|| "photo".into(), |stem| stem.to_string_lossy());
+        let folder = folder_of(place);
+        let mut name = folder.join(format!("{stem}.jpg"));
         let mut number = 2;
         // Without regard to case: some file systems have none.
-        while !self.taken.insert(name.to_lowercase()) {
-            name = format!("{stem}-{number}.jpg");
+        while !self.taken.insert(name.to_string_lossy().to_lowercase()) {
+            name = folder.join(format!("{stem}-{number}.jpg"));
             number += 1;
         }
         name
     }
+}
+
+/// The folders of a place, and nothing that leads out of them: a key in S3 may be anything.
+pub(crate) fn folder_of(place: &Path) -> PathBuf {
+    let parts = place.parent().unwrap_or(Path::new("")).components();
+    parts.filter(|part| matches!(part, Component::Normal(_))).collect()
 }
 
 fn failure(done: Result<Result<()>, JoinError>) -> Option<anyhow::Error> {
@@ -101,7 +110,7 @@ fn failure(done: Result<Result<()>, JoinError>) -> Option<anyhow::Error> {
 /// A pipe has been read already, and another look at it might wait for ever.
 async fn read(path: PathBuf) -> Result<Vec<u8>> {
     if !tokio::fs::metadata(&path).await?.is_file() {
-        bail!("it is a pipe or a device, and can be read only once");
+        bail!("it is a pipe or device, which can be read only once");
     }
     Ok(tokio::fs::read(path).await?)
 }
@@ -128,6 +137,9 @@ fn save(bytes: &[u8], answer: &Answer, to: &Path) -> Result<()> {
 
 /// Never leaves half a photo under the final name.
 fn write_whole(to: &Path, bytes: &[u8]) -> io::Result<()> {
+    if let Some(folder) = to.parent() {
+        std::fs::create_dir_all(folder)?;
+    }
     let part = to.with_extension("jpg.part");
     std::fs::write(&part, bytes)?;
     std::fs::rename(part, to)
@@ -141,10 +153,11 @@ mod tests {
     fn equal_stems_get_names_of_their_own() {
         let folder = tempfile::tempdir().unwrap();
         let mut annotations = Annotations::in_folder(folder.path()).unwrap();
-        let names: Vec<String> = ["a/1.jpg", "b/1.png", "c/1-2.jpg", "d/1.webp"]
+        let names: Vec<PathBuf> = ["1.jpg", "1.png", "1-2.jpg", "a/1.webp", "a/1.jpg", "../b/1.jpg", "/b/1.png"]
             .iter()
-            .map(|path| annotations.name(Path::new(path)))
+            .map(|place| annotations.name(Path::new(place)))
             .collect();
-        assert_eq!(names, ["1.jpg", "1-2.jpg", "1-2-2.jpg", "1-3.jpg"]);
+        let expected = ["1.jpg", "1-2.jpg", "1-2-2.jpg", "a/1.jpg", "a/1-2.jpg", "b/1.jpg", "b/1-2.jpg"];
+        assert_eq!(names, expected.map(PathBuf::from));
     }
 }

@@ -15,18 +15,18 @@ pub(crate) fn of_io(path: &Path, error: &io::Error) -> ItemError {
     if error.kind() == io::ErrorKind::NotFound
         && let Ok(target) = fs::read_link(path)
     {
-        return item_error("broken_link", format!("It is a link to {}, and that is not there.", target.display()));
+        return item_error("broken_link", format!("Broken link to {}.", target.display()));
     }
     if error.raw_os_error() == Some(Errno::LOOP.raw_os_error()) {
-        return item_error("link_loop", "It is a link that leads back to itself, by way of others or at once.");
+        return item_error("link_loop", "The link leads back to itself.");
     }
     let what = if path.is_dir() { "folder" } else { "file" };
-    item_error("unreadable", format!("The {what} cannot be read: {error}."))
+    item_error("unreadable", format!("Cannot read the {what}: {error}."))
 }
 
 /// A link inside a folder that leads back to a folder above it.
 pub(super) fn loop_to(ancestor: &Path) -> ItemError {
-    item_error("link_loop", format!("It is a link that leads back to {}, which holds it.", ancestor.display()))
+    item_error("link_loop", format!("The link leads back to {}, a folder above it.", ancestor.display()))
 }
 
 /// What the file system tells in walking over a folder.
@@ -34,26 +34,26 @@ pub(super) fn of_walk(path: &Path, error: &walkdir::Error) -> ItemError {
     match (error.loop_ancestor(), error.io_error()) {
         (Some(ancestor), _) => loop_to(ancestor),
         (None, Some(error)) => of_io(path, error),
-        (None, None) => item_error("unreadable", format!("It cannot be read: {error}.")),
+        (None, None) => item_error("unreadable", format!("Cannot read it: {error}.")),
     }
 }
 
 /// A name that no output can hold as it is.
 pub(super) fn name_is_no_text(path: &Path) -> ItemError {
     let name = path.file_name().unwrap_or(path.as_os_str());
-    let message = format!("The path of {name:?} is not UTF-8, and no result could say which photo it is. Rename it.");
+    let message = format!("The path of {name:?} is not UTF-8. Rename it.");
     item_error("invalid_name", message)
 }
 
 /// Where more than one look is needed, and there is only one.
 pub(crate) fn not_a_file() -> ItemError {
-    let message = "It is a pipe, a socket or a device, and can be read only once. Save it as a file first.";
+    let message = "A pipe, socket or device can be read only once. Save it as a file first.";
     item_error("not_a_file", message)
 }
 
 /// A file that is not what it was when it was looked at.
 pub(crate) fn changed() -> ItemError {
-    item_error("changed", "The file was changed while it was being sent. Send it again when it is at rest.")
+    item_error("changed", "The file changed during the upload. Try again.")
 }
 
 #[cfg(all(test, unix))]

@@ -41,10 +41,7 @@ impl Inputs {
     /// Refuses to write to a file that is read.
     pub(crate) fn spare(&self, option: &str, output: &Path) -> Result<()> {
         match self.input(output) {
-            Some(input) => bail!(
-                "{option} {}, which is to be read; nothing that is read is written over, so name another file",
-                described(input, output),
-            ),
+            Some(input) => bail!("{option} {} would overwrite an input; use another file", described(input, output),),
             None => Ok(()),
         }
     }
@@ -59,8 +56,7 @@ impl Inputs {
             }
             if let Some(input) = self.input(&path) {
                 bail!(
-                    "--annotate {}: the folder holds {}, which is to be read; nothing that is read is written over, so name \
-                     another folder",
+                    "--annotate {} could overwrite an input, {}; use another folder",
                     folder.display(),
                     described(input, &path),
                 );
@@ -78,7 +74,7 @@ impl Inputs {
     pub(crate) fn spare_standard_output(&self) -> Result<()> {
         match identity_of(&io::stdout()).and_then(|identity| self.0.get(&identity)) {
             Some(input) => {
-                bail!("standard output goes into {}, which is to be read; send it elsewhere", input.display())
+                bail!("standard output would overwrite an input, {}; redirect it elsewhere", input.display())
             }
             None => Ok(()),
         }
@@ -90,7 +86,7 @@ fn described(input: &Path, met: &Path) -> String {
     if input == met {
         return met.display().to_string();
     }
-    format!("{}, another name of {}", met.display(), input.display())
+    format!("{} (another name of {})", met.display(), input.display())
 }
 
 /// What is the same for all names of a file.
@@ -157,7 +153,7 @@ mod tests {
         inputs.add(&path("in/a.jpg"));
         for same in ["in/a.jpg", "link", "other/hard.jpg", "in/../in/a.jpg", "in2/a.jpg"] {
             let error = inputs.spare("--output", &path(same)).unwrap_err().to_string();
-            assert!(error.starts_with("--output ") && error.contains("written over"), "{error}");
+            assert!(error.starts_with("--output ") && error.contains("would overwrite an input"), "{error}");
         }
         inputs.spare("--output", &path("other/b.txt")).unwrap();
         inputs.spare("--output", &path("new")).unwrap();

@@ -50,7 +50,7 @@ impl Kind {
     /// The kind that it is counted with: images that are not read are one.
     pub(crate) fn counted_as(self) -> Self {
         match self {
-            Self::Foreign(Foreign::Picture(_)) => Self::Foreign(Foreign::Picture("an image")),
+            Self::Foreign(Foreign::Picture(_)) => Self::Foreign(Foreign::Picture("image")),
             kind => kind,
         }
     }

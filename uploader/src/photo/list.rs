@@ -18,20 +18,20 @@ use super::passed::Passed;
 pub(crate) use names::NoList;
 
 /// What to do with photos in S3.
-const INSTEAD_OF_S3: &str = "`aws s3 cp --recursive s3://… FOLDER` fetches them";
+const INSTEAD_OF_S3: &str = "download them first: `aws s3 cp --recursive s3://… FOLDER`";
 
 /// What leads to no run at all: a mistake of the command line.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ListError {
-    #[error("{0}: no such file or folder, and no glob that matches one")]
+    #[error("{0}: no such file or folder")]
     Missing(String),
     #[error("{path}: {reason}")]
     Glob { path: String, reason: glob::PatternError },
-    #[error("the list {list}: {reason}")]
+    #[error("list {list}: {reason}")]
     NoList { list: String, reason: NoList },
-    #[error("{0}: photos are read from this machine, not from URLs; {1}")]
+    #[error("{0}: URLs are not supported as photos; {1}")]
     Remote(String, &'static str),
-    #[error("no photo in {0}: give photos (JPEG, PNG, WebP, …), or folders that hold some{1}")]
+    #[error("no photos in {0}{1}")]
     Empty(String, String),
 }
 
@@ -66,6 +66,9 @@ pub(crate) struct Found {
     pub(crate) path: PathBuf,
     /// Its path inside the folder that was given; for a file that was given itself, or by a glob, its name.
     pub(crate) name: PathBuf,
+    /// The same, but also inside the folder that a glob begins with, or that all files of a list have in common: where
+    /// what is made of it goes.
+    pub(crate) place: PathBuf,
     /// Where its bytes are.
     pub(crate) source: Source,
 }
@@ -90,7 +93,7 @@ impl Found {
     /// A file that was given itself.
     pub(crate) fn file(path: PathBuf) -> Self {
         let name = path.file_name().map_or_else(|| path.clone(), PathBuf::from);
-        Self { path, name, source: Source::File }
+        Self { path, place: name.clone(), name, source: Source::File }
     }
 
     /// An entry that cannot be sent.
@@ -102,7 +105,14 @@ impl Found {
     fn inside(root: &Path, path: PathBuf) -> Self {
         let name = path.strip_prefix(root).ok().filter(|name| !name.as_os_str().is_empty()).map(Path::to_owned);
         let file = Self::file(path);
-        Self { name: name.unwrap_or(file.name), ..file }
+        let name = name.unwrap_or(file.name);
+        Self { place: name.clone(), name, ..file }
+    }
+
+    /// With its place inside of `base`, where it lies there.
+    fn placed(self, base: &Path) -> Self {
+        let place = self.path.strip_prefix(base).ok().filter(|place| !place.as_os_str().is_empty());
+        Self { place: place.unwrap_or(&self.place).to_owned(), ..self }
     }
 }
 
@@ -176,7 +186,7 @@ impl Search {
     /// The names of a list, `-` on standard input. A list may be long and old: what is gone becomes that photo's error.
     fn list(&mut self, list: &Path, stdin: &mut dyn Read) -> Result<(), ListError> {
         let is_stdin = list.as_os_str() == "-";
-        let name = || if is_stdin { "on standard input".to_owned() } else { list.display().to_string() };
+        let name = || if is_stdin { "(standard input)".to_owned() } else { list.display().to_string() };
         let no_list = |reason| ListError::NoList { list: name(), reason };
         let names = if is_stdin {
             names::read(stdin)
@@ -184,9 +194,11 @@ impl Search {
             self.listing.lists.push(list.to_owned());
             File::open(list).map_err(NoList::from).and_then(|mut file| names::read(&mut file))
         };
+        let names = names.map_err(no_list)?;
+        let base = common_folder(&names);
         // As `find` prints it, a list names a folder and then what is in it: that is meant once.
         let (mut named, mut walked) = (HashSet::new(), HashSet::new());
-        for name in names.map_err(no_list)? {
+        for name in names {
             if walked.contains(&name) {
                 continue;
             }
@@ -194,14 +206,14 @@ impl Search {
                 Ok(metadata) if metadata.is_dir() => {
                     for found in walk::folder(&name, &mut self.listing.passed) {
                         if !named.contains(&found.path) && walked.insert(found.path.clone()) {
-                            self.listing.found.push(found);
+                            self.listing.found.push(found.placed(&base));
                         }
                     }
                     continue;
                 }
-                Ok(_) => self.listing.found.push(Found::file(name.clone())),
+                Ok(_) => self.listing.found.push(Found::file(name.clone()).placed(&base)),
                 Err(_) if is_remote(&name) => {
-                    let message = "It is a URL, and photos are read from this machine. Fetch it first.";
+                    let message = "URLs are not supported. Download it first.";
                     self.listing.found.push(Found::fault(name.clone(), item_error("unreadable", message), false));
                 }
                 Err(error) => {
@@ -230,14 +242,23 @@ impl Search {
 }
 
 fn empty(request: &Request, passed: &Passed) -> ListError {
-    let lists = request.lists.iter().map(|list| format!("the list {}", list.display()));
+    let lists = request.lists.iter().map(|list| format!("list {}", list.display()));
     let paths = request.paths.iter().map(|path| match path.to_str() {
-        Some("-") => "the list on standard input".to_owned(),
+        Some("-") => "list (standard input)".to_owned(),
         _ => path.display().to_string(),
     });
     let named: Vec<String> = paths.chain(lists).collect();
     let there = if passed.is_empty() { String::new() } else { format!(" ({passed})") };
     ListError::Empty(named.join(", "), there)
+}
+
+/// The folder that all of these lie in, as they are written; that of a single one is its own.
+fn common_folder(names: &[PathBuf]) -> PathBuf {
+    let mut parents = names.iter().map(|name| name.parent().unwrap_or(Path::new("")));
+    let first = parents.next().unwrap_or(Path::new("")).to_owned();
+    parents.fold(first, |common, parent| {
+        common.components().zip(parent.components()).take_while(|(a, b)| a == b).map(|(a, _)| a).collect()
+    })
 }
 
 /// Whether a path is written like a URL.

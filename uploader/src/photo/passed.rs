@@ -51,13 +51,13 @@ impl Display for Passed {
         let count: u64 = self.kinds.values().sum();
         if count > 0 {
             let kinds: Vec<String> = self.kinds.iter().map(|(kind, count)| kind.counted(*count)).collect();
-            let are = if count == 1 { "file is no photo" } else { "files are no photos" };
+            let are = if count == 1 { "file is not a photo" } else { "files are not photos" };
             write!(f, "{count} {are}: {}", kinds.join(", "))?;
         }
         for (place, (folder, count)) in self.drawn.iter().enumerate() {
             let comma = if place > 0 || !self.kinds.is_empty() { "; " } else { "" };
             let drawn = Kind::Drawn.counted(*count);
-            write!(f, "{comma}{drawn} by an earlier run in {}", folder.display())?;
+            write!(f, "{comma}{drawn} by an earlier run, in {}", folder.display())?;
         }
         Ok(())
     }
@@ -73,13 +73,16 @@ mod tests {
     fn it_reads_as_a_sentence() {
         let mut passed = Passed::new(false);
         passed.add(Path::new("a/x"), Kind::Foreign(Foreign::Text));
-        assert_eq!(passed.to_string(), "1 file is no photo: 1 text");
+        assert_eq!(passed.to_string(), "1 file is not a photo: 1 text");
         for kind in [Foreign::Video, Foreign::Empty, Foreign::Empty] {
             passed.add(Path::new("a/y"), Kind::Foreign(kind));
         }
-        assert_eq!(passed.to_string(), "4 files are no photos: 2 empty, 1 text, 1 video");
+        assert_eq!(passed.to_string(), "4 files are not photos: 2 empty, 1 text, 1 video");
         passed.add(Path::new("out/1.jpg"), Kind::Drawn);
-        assert!(passed.to_string().ends_with("1 video; 1 photo with boxes drawn by an earlier run in out"), "{passed}");
+        assert!(
+            passed.to_string().ends_with("1 video; 1 photo with boxes drawn by an earlier run, in out"),
+            "{passed}"
+        );
         assert_eq!(passed.named().count(), 0);
     }
 }

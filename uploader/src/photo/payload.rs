@@ -21,8 +21,8 @@ use crate::args::BodyKind;
 pub(crate) const EVENT_LIMIT: u64 = 6 * 1024 * 1024;
 /// What the event holds beside the body: headers, request context.
 const ENVELOPE: u64 = 4 * 1024;
-/// What is shrunk here may be larger; but something that never ends must not fill the memory.
-const MOST_TO_SHRINK: u64 = 256 << 20;
+/// Something that never ends must not fill the memory.
+const MOST_TO_READ: u64 = 256 << 20;
 
 /// How photos are made ready; the same for every photo of a run.
 #[derive(Debug, Clone)]
@@ -33,6 +33,8 @@ pub(crate) struct Recipe {
     pub(crate) resize: Option<u32>,
     /// The options of the request.
     pub(crate) options: wire::Options,
+    /// Whether photos go to where Lambda's limits hold; the plain server says itself what it does not take.
+    pub(crate) through_lambda: bool,
 }
 
 /// The body of a request, and what belongs to it.
@@ -61,6 +63,18 @@ pub(crate) struct Prepared {
     pub(crate) encode: Duration,
 }
 
+impl Payload {
+    fn new(body: Bytes, content_type: &'static str, query: String) -> Self {
+        let sha256 = Sha256::digest(&body).iter().map(|byte| format!("{byte:02x}")).collect();
+        Self { body, content_type, query, sha256 }
+    }
+
+    /// Options without a photo.
+    pub(crate) fn empty(query: String) -> Self {
+        Self::new(Bytes::new(), "application/octet-stream", query)
+    }
+}
+
 impl Recipe {
     /// Reads the photo, shrinks and encodes it. Blocks: runs on a thread of its own.
     pub(crate) fn prepare(&self, found: &Found) -> Result<Prepared, ItemError> {
@@ -80,30 +94,44 @@ impl Recipe {
                 shrunk = Some(sizes);
             }
         }
-        check_size(photo.len() as u64)?;
+        self.check_size(photo.len() as u64)?;
         let photo_bytes = photo.len();
         let (body, content_type, query) = self.encode(photo);
-        let sha256 = Sha256::digest(&body).iter().map(|byte| format!("{byte:02x}")).collect();
-        let payload = Payload { body, content_type, query, sha256 };
+        let payload = Payload::new(body, content_type, query);
         Ok(Prepared { payload, shrunk, photo_bytes, encode: start.elapsed() })
     }
 
     /// The most bytes that are read where nothing tells beforehand how many there are.
     pub(crate) fn most_bytes(&self) -> u64 {
-        if self.resize.is_none() { largest_photo() } else { MOST_TO_SHRINK }
+        if self.resize.is_none() && self.through_lambda { largest_photo() } else { MOST_TO_READ }
     }
 
     fn read(&self, path: &Path) -> Result<Vec<u8>, ItemError> {
         let unreadable = |error: std::io::Error| fault::of_io(path, &error);
         let metadata = std::fs::metadata(path).map_err(unreadable)?;
         if self.resize.is_none() {
-            check_size(metadata.len())?;
+            self.check_size(metadata.len())?;
         }
         // A pipe has no length, and a file may grow.
         let most = self.most_bytes().max(metadata.len());
         let mut photo = Vec::with_capacity(usize::try_from(metadata.len()).unwrap_or(0));
         File::open(path).and_then(|file| file.take(most + 1).read_to_end(&mut photo)).map_err(unreadable)?;
-        if photo.len() as u64 > most { Err(too_many_bytes(photo.len() as u64)) } else { Ok(photo) }
+        if photo.len() as u64 > most { Err(self.too_many_bytes(photo.len() as u64)) } else { Ok(photo) }
+    }
+
+    /// Whether a photo of so many bytes can go where it is to go.
+    fn check_size(&self, bytes: u64) -> Result<(), ItemError> {
+        let fits = !self.through_lambda || bytes.div_ceil(3) * 4 + ENVELOPE <= EVENT_LIMIT;
+        if fits { Ok(()) } else { Err(too_many_bytes(bytes)) }
+    }
+
+    /// Why a photo of so many bytes is not read to its end.
+    pub(super) fn too_many_bytes(&self, bytes: u64) -> ItemError {
+        if self.through_lambda && self.resize.is_none() {
+            return too_many_bytes(bytes);
+        }
+        let message = format!("The file is larger than {} MB.", MOST_TO_READ / 1_000_000);
+        ItemError { message, ..(&Problem::new(Code::TooManyBytes, String::new())).into() }
     }
 
     fn encode(&self, photo: Vec<u8>) -> (Bytes, &'static str, String) {
@@ -131,17 +159,12 @@ impl Recipe {
     }
 }
 
-/// Whether a photo of so many bytes fits through a Function URL.
-fn check_size(bytes: u64) -> Result<(), ItemError> {
-    if bytes.div_ceil(3) * 4 + ENVELOPE <= EVENT_LIMIT { Ok(()) } else { Err(too_many_bytes(bytes)) }
-}
-
-/// Why a photo of so many bytes is not sent.
+/// Why a photo of so many bytes is not sent through Lambda.
 pub(crate) fn too_many_bytes(bytes: u64) -> ItemError {
     let code = Problem::new(Code::TooManyBytes, String::new());
     let message = format!(
-        "The photo has {:.1} MB, and a Function URL takes about {:.1} MB (6 MiB as base64). Shrink it with --resize, \
-         or send it with uploader bulk: through S3 there is no such limit.",
+        "The photo is {:.1} MB; a Function URL takes {:.1} MB (6 MiB as base64). Shrink it with --resize, or use \
+         uploader bulk: through S3 there is no such limit.",
         bytes as f64 / 1e6,
         largest_photo() as f64 / 1e6,
     );
@@ -161,7 +184,7 @@ mod tests {
     fn recipe(body: BodyKind) -> Recipe {
         let options =
             wire::Options { confidence: Some(0.3), classes: Some(vec!["cat".to_owned()]), ..Default::default() };
-        Recipe { body, resize: None, options }
+        Recipe { body, resize: None, options, through_lambda: true }
     }
 
     #[test]
@@ -180,15 +203,21 @@ mod tests {
     fn binary_bodies_are_the_file_and_name_their_kind() {
         let (body, content_type, query) = recipe(BodyKind::Binary).encode(b"\xff\xd8\xff photo".to_vec());
         assert_eq!((&body[..], content_type), (b"\xff\xd8\xff photo".as_slice(), "image/jpeg"));
-        assert_eq!(wire::Options::from_query(&query).unwrap(), recipe(BodyKind::Binary).options);
+        assert_eq!(
+            wire::Options::from_query(&query, wire::Unknown::Refused).unwrap(),
+            recipe(BodyKind::Binary).options
+        );
     }
 
     #[test]
     fn the_limit_is_that_of_the_event() {
-        assert!(check_size(largest_photo()).is_ok());
-        let error = check_size(largest_photo() + 3).unwrap_err();
+        let lambda = recipe(BodyKind::Binary);
+        assert!(lambda.check_size(largest_photo()).is_ok());
+        let error = lambda.check_size(largest_photo() + 3).unwrap_err();
         assert_eq!(error.code, "too_many_bytes");
         assert!(error.message.contains("--resize") && error.message.contains("uploader bulk"), "{}", error.message);
+        let server = Recipe { through_lambda: false, ..lambda };
+        assert!(server.check_size(largest_photo() + 3).is_ok(), "the limit is Lambda's, not the server's");
     }
 
     #[test]

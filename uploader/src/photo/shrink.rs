@@ -89,7 +89,8 @@ fn resample(photo: RgbImage, to: ImageSize) -> Result<RgbImage, String> {
     let mut small = Image::new(to.width, to.height, PixelType::U8x3);
     let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::Bilinear));
     Resizer::new().resize(&source, &mut small, &options).map_err(|e| e.to_string())?;
-    RgbImage::from_raw(to.width, to.height, small.into_vec()).ok_or_else(|| "its pixels do not fit its size".to_owned())
+    RgbImage::from_raw(to.width, to.height, small.into_vec())
+        .ok_or_else(|| "the pixels do not match the size".to_owned())
 }
 
 #[cfg(test)]

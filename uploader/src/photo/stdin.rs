@@ -7,7 +7,7 @@ use anyhow::{Context, Result, bail};
 
 use super::item_error;
 use super::list::{Found, Source};
-use super::payload::{self, Recipe};
+use super::payload::Recipe;
 
 /// What the photo is called in the output.
 pub(crate) const NAME: &str = "stdin";
@@ -16,18 +16,16 @@ pub(crate) const NAME: &str = "stdin";
 pub(crate) fn read(recipe: &Recipe) -> Result<Found> {
     let stdin = io::stdin();
     if stdin.is_terminal() {
-        bail!(
-            "--stdin-photo: standard input is a terminal; pipe a photo in, as in `uploader detect --stdin-photo < cat.jpg`"
-        );
+        bail!("--stdin-photo: standard input is a terminal; use `uploader detect --stdin-photo < cat.jpg`");
     }
     let most = recipe.most_bytes();
     let mut bytes = Vec::new();
-    stdin.lock().take(most + 1).read_to_end(&mut bytes).context("--stdin-photo: standard input cannot be read")?;
+    stdin.lock().take(most + 1).read_to_end(&mut bytes).context("--stdin-photo: cannot read standard input")?;
     let source = if bytes.is_empty() {
-        let message = "Nothing came by standard input. If a command was to bring the photo, it failed.";
+        let message = "Standard input is empty.";
         Source::Fault { error: item_error("unsupported_image", message), is_folder: false }
     } else if bytes.len() as u64 > most {
-        Source::Fault { error: payload::too_many_bytes(bytes.len() as u64), is_folder: false }
+        Source::Fault { error: recipe.too_many_bytes(bytes.len() as u64), is_folder: false }
     } else {
         Source::Held(bytes.into())
     };

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use super::tally::Tally;
 
-const HELP: &str = "write METRIC, one of > >= < <=, and a value: 'p95>300ms', 'failures>1%', 'throughput<20'";
+const HELP: &str = "expected METRIC, one of > >= < <=, and a value: 'p95>300ms', 'failures>1%', 'throughput<20'";
 const METRICS: &str = "p50, p90, p95, p99 (any pN), mean, min, max (of the round trip), inference, upload, encode, dns, connect, tls, send, \
      wait, receive, decode, preprocess, postprocess (means), cold, failures, throughput";
 
@@ -64,10 +64,15 @@ impl FromStr for Condition {
 }
 
 impl Condition {
+    /// Whether there is anything that it could be held against.
+    pub(crate) fn is_measured(&self, tally: &Tally) -> bool {
+        self.metric.of(tally).is_some()
+    }
+
     /// `Some` with what was measured, where the condition came true.
     pub(crate) fn comes_true(&self, tally: &Tally) -> Option<String> {
         let Some(measured) = self.metric.of(tally) else {
-            return Some(format!("--fail-if '{self}': there is nothing to measure"));
+            return Some(format!("--fail-if '{self}': nothing was measured"));
         };
         let failed = match self.comparison {
             Comparison::More => measured > self.value,
@@ -75,7 +80,7 @@ impl Condition {
             Comparison::Less => measured < self.value,
             Comparison::AtMost => measured <= self.value,
         };
-        failed.then(|| format!("--fail-if '{self}': it is {}{}", (measured * 1e3).round() / 1e3, self.metric.unit()))
+        failed.then(|| format!("--fail-if '{self}': measured {}{}", (measured * 1e3).round() / 1e3, self.metric.unit()))
     }
 }
 
@@ -141,7 +146,7 @@ fn metric(name: &str, unit: &str) -> Result<Metric, String> {
         _ if super::tally::Times::default().phase(name).is_some() => Metric::Phase(name.to_owned()),
         _ => match percentile.filter(|percentile| (0.0..=100.0).contains(percentile)) {
             Some(percentile) => Metric::Percentile(percentile),
-            None => return Err(format!("{name:?} is not measured; known are {METRICS}")),
+            None => return Err(format!("unknown metric {name:?}; metrics: {METRICS}")),
         },
     })
 }
@@ -151,9 +156,9 @@ fn scaled(metric: &Metric, number: f64, unit: &str) -> Result<f64, String> {
         (" ms", "ms") => 1.0,
         (" ms", "s") => 1e3,
         (" ms", "us" | "µs") => 1e-3,
-        (" ms", "") => return Err(format!("say which unit: {number}ms or {number}s")),
+        (" ms", "") => return Err(format!("no unit; expected {number}ms or {number}s")),
         (" photos/s", "" | "/s" | "photos/s") | (" %", "%") | ("", "") => 1.0,
-        (_, unit) => return Err(format!("{unit:?} is no unit of this metric; {HELP}")),
+        (_, unit) => return Err(format!("{unit:?} is not a unit of this metric; {HELP}")),
     };
     Ok(number * factor)
 }
@@ -207,7 +212,7 @@ mod tests {
             photo_bytes: 0,
             traffic: crate::link::Traffic::default(),
         });
-        assert_eq!(parsed("failures>0").comes_true(&tally).unwrap(), "--fail-if 'failures>0': it is 1");
+        assert_eq!(parsed("failures>0").comes_true(&tally).unwrap(), "--fail-if 'failures>0': measured 1");
         assert!(parsed("failures>=100%").comes_true(&tally).is_some());
         tally.warm.round_trip.add(Duration::from_millis(250));
         assert!(parsed("p95>300ms").comes_true(&tally).is_none());

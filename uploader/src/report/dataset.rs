@@ -7,7 +7,8 @@ use clap::ValueEnum;
 use detector::DetectorOptions;
 use wire::Outcome;
 
-use super::summary::{Stop, line, set_apart};
+use super::spread::Spread;
+use super::summary::{Stop, columns, counted, failed, found, line, models, set_apart};
 use super::tally::{SERVER, Tally};
 use crate::photo::Passed;
 use crate::prices::{self, Architecture};
@@ -51,23 +52,32 @@ impl Tally {
 pub(crate) struct Cost {
     pub(crate) architecture: Architecture,
     pub(crate) memory_mb: u32,
-    /// Photos in an invocation, on average.
-    pub(crate) batch: f64,
+    /// Photos in an invocation, on average, where any were seen.
+    pub(crate) batch: Option<f64>,
 }
 
+/// Photos in an invocation where none was seen: the template's default.
+const BATCH: f64 = 100.0;
+
 impl Cost {
+    fn batches(&self) -> String {
+        match self.batch {
+            Some(batch) => format!("{batch:.1} photos per invocation measured"),
+            None => format!("{BATCH} photos per invocation assumed"),
+        }
+    }
+
     fn estimate(&self, tally: &Tally) -> String {
         let stages = &tally.times().server;
-        let work: f64 = stages.iter().map(super::spread::Spread::mean).sum();
+        let work: f64 = stages.iter().map(Spread::mean).sum();
         // detect-bulk looks at one photo per vCPU at a time.
         let billed = work / DetectorOptions::threads_for_memory(self.memory_mb) as f64;
-        let dollars = prices::bulk_per_thousand(self.architecture, self.memory_mb, billed, self.batch);
+        let dollars = prices::bulk_per_thousand(self.architecture, self.memory_mb, billed, self.batch.unwrap_or(BATCH));
         format!(
-            "${dollars:.4}, an estimate: {billed:.1} ms billed a photo with {} MB ({}), {:.0} photos a batch; list prices of {} \
-             on {}",
+            "${dollars:.4} (estimated: {billed:.1} ms per photo billed at {} MB on {}, {}; list prices of {}, {})",
             self.memory_mb,
             architecture_name(self.architecture),
-            self.batch,
+            self.batches(),
             prices::REGION,
             prices::AS_OF,
         )
@@ -89,7 +99,7 @@ pub(crate) struct DatasetSummary<'a> {
     /// How many were uploaded at once, where any could be.
     pub(crate) concurrency: Option<usize>,
     /// Between which moments the time from upload to result was taken.
-    pub(crate) clock: &'static str,
+    pub(crate) clock: Clock,
     /// `None` where no result was awaited.
     pub(crate) cost: Option<Cost>,
     /// Lines that were nobody's result: how many, and why.
@@ -103,12 +113,7 @@ pub(crate) struct DatasetSummary<'a> {
 impl Display for DatasetSummary<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let tally = self.tally;
-        for model in &tally.models {
-            line(f, "model", &model.name)?;
-            if let Some(note) = &model.note {
-                line(f, "", note)?;
-            }
-        }
+        models(f, tally)?;
         line(f, "dataset", &self.places)?;
         for (name, value) in self.means {
             line(f, name, value)?;
@@ -116,23 +121,22 @@ impl Display for DatasetSummary<'_> {
         if let Some(concurrency) = self.concurrency {
             line(f, "uploaded", &self.uploads(concurrency))?;
         }
-        if self.cost.is_some() || tally.photos > 0 {
-            line(f, "photos", &self.counts())?;
+        if self.cost.is_some() {
+            found(f, tally)?;
+        } else {
+            failed(f, tally)?;
         }
         set_apart(f, self.passed, self.stop)?;
         line(f, "time", &self.pace())?;
         let times = tally.times();
         if times.inference().count() > 0 {
-            line(f, "average inference", &format!("{:.4} s", times.inference().mean() / 1e3))?;
+            line(f, "average inference", &format!("{:.1} ms", times.inference().mean()))?;
         }
         if times.upload.count() > 0 {
-            line(f, "average upload", &format!("{:.4} s", times.upload.mean() / 1e3))?;
+            line(f, "average upload", &format!("{:.1} ms", times.upload.mean()))?;
         }
         if times.round_trip.count() > 0 {
-            let [p50, p90, p99] = [50.0, 90.0, 99.0].map(|p| times.round_trip.percentile(p) / 1e3);
-            let max = times.round_trip.max() / 1e3;
-            let text = format!("p50 {p50:.2} s, p90 {p90:.2} s, p99 {p99:.2} s, max {max:.2} s ({})", self.clock);
-            line(f, "upload to result", &text)?;
+            line(f, "upload to result", &self.clock.spread(&times.round_trip))?;
         }
         if let Some(cost) = self.cost.filter(|_| times.inference().count() > 0) {
             line(f, "cost per 1000", &cost.estimate(tally))?;
@@ -144,31 +148,60 @@ impl Display for DatasetSummary<'_> {
             .map(|(count, why)| format!("{count} {why}"))
             .collect();
         if !aside.is_empty() {
-            line(f, "set aside", &aside.join(", "))?;
+            line(f, "ignored", &aside.join(", "))?;
         }
         Ok(())
     }
 }
 
-impl DatasetSummary<'_> {
-    fn counts(&self) -> String {
-        let tally = self.tally;
-        let mut text = format!("{}: {} answered with {} detections", tally.photos, tally.answered(), tally.detections);
-        if self.cost.is_none() {
-            text = "results were not awaited".to_owned();
-        }
-        if tally.failed() > 0 {
-            let codes: Vec<String> = tally.failures.iter().map(|(code, count)| format!("{code} {count}")).collect();
-            text += &format!(", {} failed ({})", tally.failed(), codes.join(", "));
-        }
-        text
-    }
+/// Between which moments the time from upload to result is taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Clock {
+    /// From the end of the upload until the result was read, both here.
+    Here,
+    /// By S3's times of photo and result.
+    S3,
+    /// From the upload as the journal has it to S3's time of the result.
+    Journal,
+}
 
+impl Clock {
+    fn spread(self, spread: &Spread) -> String {
+        let (unit, note) = match self {
+            Self::Here => (0.01, "from the end of the upload until the result was read"),
+            Self::S3 => (1.0, "by S3's timestamps, which are whole seconds"),
+            Self::Journal => {
+                (1.0, "from the journal's time of upload to S3's timestamp of the result, in whole seconds")
+            }
+        };
+        let seconds = |ms: f64| match ms / 1e3 {
+            short if short < unit => format!("under {unit} s"),
+            long if unit < 1.0 => format!("{long:.2} s"),
+            long => format!("{long:.0} s"),
+        };
+        let values = match spread.count() {
+            1 => seconds(spread.mean()),
+            // A median says more than a mean, where there is one.
+            count => columns(count)
+                .iter()
+                .filter(|(name, _)| *name != "mean" || count == 2)
+                .map(|(name, value)| format!("{name} {}", seconds(value(spread))))
+                .collect::<Vec<_>>()
+                .join(", "),
+        };
+        format!("{values} ({note})")
+    }
+}
+
+impl DatasetSummary<'_> {
     fn uploads(&self, concurrency: usize) -> String {
         let megabytes = self.tally.photo_bytes as f64 / 1e6;
-        let mut text = format!("{} photos, {megabytes:.1} MB, {concurrency} at once", self.uploaded);
+        let mut text = counted(self.uploaded, "photo");
+        if self.uploaded > 0 {
+            text += &format!(", {megabytes:.1} MB, {concurrency} at once");
+        }
         if self.held > 0 {
-            text += &format!("; {} skipped: the bucket holds them already", self.held);
+            text += &format!("; skipped {}: already in the bucket", self.held);
         }
         text
     }
@@ -176,13 +209,13 @@ impl DatasetSummary<'_> {
     fn pace(&self) -> String {
         let elapsed = self.tally.elapsed.as_secs_f64();
         if self.concurrency.is_none() {
-            return format!("{elapsed:.2} s to collect them");
+            return format!("{elapsed:.2} s");
         }
         if self.cost.is_some() {
-            return format!(
-                "{elapsed:.2} s, {:.1} photos/s from the first upload to the last result",
-                self.tally.throughput()
-            );
+            return format!("{elapsed:.2} s, {:.1} photos/s", self.tally.throughput());
+        }
+        if self.uploaded == 0 {
+            return format!("{elapsed:.2} s");
         }
         let per_second = if elapsed > 0.0 { self.uploaded as f64 / elapsed } else { 0.0 };
         format!("{elapsed:.2} s, {per_second:.1} uploads/s")
@@ -231,7 +264,7 @@ mod tests {
             uploaded: 1,
             held: 1,
             concurrency: Some(4),
-            clock: "a clock",
+            clock: Clock::Here,
             cost,
             set_aside: vec![(0, "repeats"), (3, "results of other photos")],
             passed: &passed,
@@ -242,18 +275,18 @@ mod tests {
 
     #[test]
     fn the_summary_has_what_was_measured_and_nothing_else() {
-        let cost = Cost { architecture: Architecture::Arm64, memory_mb: 1769, batch: 50.0 };
+        let cost = Cost { architecture: Architecture::Arm64, memory_mb: 1769, batch: Some(50.0) };
         let text = printed(&answered(), Some(cost));
         for part in [
             "model               spotter-nano\n                    stands in\n",
-            "uploaded            1 photos, 1.0 MB, 4 at once; 1 skipped",
-            "photos              2: 1 answered with 0 detections, 1 failed (no_result 1)",
-            "average inference   0.0080 s",
-            "average upload      0.0300 s",
-            "upload to result    p50 1.50 s",
-            "(a clock)",
-            "10.0 ms billed a photo with 1769 MB (arm64), 50 photos a batch",
-            "set aside           3 results of other photos\n",
+            "uploaded            1 photo, 1.0 MB, 4 at once; skipped 1",
+            "found               0 objects in 1 photo\n",
+            "failed              1 photo (1 no_result)",
+            "average inference   8.0 ms",
+            "average upload      30.0 ms",
+            "upload to result    1.50 s (from the end of",
+            "10.0 ms per photo billed at 1769 MB on arm64, 50.0 photos per invocation measured",
+            "ignored             3 results of other photos\n",
         ] {
             assert!(text.contains(part), "{part} is missing in {text}");
         }
@@ -263,7 +296,17 @@ mod tests {
 
     #[test]
     fn two_processors_bill_half_the_time() {
-        let cost = |memory_mb| Cost { architecture: Architecture::X86_64, memory_mb, batch: 1.0 }.estimate(&answered());
-        assert!(cost(3538).contains("5.0 ms billed") && cost(1024).contains("10.0 ms billed"), "{}", cost(3538));
+        let cost =
+            |memory_mb| Cost { architecture: Architecture::X86_64, memory_mb, batch: Some(1.0) }.estimate(&answered());
+        assert!(cost(3538).contains("5.0 ms per photo") && cost(1024).contains("10.0 ms per photo"), "{}", cost(3538));
+    }
+
+    #[test]
+    fn a_time_is_no_finer_than_its_clock() {
+        let mut spread = Spread::default();
+        spread.add(Duration::from_millis(3));
+        assert!(Clock::S3.spread(&spread).starts_with("under 1 s ("), "{}", Clock::S3.spread(&spread));
+        spread.add(Duration::from_secs(3));
+        assert!(Clock::S3.spread(&spread).starts_with("mean 2 s, max 3 s ("), "{}", Clock::S3.spread(&spread));
     }
 }

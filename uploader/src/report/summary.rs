@@ -6,6 +6,7 @@ use comfy_table::{CellAlignment, Table, presets};
 
 use super::spread::Spread;
 use super::tally::{CLIENT, SERVER, Tally};
+use crate::hint;
 use crate::photo::Passed;
 
 /// Prints a tally: what the student project printed, and what it lacked.
@@ -38,25 +39,26 @@ pub(crate) struct Stop {
 
 impl Display for Stop {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        write!(f, "with {} of {} photos done; there is nothing here about the others", self.done, self.all)
+        write!(f, "after {} of {}", self.done, counted(self.all, "photo"))
     }
 }
 
 impl Display for Summary<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let tally = self.tally;
-        for model in &tally.models {
-            line(f, "model", &model.name)?;
-            if let Some(note) = &model.note {
-                line(f, "", note)?;
-            }
-        }
+        models(f, tally)?;
         line(f, "target", self.target)?;
         for (name, value) in self.means {
             line(f, name, value)?;
         }
-        line(f, "photos", &self.counts())?;
+        found(f, tally)?;
+        if tally.sent_again > 0 {
+            line(f, "retried", &counted(tally.sent_again, "photo"))?;
+        }
         set_apart(f, self.passed, self.stop)?;
+        if tally.photos == 1 && tally.answered() == 1 {
+            return self.only_one(f);
+        }
         line(f, "time", &self.pace())?;
         if tally.cold.round_trip.count() > 0 {
             line(f, "cold starts", &self.cold_starts())?;
@@ -65,57 +67,53 @@ impl Display for Summary<'_> {
         if times.round_trip.count() == 0 {
             return Ok(());
         }
-        line(f, "average inference", &seconds(times.inference()))?;
-        line(
-            f,
-            "average upload",
-            &format!("{} (the round trip less the function's own time)", seconds(&times.upload)),
-        )?;
-        line(f, "average round trip", &seconds(&times.round_trip))?;
-        let [p50, p90, p99] = [50.0, 90.0, 99.0].map(|p| ms(times.round_trip.percentile(p)));
-        let since = if self.rate.is_some() { ", counted from when each should have left" } else { "" };
-        let max = ms(times.round_trip.max());
-        line(f, "round trip", &format!("p50 {p50} ms, p90 {p90} ms, p99 {p99} ms, max {max} ms{since}"))?;
+        average(f, "inference", times.inference(), "")?;
+        average(f, "upload", &times.upload, " (round trip minus time in the function)")?;
+        let since = if self.rate.is_some() { ", measured from the scheduled send time" } else { "" };
+        average(f, "round trip", &times.round_trip, since)?;
         writeln!(f, "\n{}", self.table())
     }
 }
 
 impl Summary<'_> {
-    fn counts(&self) -> String {
-        let tally = self.tally;
-        let mut text = format!("{}: {} answered with {} detections", tally.photos, tally.answered(), tally.detections);
-        if tally.failed() > 0 {
-            let codes: Vec<String> = tally.failures.iter().map(|(code, count)| format!("{code} {count}")).collect();
-            text += &format!(", {} failed ({})", tally.failed(), codes.join(", "));
+    /// The times of a single photo, which nothing is an average of.
+    fn only_one(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        if self.tally.cold.round_trip.count() > 0 {
+            line(f, "cold start", &format!("init {} ms", ms(self.tally.cold_inits.mean())))?;
         }
-        if tally.sent_again > 0 {
-            text += &format!(", {} sent more than once", tally.sent_again);
-        }
-        text
+        let times = self.tally.times();
+        let shown = |(name, spread): (&str, &Spread)| {
+            (spread.mean() >= LEAST_MS).then(|| format!("{name} {}", ms(spread.mean())))
+        };
+        let client = CLIENT.iter().map(|(name, _)| *name).zip(&times.client).filter_map(shown).collect::<Vec<_>>();
+        let server = SERVER.iter().map(|(name, _)| *name).zip(&times.server).filter_map(shown).collect::<Vec<_>>();
+        let (client, server) = (client.join(", "), server.join(", "));
+        let total = ms(times.round_trip.mean());
+        line(f, "round trip", &format!("{total} ms (client: {client}; server: {server})"))
     }
 
     fn pace(&self) -> String {
         let tally = self.tally;
         let elapsed = tally.elapsed.as_secs_f64();
-        let bits = if elapsed > 0.0 { tally.photo_bytes as f64 * 8.0 / elapsed / 1e6 } else { 0.0 };
-        let clock = self.rate.map_or_else(String::new, |rate| format!(", {rate} asked for"));
-        format!(
-            "{elapsed:.2} s, {:.1} photos/s{clock}, {} at once; {:.1} MB of photos sent, {bits:.1} Mbit/s",
-            tally.throughput(),
-            self.concurrency,
-            tally.photo_bytes as f64 / 1e6,
-        )
+        let (megabytes, mut text) = (tally.photo_bytes as f64 / 1e6, format!("{elapsed:.2} s"));
+        // The rate of a single photo is its round trip in other words.
+        if tally.photos > 1 {
+            let asked = self.rate.map_or_else(String::new, |rate| format!(" (--rate {rate})"));
+            text += &format!(", {:.1} photos/s{asked}, {} at once", tally.throughput(), self.concurrency);
+        }
+        if megabytes >= 0.05 {
+            let bits = if elapsed > 0.0 { megabytes * 8.0 / elapsed } else { 0.0 };
+            text += &format!(", {megabytes:.1} MB sent at {bits:.1} Mbit/s");
+        }
+        text
     }
 
     fn cold_starts(&self) -> String {
         let cold = &self.tally.cold;
-        let only = if self.tally.warm.round_trip.count() == 0 {
-            "there was nothing else to average"
-        } else {
-            "not in the averages"
-        };
+        let apart =
+            if self.tally.warm.round_trip.count() == 0 { "all there was" } else { "excluded from the averages" };
         format!(
-            "{} ({only}): round trip {} ms, inference {} ms, init {} ms on average",
+            "{} ({apart}): round trip {} ms, inference {} ms, init {} ms",
             cold.round_trip.count(),
             ms(cold.round_trip.mean()),
             ms(cold.inference().mean()),
@@ -123,27 +121,83 @@ impl Summary<'_> {
         )
     }
 
-    /// Where the time went.
+    /// Where the time went: what took any, and of many photos how it was spread.
     fn table(&self) -> Table {
         let times = self.tally.times();
+        let columns = columns(times.round_trip.count());
         let mut table = Table::new();
         table.load_preset(presets::NOTHING);
-        table.set_header(["where the time went, in ms", "mean", "p50", "p90", "p99", "max"]);
-        let mut row = |name: String, spread: &Spread| {
-            let [p50, p90, p99] = [50.0, 90.0, 99.0].map(|p| ms(spread.percentile(p)));
-            table.add_row([name, ms(spread.mean()), p50, p90, p99, ms(spread.max())]);
-        };
-        for ((name, _), spread) in CLIENT.iter().zip(&times.client) {
-            row(format!("client {name}"), spread);
-        }
-        for ((name, _), spread) in SERVER.iter().zip(&times.server) {
-            row(format!("server {name}"), spread);
+        table.set_header(["time in ms"].into_iter().chain(columns.iter().map(|(name, _)| *name)));
+        let client = CLIENT.iter().map(|(name, _)| ("client", name)).zip(&times.client);
+        let server = SERVER.iter().map(|(name, _)| ("server", name)).zip(&times.server);
+        for ((side, name), spread) in client.chain(server).filter(|(_, spread)| spread.max() >= LEAST_MS) {
+            let cells = columns.iter().map(|(_, value)| ms(value(spread)));
+            table.add_row([format!("{side} {name}")].into_iter().chain(cells));
         }
         for column in table.column_iter_mut().skip(1) {
             column.set_cell_alignment(CellAlignment::Right);
         }
         table
     }
+}
+
+/// What is less is 0.0 in every column.
+const LEAST_MS: f64 = 0.05;
+
+/// A column of a table of times: what it is called, and what it holds of a spread.
+pub(super) type Column = (&'static str, fn(&Spread) -> f64);
+
+/// What so many times have to tell: a percentile only where so many lie beyond it that it differs from the largest.
+pub(super) fn columns(count: u64) -> Vec<Column> {
+    let all: [(u64, Column); 5] = [
+        (1, ("mean", Spread::mean)),
+        (3, ("p50", |spread| spread.percentile(50.0))),
+        (10, ("p90", |spread| spread.percentile(90.0))),
+        (100, ("p99", |spread| spread.percentile(99.0))),
+        (2, ("max", Spread::max)),
+    ];
+    all.into_iter().filter(|(least, _)| count >= *least).map(|(_, column)| column).collect()
+}
+
+/// The line of a mean: called an average where there is more than one.
+fn average(f: &mut Formatter<'_>, name: &str, spread: &Spread, note: &str) -> fmt::Result {
+    let many = spread.count() > 1;
+    let name = if many { format!("average {name}") } else { name.to_owned() };
+    line(f, &name, &format!("{} ms{note}", ms(spread.mean())))
+}
+
+/// So many of something, in words.
+pub(crate) fn counted(count: u64, noun: &str) -> String {
+    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
+}
+
+/// The models that answered, and what has to be known of them.
+pub(super) fn models(f: &mut Formatter<'_>, tally: &Tally) -> fmt::Result {
+    for model in &tally.models {
+        line(f, "model", &model.name)?;
+        if let Some(note) = &model.note {
+            line(f, "", &hint::here(note))?;
+        }
+    }
+    Ok(())
+}
+
+/// What was found in how many photos, and how many failed.
+pub(super) fn found(f: &mut Formatter<'_>, tally: &Tally) -> fmt::Result {
+    if tally.answered() > 0 || tally.failed() == 0 {
+        let text = format!("{} in {}", counted(tally.detections, "object"), counted(tally.answered(), "photo"));
+        line(f, "found", &text)?;
+    }
+    failed(f, tally)
+}
+
+/// How many photos failed, and why.
+pub(super) fn failed(f: &mut Formatter<'_>, tally: &Tally) -> fmt::Result {
+    if tally.failed() == 0 {
+        return Ok(());
+    }
+    let codes: Vec<String> = tally.failures.iter().map(|(code, count)| format!("{count} {code}")).collect();
+    line(f, "failed", &format!("{} ({})", counted(tally.failed(), "photo"), codes.join(", ")))
 }
 
 /// A row of a summary: what it is called, and what it is.
@@ -154,16 +208,12 @@ pub(super) fn line(f: &mut Formatter<'_>, name: &str, value: &str) -> fmt::Resul
 /// What is no result, and has to be known.
 pub(super) fn set_apart(f: &mut Formatter<'_>, passed: &Passed, stop: Option<Stop>) -> fmt::Result {
     if !passed.is_empty() {
-        line(f, "passed over", &passed.to_string())?;
+        line(f, "skipped", &passed.to_string())?;
     }
     match stop {
-        Some(stop) => line(f, "ended early", &stop.to_string()),
+        Some(stop) => line(f, "interrupted", &stop.to_string()),
         None => Ok(()),
     }
-}
-
-fn seconds(spread: &Spread) -> String {
-    format!("{:.4} s", spread.mean() / 1e3)
 }
 
 fn ms(value: f64) -> String {
@@ -217,10 +267,10 @@ mod tests {
     #[test]
     fn cold_starts_stand_apart() {
         let text = printed(&[record(500, true), record(20, false), record(30, false)]);
-        assert!(text.contains("cold starts         1 (not in the averages): round trip 500.0 ms"), "{text}");
-        assert!(text.contains("average round trip  0.0250 s"), "{text}");
-        assert!(text.contains("average upload      0.0150 s"), "{text}");
-        assert!(text.contains("average inference   0.0080 s"), "{text}");
+        assert!(text.contains("cold starts         1 (excluded from the averages): round trip 500.0 ms"), "{text}");
+        assert!(text.contains("average round trip  25.0 ms"), "{text}");
+        assert!(text.contains("average upload      15.0 ms"), "{text}");
+        assert!(text.contains("average inference   8.0 ms"), "{text}");
     }
 
     #[test]
@@ -231,6 +281,27 @@ mod tests {
     #[test]
     fn without_answers_there_are_no_averages() {
         let text = printed(&[]);
-        assert!(text.contains("0 answered") && !text.contains("average"), "{text}");
+        assert!(text.contains("0 objects in 0 photos") && !text.contains("average"), "{text}");
+    }
+
+    #[test]
+    fn the_summary_fits_what_was_run() {
+        let header = |count: u64| {
+            let records: Vec<Record> = (0..count).map(|ms| record(20 + ms, false)).collect();
+            let text = printed(&records);
+            let header = text.lines().find(|line| line.contains("time in ms")).unwrap_or_default();
+            header.split_whitespace().skip(3).map(str::to_owned).collect::<Vec<_>>().join(" ")
+        };
+        assert_eq!([2, 4].map(header), ["mean max", "mean p50 max"]);
+        assert_eq!([10, 100].map(header), ["mean p50 p90 max", "mean p50 p90 p99 max"]);
+        let text = printed(&[record(20, false)]);
+        assert!(
+            text.contains("0 objects in 1 photo\n")
+                && text.contains("round trip          20.0 ms (client: ; server: inference 8.0)"),
+            "{text}"
+        );
+        for row in ["average", "photos/s", "client dns", "server queue"] {
+            assert!(!text.contains(row), "{row}: {text}");
+        }
     }
 }

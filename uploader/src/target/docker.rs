@@ -49,7 +49,7 @@ impl DockerTarget {
         let inspected = Image::inspect(image).await.with_context(|| format!("--docker {image}"))?;
         let cpus = args.cpus.unwrap_or_else(|| granted(args.memory).min(available));
         if cpus > available {
-            bail!("--cpus {cpus}: docker's engine has {available}");
+            bail!("--cpus {cpus}: Docker has only {available}");
         }
         clear_orphans().await;
         let spec = Spec {
@@ -130,7 +130,7 @@ impl Supervised for Spec {
             answered = timeout(READY_WITHIN, answers(&place)) => match answered {
                 Ok(Ok(())) => return Ok((container, place)),
                 Ok(Err(why)) => why,
-                Err(_) => format!("the function does not answer within {} s", READY_WITHIN.as_secs()),
+                Err(_) => format!("the function did not respond within {} s", READY_WITHIN.as_secs()),
             },
             reason = container.ended() => bail!(reason),
         };
@@ -164,7 +164,7 @@ async fn answers(place: &Endpoint) -> Result<(), String> {
         if reply.status.is_success() {
             return Ok(());
         }
-        return Err(format!("the function is not well ({}: {})", reply.status, String::from_utf8_lossy(&reply.body)));
+        return Err(format!("GET /health returned {}: {}", reply.status, String::from_utf8_lossy(&reply.body)));
     }
 }
 
@@ -180,7 +180,7 @@ fn invocation(event: Vec<u8>) -> Result<Request<Full<Bytes>>, ItemError> {
         .header(HOST, "localhost")
         .header(CONTENT_TYPE, "application/json")
         .body(Full::new(event.into()))
-        .map_err(|error| crate::photo::item_error("request", format!("The request cannot be made: {error}.")))
+        .map_err(|error| crate::photo::item_error("request", format!("Cannot make the request: {error}.")))
 }
 
 /// The CPUs that Lambda grants with so much memory.
@@ -191,7 +191,7 @@ fn granted(memory: u32) -> f64 {
 fn title(spec: &Spec, copies: usize) -> String {
     let Spec { image, memory, cpus, .. } = spec;
     let containers = if copies == 1 { "1 container".to_owned() } else { format!("{copies} containers") };
-    format!("{image} in Docker, {containers} of {memory} MB and {cpus} CPU")
+    format!("{image} in Docker, {containers} with {memory} MB and {cpus} CPU")
 }
 
 #[cfg(test)]

@@ -38,8 +38,8 @@ impl EmulatorTarget {
 
 impl Target for EmulatorTarget {
     fn title(&self) -> String {
-        let copies = if self.workers == 1 { String::new() } else { format!(", {} copies", self.workers) };
-        format!("the function under the emulator{copies}")
+        let copies = if self.workers == 1 { String::new() } else { format!(", {} processes", self.workers) };
+        format!("local emulator{copies}")
     }
 
     fn endpoint(&self) -> &Endpoint {

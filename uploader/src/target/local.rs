@@ -66,7 +66,7 @@ fn title(args: &ServerArgs) -> String {
     let settings =
         [("model", args.model.clone()), ("sessions", number(args.sessions)), ("threads", number(args.threads))];
     let settings = settings.into_iter().filter_map(|(name, value)| Some(format!(", {name} {}", value?)));
-    format!("the function on this machine{}", settings.collect::<String>())
+    format!("local server{}", settings.collect::<String>())
 }
 
 fn number(number: Option<u16>) -> Option<String> {

@@ -45,12 +45,18 @@ pub(crate) fn read(reply: &Reply) -> Result<Answer, Failure> {
     if status.is_success() {
         return serde_json::from_slice(&reply.body).map_err(|_| {
             let message = format!(
-                "The answer ({status}) is not a detection: {}. Is this the URL of a Spotter function?",
+                "Unexpected response ({status}): {}. Is this the URL of a Spotter function?",
                 excerpt(&reply.body)
             );
             Failure::lasting(item_error("unknown_answer", message))
         });
     }
+    Err(refusal(reply))
+}
+
+/// What a reply means that is no success.
+pub(super) fn refusal(reply: &Reply) -> Failure {
+    let status = reply.status;
     let document: Document = serde_json::from_slice(&reply.body).unwrap_or_default();
     let ours = document.code.is_some();
     let code = document.code.unwrap_or_else(|| format!("http_{}", status.as_u16()));
@@ -58,16 +64,16 @@ pub(crate) fn read(reply: &Reply) -> Result<Answer, Failure> {
     let message = match (ours, status.as_u16()) {
         (true, _) => said,
         (false, 403) => {
-            format!("{status}: {said}. A URL with AWS_IAM authentication needs credentials, and --sign REGION.")
+            format!("{status}: {said}. A URL with AWS_IAM authentication needs AWS credentials and --sign REGION.")
         }
-        (false, 300..=399) => format!("{status}: give the URL it leads to instead{}.", location(reply)),
+        (false, 300..=399) => format!("{status}: use the URL that it redirects to{}.", location(reply)),
         (false, _) => format!("{status}: {said}"),
     };
-    Err(Failure {
+    Failure {
         error: item_error(&code, message),
         passing: status.as_u16() == 429 || status.is_server_error(),
         retry_after: retry_after(&reply.headers),
-    })
+    }
 }
 
 fn location(reply: &Reply) -> String {
@@ -76,7 +82,7 @@ fn location(reply: &Reply) -> String {
 }
 
 /// The beginning of what was said, on one line.
-fn excerpt(body: &[u8]) -> String {
+pub(super) fn excerpt(body: &[u8]) -> String {
     let text = String::from_utf8_lossy(&body[..body.len().min(600)]);
     let words: Vec<&str> = text.split_whitespace().collect();
     let line: String = words.join(" ").chars().filter(|c| !c.is_control()).take(160).collect();

@@ -5,6 +5,7 @@ use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use http_body_util::Full;
 use hyper::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HOST, HeaderValue, USER_AGENT};
+use hyper::http::request::Builder;
 use hyper::{Method, Request};
 use wire::{Answer, ItemError};
 
@@ -29,21 +30,19 @@ pub(crate) struct UrlTarget {
 
 impl UrlTarget {
     /// Understands the URL and finds credentials where requests are to be signed.
-    pub(crate) async fn open(args: &UrlArgs, quiet: bool) -> Result<Self> {
+    pub(crate) async fn open(args: &UrlArgs) -> Result<Self> {
         let mut target = Self::unsigned(&args.url)?;
         if let Some(via) = &args.connect_to {
             target.endpoint.via = Some(host_and_port(via)?);
         }
         target.endpoint = Proxies::from_env().lead(target.endpoint)?;
         target.signer = match (&args.sign, lambda_region(&target.endpoint.host)) {
-            (Some(region), _) => Some(Signer::find(region).await.context("--sign needs AWS credentials")?),
+            (Some(region), _) => Some(Signer::find(region).await.context("--sign")?),
             (None, Some(region)) if !args.no_sign => match Signer::find(region).await {
                 Ok(signer) => Some(signer),
                 Err(error) => {
                     // A URL without authentication works unsigned; one with it will say so.
-                    if !quiet {
-                        notice!("uploader: requests are not signed: {error:#}");
-                    }
+                    notice!("uploader: requests are not signed: {error:#}");
                     None
                 }
             },
@@ -64,6 +63,39 @@ impl UrlTarget {
         Ok(Self { query: query.to_owned(), endpoint: endpoint.at(path), signer: None, token: None })
     }
 
+    /// The URL as a person would write it.
+    pub(super) fn base_url(&self) -> String {
+        self.endpoint.at(format!("{}/", self.base())).url()
+    }
+
+    fn base(&self) -> &str {
+        self.endpoint.path.strip_suffix("/detect").unwrap_or(&self.endpoint.path)
+    }
+
+    /// `GET /health` beside `/detect`.
+    pub(super) async fn health(&self) -> Result<Request<Full<Bytes>>> {
+        let path = format!("{}/health", self.base());
+        let mut request = self.head(Method::GET, &path).body(Full::default())?;
+        if let Some(signer) = &self.signer {
+            signer.sign(&mut request, &self.endpoint.at(path).url(), &Payload::empty(String::new()).sha256).await?;
+        }
+        Ok(request)
+    }
+
+    fn head(&self, method: Method, path: &str) -> Builder {
+        Request::builder()
+            .method(method)
+            .uri(path)
+            .header(HOST, self.endpoint.authority())
+            .header(ACCEPT, "application/json")
+            .header(USER_AGENT, AGENT)
+    }
+
+    /// A failure as it looks from here, where a proxy may have spoken.
+    pub(super) fn explained(&self, failure: Failure) -> Failure {
+        doubt(failure, &self.endpoint)
+    }
+
     async fn build(&self, payload: &Payload) -> Result<Request<Full<Bytes>>> {
         let query: Vec<&str> =
             [self.query.as_str(), &payload.query].into_iter().filter(|part| !part.is_empty()).collect();
@@ -71,14 +103,8 @@ impl UrlTarget {
         if !query.is_empty() {
             path = format!("{path}?{}", canonical(&query.join("&")));
         }
-        let mut request = Request::builder()
-            .method(Method::POST)
-            .uri(&path)
-            .header(HOST, self.endpoint.authority())
-            .header(CONTENT_TYPE, payload.content_type)
-            .header(ACCEPT, "application/json")
-            .header(USER_AGENT, AGENT)
-            .body(Full::new(payload.body.clone()))?;
+        let head = self.head(Method::POST, &path).header(CONTENT_TYPE, payload.content_type);
+        let mut request = head.body(Full::new(payload.body.clone()))?;
         if let Some(token) = &self.token {
             request.headers_mut().insert(AUTHORIZATION, token.clone());
         }
@@ -103,7 +129,7 @@ impl Target for UrlTarget {
             means.push(("credentials", signer.source().to_owned()));
         }
         if let Some(proxy) = &self.endpoint.proxy {
-            means.push(("proxy", proxy.to_string()));
+            means.push(("proxy", proxy.place()));
         }
         means
     }
@@ -116,12 +142,12 @@ impl Target for UrlTarget {
         Box::pin(async move {
             self.build(payload)
                 .await
-                .map_err(|error| item_error("request", format!("The request cannot be made: {error:#}.")))
+                .map_err(|error| item_error("request", format!("Cannot make the request: {error:#}.")))
         })
     }
 
     fn read(&self, reply: &Reply, _lease: &Lease<'_>) -> Result<Answer, Failure> {
-        reply::read(reply).map_err(|failure| doubt(failure, &self.endpoint))
+        reply::read(reply).map_err(|failure| self.explained(failure))
     }
 }
 
@@ -131,7 +157,7 @@ fn doubt(mut failure: Failure, endpoint: &Endpoint) -> Failure {
     let nameless = failure.error.code.starts_with("http_") || failure.error.code == "unknown_answer";
     if let Some(proxy) = endpoint.proxy.as_ref().filter(|_| nameless && !endpoint.tls) {
         let said = failure.error.message.trim_end_matches('.');
-        failure.error.message = format!("{said} (asked through {proxy}: it may be the proxy's own answer).");
+        failure.error.message = format!("{said} (sent through {proxy}, which may have answered itself).");
     }
     failure
 }
@@ -142,7 +168,8 @@ fn token() -> Result<Option<HeaderValue>> {
     if token.is_empty() {
         return Ok(None);
     }
-    let mut token = HeaderValue::try_from(format!("Bearer {token}")).context("API_TOKEN cannot be sent in a header")?;
+    let mut token = HeaderValue::try_from(format!("Bearer {token}"))
+        .context("API_TOKEN has characters that a header cannot have")?;
     token.set_sensitive(true);
     Ok(Some(token))
 }
@@ -153,12 +180,17 @@ fn lambda_region(host: &str) -> Option<&str> {
     rest.strip_suffix(".on.aws").filter(|region| !region.is_empty() && !region.contains('.'))
 }
 
+/// Whether a host is that of a Function URL, with what that bounds.
+pub(crate) fn is_function_url(host: &str) -> bool {
+    lambda_region(host).is_some()
+}
+
 fn host_and_port(text: &str) -> Result<(String, u16)> {
     match text.rsplit_once(':').map(|(host, port)| (host, port.parse())) {
         Some((host, Ok(port))) if !host.is_empty() => {
             Ok((host.trim_start_matches('[').trim_end_matches(']').to_owned(), port))
         }
-        _ => bail!("--connect-to {text}: give HOST:PORT"),
+        _ => bail!("--connect-to {text}: expected HOST:PORT"),
     }
 }
 

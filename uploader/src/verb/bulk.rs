@@ -1,7 +1,7 @@
 //! `uploader bulk`: upload a dataset, wait, bring the results home.
 
 use std::ffi::OsStr;
-use std::io::{Write, stderr, stdout};
+use std::io::{Write, stdout};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -13,17 +13,13 @@ use crate::bulk::{
     Arrival, Book, Collector, Counts, Harvest, Journal, Outlet, Plan, Selection, Store, Trouble, Uploads, inventory,
     journal, way,
 };
+use crate::hint;
 use crate::interruption::Interruption;
 use crate::notice::notice;
 use crate::photo::{Inputs, Passed, look};
-use crate::report::{Cost, DatasetSummary, Stop};
+use crate::report::{Clock, Cost, DatasetSummary, Stop, counted};
 
-/// What the time from upload to result is taken between.
-const CLOCK: &str = "from the end of a photo's upload until its result was read here";
-/// Photos of an invocation where no part tells: the template's default.
-const BATCH: f64 = 100.0;
-
-const INSTEAD_OF_URLS: &str = "fetch them into a folder first";
+const INSTEAD_OF_URLS: &str = "download them first";
 
 pub(crate) async fn run(args: BulkArgs, interruption: &Interruption) -> Result<Ending> {
     refuse_loop(&args)?;
@@ -39,7 +35,7 @@ pub(crate) async fn run(args: BulkArgs, interruption: &Interruption) -> Result<E
         (args.selection.clone(), args.bucket.clone(), args.report.clone(), path.clone());
     let work = move || {
         let mut inputs = Inputs::of(&listing);
-        report.spare(&inputs)?;
+        report.spare(&inputs, listing.found.iter().map(|found| found.name.as_path()))?;
         inputs.spare("--journal", &journal)?;
         inputs.add(&journal);
         report.output.iter().try_for_each(|output| inputs.spare("--output", output))?;
@@ -84,7 +80,8 @@ pub(crate) async fn run(args: BulkArgs, interruption: &Interruption) -> Result<E
 
     interruption.heed();
     let names = photos.iter().map(|photo| photo.name.as_path());
-    let mut outlet = Outlet::open(&args.report, store, photos.len() + refused.len(), Some(names))?;
+    let mut outlet =
+        Outlet::open(&args.report, store, args.bucket.folder(), photos.len() + refused.len(), Some(names))?;
     let all = photos.len() + refused.len();
     for (photo, error) in refused {
         outlet.failure(&photo, error)?;
@@ -107,7 +104,7 @@ pub(crate) async fn run(args: BulkArgs, interruption: &Interruption) -> Result<E
         uploaded: counts.uploaded,
         held: counts.held,
         concurrency: Some(usize::from(args.concurrency)),
-        clock: CLOCK,
+        clock: Clock::Here,
         cost: (!args.no_wait).then(|| cost(&args.wait, &counts)),
         set_aside: set_aside(&harvest),
         passed: &passed,
@@ -116,26 +113,22 @@ pub(crate) async fn run(args: BulkArgs, interruption: &Interruption) -> Result<E
     print(&args.report, &summary)?;
     if let Some(signal) = signal {
         if !args.report.quiet {
-            notice!("uploader: what was uploaded is noted; the same command goes on from there");
+            notice!("uploader: run the same command again to resume");
         }
         return Ok(Ending::Interrupted(signal));
     }
-    if args.report.quiet {
-        return Ok(ending(&args.report, &harvest));
-    }
-    if args.no_wait {
-        writeln!(stderr(), "uploader: the results can be collected later, with\n  {}", collect_command(&args, &path))?;
+    if args.no_wait && !args.report.quiet {
+        notice!("uploader: to collect the results later, run\n  {}", collect_command(&args, &path));
     } else if counts.missing > 0 {
         let force = if counts.held > 0 {
-            " Photos that were skipped may have been uploaded before anybody listened: --force uploads them again."
+            " The photos that were skipped may have been uploaded before detect-bulk was set up: --force uploads them again."
         } else {
             ""
         };
-        writeln!(
-            stderr(),
-            "uploader: detect-bulk's log and the dead-letter queue tell more.{force} To go on waiting:\n  {}",
+        notice!(
+            "uploader: see detect-bulk's log and the dead-letter queue.{force} To go on waiting, run\n  {}",
             collect_command(&args, &path)
-        )?;
+        );
     }
     Ok(ending(&args.report, &harvest))
 }
@@ -144,8 +137,7 @@ pub(crate) async fn run(args: BulkArgs, interruption: &Interruption) -> Result<E
 fn refuse_loop(args: &BulkArgs) -> Result<()> {
     if args.results.meets(&args.bucket) {
         bail!(
-            "--results {} would land where --bucket {} listens, and results would be taken for photos; give results \
-             another bucket or prefix",
+            "--results {} is inside --bucket {}, so results would be processed as photos; use another bucket or prefix",
             args.results,
             args.bucket
         );
@@ -187,7 +179,7 @@ async fn rehearse(
             Arrival::Held { .. } | Arrival::Uploaded { .. } => {
                 there += 1;
                 if !quiet {
-                    writeln!(out, "already there  {name} -> s3://{bucket}/{key}")?;
+                    writeln!(out, "skip           {name} -> s3://{bucket}/{key}")?;
                 }
             }
         }
@@ -195,7 +187,8 @@ async fn rehearse(
     let megabytes = bytes as f64 / 1e6;
     writeln!(
         out,
-        "\n{missing} photos ({megabytes:.1} MB) would be uploaded, {there} are there already, {failed} cannot be"
+        "\nwould upload {} ({megabytes:.1} MB); {there} already in the bucket, {failed} failed",
+        counted(missing, "photo")
     )?;
     if !passed.is_empty() {
         writeln!(out, "{passed}")?;
@@ -208,7 +201,7 @@ async fn rehearse(
 
 /// What each photo is thought to cost, with the batches that were seen.
 pub(super) fn cost(wait: &WaitArgs, counts: &Counts) -> Cost {
-    let batch = if counts.parts > 0 { counts.lines as f64 / counts.parts as f64 } else { BATCH };
+    let batch = (counts.parts > 0).then(|| counts.lines as f64 / counts.parts as f64);
     Cost { architecture: wait.architecture, memory_mb: wait.memory, batch }
 }
 
@@ -216,21 +209,23 @@ pub(super) fn cost(wait: &WaitArgs, counts: &Counts) -> Cost {
 pub(super) fn set_aside(harvest: &Harvest) -> Vec<(u64, &'static str)> {
     let aside = harvest.book.aside;
     vec![
-        (aside.repeats, "repeats"),
+        (aside.repeats, "duplicates"),
         (aside.foreign, "results of other photos"),
-        (aside.stale, "results of other contents of these photos"),
-        (aside.other_model, "results by another model for photos that have one"),
-        (harvest.counts.broken_lines, "lines that are no results"),
+        (aside.stale, "results of other versions of these photos"),
+        (aside.other_model, "results of another model for photos that already have one"),
+        (harvest.counts.broken_lines, "lines that are not results"),
     ]
 }
 
 /// The summary: on standard output where that is for people.
 pub(super) fn print(report: &ReportArgs, summary: &DatasetSummary<'_>) -> Result<()> {
-    if !report.quiet {
+    if report.sums_up() {
         match report.format {
             ResultFormat::Text => writeln!(stdout(), "\n{summary}")?,
-            _ => writeln!(stderr(), "{summary}")?,
+            _ => notice!("{summary}"),
         }
+    } else {
+        report.warn_of_models(summary.tally);
     }
     Ok(())
 }
@@ -241,6 +236,11 @@ pub(super) fn ending(report: &ReportArgs, harvest: &Harvest) -> Ending {
     let good = tally.failed() == 0 && harvest.outlet.undrawn == 0;
     let mut ending = if good { Ending::Good } else { Ending::Failures };
     for condition in &report.fail_if {
+        // Photos that were there already, with their results, have not been waited for.
+        if tally.answered() > 0 && !condition.is_measured(tally) {
+            notice!("uploader: --fail-if '{condition}' was not checked: nothing was measured in this run");
+            continue;
+        }
         if let Some(measured) = condition.comes_true(tally) {
             notice!("uploader: {measured}");
             ending = Ending::NotGoodEnough;
@@ -251,17 +251,17 @@ pub(super) fn ending(report: &ReportArgs, harvest: &Harvest) -> Ending {
 
 /// The command that collects this run's results, ready for a shell.
 fn collect_command(args: &BulkArgs, journal: &std::path::Path) -> String {
-    let mut words: Vec<String> = ["uploader", "collect"].map(str::to_owned).to_vec();
+    let mut words: Vec<String> = vec![hint::program(), "collect".to_owned()];
     let option = |words: &mut Vec<String>, name: &str, value: &OsStr| {
         words.push(name.to_owned());
-        words.push(quoted(value));
+        words.push(hint::quoted(value));
     };
     // A list that was read from standard input cannot be read again; the journal has its photos.
     let listed = args.list.reads_standard_input(&args.paths);
     if listed {
         option(&mut words, "--journal", journal.as_os_str());
     } else {
-        words.extend(args.paths.iter().map(|path| quoted(path.as_os_str())));
+        words.extend(args.paths.iter().map(|path| hint::quoted(path.as_os_str())));
         for list in &args.list.from_file {
             option(&mut words, "--from-file", list.as_os_str());
         }
@@ -288,17 +288,6 @@ fn collect_command(args: &BulkArgs, journal: &std::path::Path) -> String {
     words.join(" ")
 }
 
-/// A word as a shell reads it back.
-fn quoted(word: &OsStr) -> String {
-    let text = word.to_string_lossy();
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=@%+,".contains(c);
-    if !text.is_empty() && text.chars().all(plain) {
-        text.into_owned()
-    } else {
-        format!("'{}'", text.replace('\'', r"'\''"))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use clap::Parser;
@@ -310,20 +299,21 @@ mod tests {
         let places = ["--bucket", "s3://in/p", "--results", "s3://out/r"];
         let words = ["uploader", "bulk"].into_iter().chain(words.iter().copied()).chain(places);
         let Verb::Bulk(args) = Cli::try_parse_from(words).unwrap().verb else { panic!("not bulk") };
-        collect_command(&args, "/state/j.jsonl".as_ref())
+        let command = collect_command(&args, "/state/j.jsonl".as_ref());
+        command.strip_prefix(&format!("{} ", hint::program())).unwrap().to_owned()
     }
 
     #[test]
     fn the_command_that_collects_reads_back() {
         assert_eq!(
             command(&["my photos", "it's/*.jpg", "--include", "*.jpg", "--endpoint-url", "http://h:1"]),
-            "uploader collect 'my photos' 'it'\\''s/*.jpg' --bucket s3://in/p --results s3://out/r --include '*.jpg' \
+            "collect 'my photos' 'it'\\''s/*.jpg' --bucket s3://in/p --results s3://out/r --include '*.jpg' \
              --endpoint-url http://h:1"
         );
         assert_eq!(
             command(&["--from-file", "a list"]),
-            "uploader collect --from-file 'a list' --bucket s3://in/p --results s3://out/r"
+            "collect --from-file 'a list' --bucket s3://in/p --results s3://out/r"
         );
-        assert_eq!(command(&["-"]), "uploader collect --journal /state/j.jsonl --results s3://out/r");
+        assert_eq!(command(&["-"]), "collect --journal /state/j.jsonl --results s3://out/r");
     }
 }

@@ -16,7 +16,7 @@ use crate::bulk::{
 };
 use crate::interruption::Interruption;
 use crate::photo::{Inputs, Passed, look};
-use crate::report::{DatasetSummary, Stop};
+use crate::report::{Clock, DatasetSummary, Stop};
 
 /// Photos compared with the bucket, or looked up there, at once.
 const AT_ONCE: usize = 16;
@@ -31,14 +31,12 @@ struct Expected {
     refused: Vec<(PathBuf, wire::ItemError)>,
     passed: Passed,
     places: String,
-    /// Between which moments the time from upload to result is taken.
-    clock: &'static str,
+    /// The bucket's prefix.
+    folder: String,
+    clock: Clock,
 }
 
-const CLOCK_OF_S3: &str = "by S3's times of photo and result, in whole seconds";
-const CLOCK_OF_JOURNAL: &str = "from the end of the upload by the journal's clock to S3's time of the result";
-
-const INSTEAD_OF_URLS: &str = "name the files that were given to bulk; without any, --bucket names all that it holds";
+const INSTEAD_OF_URLS: &str = "give the files that were given to bulk, or only --bucket for all that it holds";
 
 pub(crate) async fn run(args: CollectArgs, interruption: &Interruption) -> Result<Ending> {
     let store = Store::open(&args.store).await?;
@@ -52,11 +50,11 @@ pub(crate) async fn run(args: CollectArgs, interruption: &Interruption) -> Resul
         (None, None) => of_everything(&args),
     };
     spare(&args, &expected)?;
-    let Expected { photos, book, held_since, uploads, refused, passed, places, clock } = expected;
+    let Expected { photos, book, held_since, uploads, refused, passed, places, folder, clock } = expected;
     interruption.heed();
     let all = book.open() + refused.len();
     let names = book.index().map(|_| photos.iter().map(|photo| photo.name.as_path()));
-    let mut outlet = Outlet::open(&args.report, store.clone(), all, names)?;
+    let mut outlet = Outlet::open(&args.report, store.clone(), folder, all, names)?;
     for (photo, error) in refused {
         outlet.failure(&photo, error)?;
     }
@@ -65,10 +63,7 @@ pub(crate) async fn run(args: CollectArgs, interruption: &Interruption) -> Resul
         Harvest { photos, book, outlet, timeout: args.wait.timeout, held_since, counts: Counts::default() };
     let signal = harvest.run(uploads, Some(collector.begin()), interruption).await?;
     if harvest.outlet.tally.photos == 0 && signal.is_none() {
-        bail!(
-            "there are no results in {}; check --results, or give --bucket to wait for those of its photos",
-            args.results
-        );
+        bail!("no results in {}; check --results, or give --bucket to wait for those of its photos", args.results);
     }
 
     let summary = DatasetSummary {
@@ -95,7 +90,8 @@ fn spare(args: &CollectArgs, expected: &Expected) -> Result<()> {
     let mut inputs = Inputs::with_standard_input();
     expected.photos.iter().filter(|photo| photo.local).for_each(|photo| inputs.add(&photo.name));
     args.journal.iter().chain(&args.list.from_file).for_each(|path| inputs.add(path));
-    args.report.spare(&inputs)
+    let folder = expected.folder.as_str();
+    args.report.spare(&inputs, expected.photos.iter().map(|photo| photo.place(folder)))
 }
 
 /// The photos of this machine, as the bucket holds them.
@@ -130,7 +126,8 @@ async fn of_paths(args: &CollectArgs, store: &Store, bucket: &S3Uri) -> Result<E
         refused: selection.refused,
         passed: listing.passed,
         places: way(bucket, &args.results),
-        clock: CLOCK_OF_S3,
+        folder: bucket.folder(),
+        clock: Clock::S3,
     })
 }
 
@@ -138,7 +135,7 @@ async fn of_paths(args: &CollectArgs, store: &Store, bucket: &S3Uri) -> Result<E
 fn of_journal(args: &CollectArgs, path: &Path) -> Result<Expected> {
     let (bucket, notes) = journal::photos(path)?;
     if let Some(given) = args.bucket.as_ref().filter(|given| journal::place(given) != journal::place(&bucket)) {
-        bail!("the journal {} belongs to uploads to {bucket}, not to {given}", path.display());
+        bail!("{}: the journal of uploads to {bucket}, not to {given}", path.display());
     }
     let mut awaited = Awaited::default();
     for note in notes {
@@ -148,7 +145,7 @@ fn of_journal(args: &CollectArgs, path: &Path) -> Result<Expected> {
         };
         awaited.add(&args.selection, &bucket, photo, note.etag, since(note.uploaded.map(|ms| ms as f64 / 1e3)));
     }
-    awaited.into_expected(&bucket, &args.results, CLOCK_OF_JOURNAL)
+    awaited.into_expected(&bucket, &args.results, Clock::Journal)
 }
 
 /// Everything that the bucket holds.
@@ -178,7 +175,7 @@ async fn of_bucket(args: &CollectArgs, store: &Store, bucket: &S3Uri) -> Result<
             awaited.add(&args.selection, bucket, photo, etag, since(object.stored));
         }
     }
-    awaited.into_expected(bucket, &args.results, CLOCK_OF_S3)
+    awaited.into_expected(bucket, &args.results, Clock::S3)
 }
 
 /// Whatever is there.
@@ -191,7 +188,8 @@ fn of_everything(args: &CollectArgs) -> Expected {
         refused: Vec::new(),
         passed: Passed::default(),
         places: args.results.to_string(),
-        clock: CLOCK_OF_S3,
+        folder: String::new(),
+        clock: Clock::S3,
     }
 }
 
@@ -211,9 +209,9 @@ impl Awaited {
         }
     }
 
-    fn into_expected(self, bucket: &S3Uri, results: &S3Uri, clock: &'static str) -> Result<Expected> {
+    fn into_expected(self, bucket: &S3Uri, results: &S3Uri, clock: Clock) -> Result<Expected> {
         if self.photos.is_empty() {
-            bail!("{bucket} holds no photo to wait for; check --bucket, --include and --exclude");
+            bail!("no photos to wait for in {bucket}; check --bucket, --include and --exclude");
         }
         let mut book = Book::of(&bucket.bucket, &self.photos);
         for (index, (etag, since)) in self.known.iter().enumerate() {
@@ -227,6 +225,7 @@ impl Awaited {
             refused: Vec::new(),
             passed: Passed::default(),
             places: way(bucket, results),
+            folder: bucket.folder(),
             clock,
         })
     }

@@ -25,14 +25,14 @@ use crate::report::comparison::{self, Comparison, Environment, Finding, Origin, 
 use crate::report::{Export, Tally, terminal};
 use crate::target::CONNECT_WITHIN;
 
-const INSTEAD_OF_URLS: &str = "a comparison reads each several times: fetch them into a folder first";
+const INSTEAD_OF_URLS: &str = "download them first";
 
 pub(crate) async fn run(mut args: CompareArgs, interruption: &Interruption) -> Result<Ending> {
     // Everything that can be wrong with the command line, before anything is started.
     let mut paths = std::mem::take(&mut args.paths);
     let contenders = args.targets.contenders(&mut paths)?;
     if paths.is_empty() && args.list.from_file.is_empty() {
-        bail!("no photos are given: name files, folders or globs, or `-` for a list on standard input");
+        bail!("no photos given: pass files, folders or globs, or `-` to read a list from standard input");
     }
     check_names(&args, &contenders)?;
     let options = args.sending.detection.options()?;
@@ -41,7 +41,13 @@ pub(crate) async fn run(mut args: CompareArgs, interruption: &Interruption) -> R
 
     let sending = &args.sending;
     let manner = Manner {
-        recipe: Recipe { body: sending.body, resize: sending.resize.map(u32::from), options },
+        recipe: Recipe {
+            body: sending.body,
+            resize: sending.resize,
+            options,
+            // All get the same photos.
+            through_lambda: contenders.iter().any(|contender| contender.place.is_lambda()),
+        },
         concurrency: usize::from(sending.concurrency),
         rate: sending.rate,
         patience: Patience { retries: sending.retries, connect: CONNECT_WITHIN, answer: sending.timeout },
@@ -52,7 +58,7 @@ pub(crate) async fn run(mut args: CompareArgs, interruption: &Interruption) -> R
     let (mut comparison, tallies) = measure(&args, &manner, &photos, &runners, interruption).await;
     let signal = interruption.has_come();
     if let (Some(signal), true) = (signal, comparison.samples.iter().all(|sample| sample.run == 0)) {
-        notice!("uploader: ended before any photo had been to all targets: there is nothing to compare, and no report");
+        notice!("uploader: interrupted before any photo had been sent to all targets; no report was written");
         return Ok(Ending::Interrupted(signal));
     }
     comparison.verdict.extend(remarks(&passed, signal, &comparison, &args));
@@ -100,14 +106,13 @@ async fn listing(args: &CompareArgs, paths: &[PathBuf]) -> Result<Listing> {
 fn remarks(passed: &Passed, signal: Option<Signal>, comparison: &Comparison, args: &CompareArgs) -> Vec<Finding> {
     let mut remarks = Vec::new();
     if !passed.is_empty() {
-        remarks.push(Finding { topic: "passed_over", text: format!("Passed over: {passed}.").into() });
+        remarks.push(Finding { topic: "passed_over", text: format!("Skipped: {passed}.").into() });
     }
     if signal.is_some() {
         let wanted = comparison.settings.photos * args.course.runs as usize;
         let done = comparison.samples.iter().filter(|sample| sample.run > 0 && sample.target == 0).count();
-        let text = format!(
-            "It was ended early: {done} of {wanted} photos had been to all targets, and only these are compared."
-        );
+        let text =
+            format!("Interrupted: only the {done} of {wanted} photos that had been sent to all targets are compared.");
         remarks.push(Finding { topic: "ended_early", text: text.into() });
     }
     remarks
@@ -118,11 +123,7 @@ fn check_names(args: &CompareArgs, contenders: &[Contender]) -> Result<()> {
     let names: Vec<&str> = contenders.iter().map(|contender| contender.name.as_str()).collect();
     for condition in &args.fail_if {
         if let Some(name) = condition.name.as_deref().filter(|name| !names.contains(name)) {
-            bail!(
-                "--fail-if {name}:{}: no target is called {name}; there are {}",
-                condition.condition,
-                names.join(", ")
-            );
+            bail!("--fail-if {name}:{}: no target {name}; targets: {}", condition.condition, names.join(", "));
         }
     }
     Ok(())

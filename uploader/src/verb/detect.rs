@@ -1,7 +1,8 @@
 //! `uploader detect`: post photos, print what was found and where the time went.
 
+use std::collections::HashMap;
 use std::io::{Write, stdout};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
@@ -9,7 +10,7 @@ use bytes::Bytes;
 use wire::Outcome;
 
 use super::Ending;
-use crate::args::{DetectArgs, ReportArgs, ResultFormat};
+use crate::args::{DetectArgs, Place, ReportArgs, ResultFormat};
 use crate::interruption::{Interruption, Signal};
 use crate::journey::{Journey, Plan, Record};
 use crate::link::{Patience, Tls};
@@ -17,10 +18,9 @@ use crate::notice::notice;
 use crate::output::{self, Progress, Results};
 use crate::photo::{Annotations, Inputs, Listing, Recipe, Source, look, stdin};
 use crate::report::{Stop, Summary, Tally};
-use crate::target::{self, CONNECT_WITHIN, Target, Wishes};
+use crate::target::{self, CONNECT_WITHIN, Target, Wishes, check};
 
-const INSTEAD_OF_URLS: &str =
-    "for one photo: curl -s URL | uploader detect --stdin-photo; for many, fetch them into a folder first";
+const INSTEAD_OF_URLS: &str = "use `curl -s URL | uploader detect --stdin-photo`, or download them first";
 
 pub(crate) async fn run(mut args: DetectArgs, interruption: &Interruption) -> Result<Ending> {
     if args.like_2023 {
@@ -29,7 +29,8 @@ pub(crate) async fn run(mut args: DetectArgs, interruption: &Interruption) -> Re
     // Everything that can be wrong with the command line, before anything is started.
     let sending = &args.sending;
     let options = sending.detection.options()?;
-    let recipe = Recipe { body: sending.body, resize: sending.resize.map(u32::from), options };
+    let place = args.target.place();
+    let recipe = Recipe { body: sending.body, resize: sending.resize, options, through_lambda: place.is_lambda() };
     let Listing { found: photos, passed, .. } = listing(&args, &recipe).await?;
     let report = &args.report;
     let paths = photos.iter().map(|photo| photo.path.as_path());
@@ -40,9 +41,13 @@ pub(crate) async fn run(mut args: DetectArgs, interruption: &Interruption) -> Re
         Source::Held(bytes) => Some(bytes.clone()),
         _ => None,
     });
+    let places = match annotations {
+        Some(_) => photos.iter().map(|photo| (photo.path.clone(), photo.place.clone())).collect(),
+        None => HashMap::new(),
+    };
     // Nothing to be seen until photos are on their way.
     let progress = Progress::photos(0, true);
-    let mut sink = Sink { report, results, annotations, held, progress, tally: Tally::begin(), undrawn: 0 };
+    let mut sink = Sink { report, results, annotations, places, held, progress, tally: Tally::begin(), undrawn: 0 };
 
     let plan = Plan {
         recipe,
@@ -53,14 +58,16 @@ pub(crate) async fn run(mut args: DetectArgs, interruption: &Interruption) -> Re
         photos,
     };
     let all = plan.photos.len();
-    let sent = send(&args, plan, &mut sink, interruption).await;
+    let sent = send(&args, &place, plan, &mut sink, interruption).await;
     // Whatever stopped the run, what has been written so far is to be complete.
     let ended = sink.end().await;
     let Sent { title, means, signal } = sent?;
     ended?;
 
     let Sink { tally, undrawn, .. } = sink;
-    if let (Some(title), false) = (title, report.quiet) {
+    if !report.sums_up() {
+        report.warn_of_models(&tally);
+    } else if let Some(title) = title {
         let stop = signal.map(|_| Stop { done: tally.photos, all: all as u64 });
         let concurrency = usize::from(sending.concurrency);
         let summary = Summary {
@@ -95,7 +102,7 @@ pub(crate) async fn run(mut args: DetectArgs, interruption: &Interruption) -> Re
 async fn listing(args: &DetectArgs, recipe: &Recipe) -> Result<Listing> {
     let DetectArgs { paths, list, stdin_photo, report, .. } = args;
     if *stdin_photo && list.reads_standard_input(paths) {
-        bail!("standard input can be a photo (--stdin-photo) or a list (-), not both");
+        bail!("standard input is either a photo (--stdin-photo) or a list (-), not both");
     }
     let only_stdin = paths.is_empty() && list.from_file.is_empty();
     let mut listing = if only_stdin { Listing::default() } else { look(list.request(paths, INSTEAD_OF_URLS)).await? };
@@ -109,7 +116,7 @@ async fn listing(args: &DetectArgs, recipe: &Recipe) -> Result<Listing> {
         anyhow::Ok((listing, inputs))
     })
     .await??;
-    report.spare(&inputs)?;
+    report.spare(&inputs, listing.found.iter().map(|found| found.place.as_path()))?;
     Ok(listing)
 }
 
@@ -125,15 +132,24 @@ struct Sent {
 }
 
 /// Sends all photos, until somebody asks to end.
-async fn send(args: &DetectArgs, plan: Plan, sink: &mut Sink<'_>, interruption: &Interruption) -> Result<Sent> {
+async fn send(
+    args: &DetectArgs,
+    place: &Place,
+    plan: Plan,
+    sink: &mut Sink<'_>,
+    interruption: &Interruption,
+) -> Result<Sent> {
     let at_once = args.sending.concurrency.min(u16::try_from(plan.photos.len()).unwrap_or(u16::MAX));
     let wishes = Wishes { at_once: at_once.into(), timeout: args.sending.timeout, quiet: args.report.quiet };
-    let place = args.target.place(args.report.quiet);
     let target: Arc<dyn Target> = tokio::select! {
-        target = target::open(&place, &wishes) => target?.into(),
+        target = target::open(place, &wishes) => target?.into(),
         signal = interruption.came() => return Ok(Sent { signal: Some(signal), ..Sent::default() }),
     };
     let tls = Tls::of(target.endpoint()).await?;
+    if matches!(place, Place::Url(_)) || plan.recipe.options.classes.is_some() {
+        check::options(target.as_ref(), tls.as_ref(), &plan.recipe.options, Patience { retries: 0, ..plan.patience })
+            .await?;
+    }
     let means = if args.list.verbose { target::means(target.as_ref(), tls.as_ref()) } else { Vec::new() };
     (sink.progress, sink.tally) = (Progress::photos(plan.photos.len(), args.report.quiet), Tally::begin());
     let mut journey = Journey::begin(plan, &target, tls);
@@ -160,6 +176,8 @@ struct Sink<'a> {
     report: &'a ReportArgs,
     results: Box<dyn Results>,
     annotations: Option<Annotations>,
+    /// Where each photo goes among those with boxes.
+    places: HashMap<PathBuf, PathBuf>,
     /// The photo that came by standard input.
     held: Option<Bytes>,
     progress: Progress,
@@ -173,9 +191,7 @@ impl Sink<'_> {
         self.tally.add(record);
         let Self { report, results, .. } = self;
         self.progress.aside(|| {
-            if let (Outcome::Error { error }, false, true) =
-                (&record.outcome, report.quiet, report.format != ResultFormat::Text)
-            {
+            if let (Outcome::Error { error }, true) = (&record.outcome, report.format != ResultFormat::Text) {
                 notice!("uploader: {}: {}: {}", record.photo.display(), error.code, error.message);
             }
             results.photo(&record.into())
@@ -189,9 +205,10 @@ impl Sink<'_> {
 
     async fn draw(&mut self, photo: &Path, answer: &wire::Answer) {
         let Some(annotations) = &mut self.annotations else { return };
+        let place = self.places.get(photo).map_or(photo, PathBuf::as_path);
         match self.held.take_if(|_| photo == Path::new(stdin::NAME)) {
-            Some(bytes) => annotations.draw_fetched(photo, answer, async move { Ok(bytes.to_vec()) }).await,
-            None => annotations.draw(photo, answer).await,
+            Some(bytes) => annotations.draw_fetched(place, photo, answer, async move { Ok(bytes.to_vec()) }).await,
+            None => annotations.draw(place, photo, answer).await,
         }
         let failures = annotations.failures();
         self.cannot_draw(&failures);
@@ -200,7 +217,7 @@ impl Sink<'_> {
     /// A photo that cannot be drawn is told of, and ends no run.
     fn cannot_draw(&mut self, failures: &[anyhow::Error]) {
         self.undrawn += failures.len() as u64;
-        for error in failures.iter().filter(|_| !self.report.quiet) {
+        for error in failures {
             self.progress.aside(|| notice!("uploader: {error:#}"));
         }
     }

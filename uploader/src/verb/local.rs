@@ -5,12 +5,14 @@ mod emulated;
 
 use std::env;
 use std::io::{Stdout, Write, stdout};
+use std::path::Path;
 
 use anyhow::Result;
 
 use super::Ending;
 use crate::args::LocalArgs;
 use crate::emulator::free_port;
+use crate::hint;
 use crate::notice::notice;
 use crate::server::{Access, Server};
 use crate::supervisor::Supervisor;
@@ -22,17 +24,18 @@ pub(crate) async fn run(args: LocalArgs) -> Result<Ending> {
     #[cfg(feature = "aws")]
     return emulated::run(args).await;
     #[cfg(not(feature = "aws"))]
-    anyhow::bail!("--emulator comes with S3, and {}", crate::NOT_BUILT_IN);
+    anyhow::bail!("--emulator needs S3 support, and {}", crate::NOT_BUILT_IN);
 }
 
 async fn over_plain_http(args: LocalArgs) -> Result<Ending> {
-    args.function.tell_what_is_not_for_servers(args.quiet);
-    if !args.quiet && env::var_os("RESULTS_URI").is_some_and(|uri| !uri.is_empty()) {
-        notice!("uploader: RESULTS_URI is set, but detect-bulk runs only with --emulator or --bulk");
+    args.function.warn_of_what_servers_ignore();
+    if env::var_os("RESULTS_URI").is_some_and(|uri| !uri.is_empty()) {
+        notice!("uploader: RESULTS_URI is ignored: detect-bulk runs only with --emulator or --bulk");
     }
     // Who already has the port is told better here than by the function's log.
     let port = if args.port == 0 { 0 } else { free_port(args.port)? };
-    let server = Server::find(args.function.server(), Access::Public { port, loud: !args.quiet })?;
+    let log_level = args.log_level();
+    let server = Server::find(args.function.server(), Access::Public { port, log_level })?;
     let supervisor = Supervisor::start(server).await?;
     let url = supervisor.endpoint().await.map_err(anyhow::Error::msg)?.url();
     let mut out = stdout();
@@ -48,13 +51,20 @@ async fn over_plain_http(args: LocalArgs) -> Result<Ending> {
 
 /// Tells what can be done with the address.
 fn introduce(out: &mut Stdout, url: &str) -> std::io::Result<()> {
-    writeln!(out, "open: {url} in a browser")?;
     try_it(out, url)?;
-    writeln!(out, "Ctrl-C ends it.")?;
+    writeln!(out, "Press Ctrl-C to stop.")?;
     out.flush()
 }
 
+/// A photo that is there, where a checkout's samples are; else any.
+fn example() -> &'static str {
+    const SAMPLE: &str = ".tools/samples/chelsea.png";
+    if Path::new(SAMPLE).is_file() { SAMPLE } else { "photo.jpg" }
+}
+
 fn try_it(out: &mut Stdout, url: &str) -> std::io::Result<()> {
-    writeln!(out, "try:  curl --data-binary @photo.jpg -H 'content-type: image/jpeg' {url}detect")?;
-    writeln!(out, "or:   uploader detect photo.jpg --url {url}")
+    let photo = example();
+    writeln!(out, "browser:   {url}")?;
+    writeln!(out, "curl:      curl --data-binary @{photo} {url}detect")?;
+    writeln!(out, "uploader:  {} detect {photo} --url {url}", hint::program())
 }

@@ -16,6 +16,7 @@ use ::prepare::{Measured, Outcome, Step};
 
 use super::Ending;
 use crate::args::{ModelArgs, ModelVerb, PrepareArgs, PullArgs};
+use crate::hint;
 use crate::model::{Network, Source, Wanted, pull, sources};
 use crate::notice::notice;
 use crate::output::Progress;
@@ -40,7 +41,7 @@ fn list() -> Result<Ending> {
     for card in catalog::known() {
         let place = match catalog::find(Some(&card.name)) {
             Ok(found) => found.path.display().to_string(),
-            Err(_) => format!("not here: uploader model pull {}", card.name),
+            Err(_) => format!("not downloaded: {} model pull {}", hint::program(), card.name),
         };
         let size = card.bytes.map_or_else(String::new, |bytes| format!("{:.1}", bytes as f64 / 1e6));
         table.add_row([card.name, size, card.license.unwrap_or_default(), place]);
@@ -48,12 +49,12 @@ fn list() -> Result<Ending> {
     writeln!(stdout(), "{table}")?;
     match catalog::find(None) {
         Ok(found) => {
-            writeln!(stdout(), "\nused when none is asked for: {}", found.name)?;
+            writeln!(stdout(), "\ndefault: {}", found.name)?;
             if let Some(note) = found.note {
-                writeln!(stdout(), "{note}")?;
+                writeln!(stdout(), "{}", hint::here(&note))?;
             }
         }
-        Err(error) => writeln!(stdout(), "\nused when none is asked for: none ({error})")?,
+        Err(error) => writeln!(stdout(), "\ndefault: none ({error})")?,
     }
     Ok(Ending::Good)
 }
@@ -62,22 +63,19 @@ async fn fetch(args: PullArgs) -> Result<Ending> {
     let card = known(&args.name)?;
     let folder = match &args.dir {
         Some(folder) => folder.clone(),
-        None => {
-            catalog::cache_dir().context("this user has no cache folder: set XDG_CACHE_HOME, or name one with --dir")?
-        }
+        None => catalog::cache_dir().context("no cache folder: set XDG_CACHE_HOME or HOME, or use --dir DIR")?,
     };
     let to = folder.join(format!("{}.onnx", card.name));
-    let sha256 = card.sha256.clone().with_context(|| format!("the card of {} names no digest", card.name))?;
+    let sha256 = card.sha256.clone().with_context(|| format!("the card of {} has no SHA-256", card.name))?;
     if digest(&to)?.is_some_and(|found| found == sha256) {
-        writeln!(stdout(), "{} is already there: {}", card.name, to.display())?;
+        writeln!(stdout(), "{} is already downloaded: {}", card.name, to.display())?;
         return Ok(Ending::Good);
     }
     let sources = sources(&card.name, card.source.as_deref(), args.from.as_deref())?;
     let Some(first) = sources.first() else {
-        let found = catalog::find(Some(&card.name)).with_context(|| {
-            format!("{} is made by this project and not published; --from DIR can name its file", card.name)
-        })?;
-        writeln!(stdout(), "{} comes with this project: {}", card.name, found.path.display())?;
+        let found = catalog::find(Some(&card.name))
+            .with_context(|| format!("{} is part of this project and not published; use --from DIR", card.name))?;
+        writeln!(stdout(), "{} is part of this project: {}", card.name, found.path.display())?;
         return Ok(Ending::Good);
     };
     // What is wrong with the settings is told before anything is fetched.
@@ -93,23 +91,23 @@ async fn fetch(args: PullArgs) -> Result<Ending> {
             (Source::Url(url), Some(proxy)) => format!("{} through {proxy}", url.url()),
             (Source::Url(url), None) => url.url(),
         };
-        progress.aside(|| notice!("fetching {} from {place}", card.name));
+        progress.aside(|| notice!("downloading {} from {place}", card.name));
     }
     let wanted = Wanted { name: card.name.clone(), sha256, bytes: card.bytes };
     let came = pull(&wanted, &sources, &network, &to, &progress).await;
     progress.finish();
     match came {
         Ok(()) => {
-            writeln!(stdout(), "{} is there: {}", card.name, to.display())?;
+            writeln!(stdout(), "downloaded {}: {}", card.name, to.display())?;
             // It runs as it is, too, only slower.
             match ::prepare::prepare(&catalog::find_path(&to)?, None, &[]) {
-                Ok(report) => writeln!(stdout(), "prepared for a faster start and run: {}", report.path.display())?,
-                Err(error) => notice!("uploader: it was not prepared and runs as it is: {error}"),
+                Ok(report) => writeln!(stdout(), "prepared {}", report.path.display())?,
+                Err(error) => notice!("uploader: {} was not prepared and runs slower: {error}", card.name),
             }
             Ok(Ending::Good)
         }
         Err(error) => {
-            notice!("uploader: {} was not fetched: {error}", card.name);
+            notice!("uploader: cannot download {}: {error}", card.name);
             Ok(Ending::Failures)
         }
     }
@@ -131,39 +129,44 @@ fn prepare(args: &PrepareArgs) -> Result<Ending> {
         let became = match outcome {
             Outcome::Done(1) => "1 place".to_owned(),
             Outcome::Done(places) => format!("{places} places"),
-            Outcome::LeftAlone(why) => format!("left alone: {why}"),
+            Outcome::LeftAlone(why) => format!("skipped: {why}"),
         };
         table.add_row([*name, &became]);
     }
     let Measured { size: (width, height), load_ms, run_ms, wide_ms, difference } = report.trial;
-    table.add_row(["load", &format!("{:.1} ms, before {:.1}", load_ms.1, load_ms.0)]);
-    let mut run = format!("{:.2} ms, before {:.2} (one thread, {width} x {height})", run_ms.1, run_ms.0);
+    table.add_row(["load", &format!("{:.1} ms, was {:.1} ms", load_ms.1, load_ms.0)]);
+    let mut run = format!("{:.2} ms, was {:.2} ms (one thread, {width} x {height})", run_ms.1, run_ms.0);
     if let Some(wide) = wide_ms {
-        write!(run, "; {wide:.2} for a photo of 4:3 in its own shape")?;
+        write!(run, "; {wide:.2} ms for a 4:3 photo in its own shape")?;
     }
     table.add_row(["run", &run]);
-    table.add_row(["outputs", &format!("the same within {difference:.1e}")]);
+    table.add_row(["outputs", &format!("equal within {difference:.1e}")]);
     if let Some(boxes) = &report.boxes {
-        table.add_row(["boxes", &format!("the same: {boxes}")]);
+        table.add_row(["boxes", &format!("equal: {boxes}")]);
     }
-    writeln!(out, "{table}\nwritten: {}", report.path.display())?;
+    writeln!(out, "{table}\nwrote {}", report.path.display())?;
     Ok(Ending::Good)
 }
 
 fn verify(model: &str) -> Result<Ending> {
     let found = catalog::find(Some(model))?;
     let path = found.path.display();
-    let got = digest(&found.path)?.with_context(|| format!("{path} is gone"))?;
+    let got = digest(&found.path)?.with_context(|| format!("{path}: no such file"))?;
     let Some(wanted) = found.card.and_then(|card| card.sha256) else {
-        bail!("{path} has digest {got}, and there is no card to compare it with: write one beside it (model.toml)");
+        bail!("{path}: no card to check it against; its SHA-256 is {got}");
     };
     if got == wanted {
-        writeln!(stdout(), "{} is what its card says: {path} ({got})", found.name)?;
+        let publisher = catalog::publisher(&got).map_or_else(String::new, |publisher| format!(", {publisher}"));
+        writeln!(stdout(), "{}: OK: {path} (SHA-256 {got}{publisher})", found.name)?;
         return Ok(Ending::Good);
     }
     notice!(
-        "uploader: {path} is not {}: its digest is {got}, its card says {wanted}; delete it and run `uploader model pull {}`",
+        "uploader: {}: {path} is not the published file: SHA-256 {got}, expected {wanted}\n{}. Spotter uses it, with a \
+         notice. To download the published file, run `{} model pull {}`",
         found.name,
+        catalog::publisher(&got)
+            .map_or_else(|| "It is of unknown origin".to_owned(), |publisher| format!("It is {publisher}")),
+        hint::program(),
         found.name
     );
     Ok(Ending::Failures)
@@ -172,7 +175,7 @@ fn verify(model: &str) -> Result<Ending> {
 fn known(name: &str) -> Result<Card> {
     catalog::known_card(name).with_context(|| {
         let names: Vec<String> = catalog::known().into_iter().map(|card| card.name).collect();
-        format!("{name} is no known model; known are {}", names.join(", "))
+        format!("unknown model {name}; known models: {}", names.join(", "))
     })
 }
 

@@ -12,7 +12,7 @@ use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -91,8 +91,18 @@ pub struct Server {
 }
 
 impl Server {
-    /// Answers every request with what `say` makes of it and of its number, counted from 0.
+    /// Answers every request with what `say` makes of it and of its number, counted from 0; but not those that come before
+    /// the first photo, which are answered as a function answers them.
     pub fn start(say: impl Fn(&Seen, usize) -> Say + Send + Sync + 'static) -> Self {
+        Self::begin(say, of_checks)
+    }
+
+    /// The same with all requests.
+    pub fn of_everything(say: impl Fn(&Seen, usize) -> Say + Send + Sync + 'static) -> Self {
+        Self::begin(say, |_| None)
+    }
+
+    fn begin(say: impl Fn(&Seen, usize) -> Say + Send + Sync + 'static, apart: fn(&Seen) -> Option<Say>) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
         let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
         let address = listener.local_addr().unwrap();
@@ -101,13 +111,27 @@ impl Server {
         let (count, log) = (Arc::clone(&connections), Arc::clone(&seen));
         runtime.spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                count.fetch_add(1, Ordering::SeqCst);
                 stream.set_nodelay(true).unwrap();
-                let (say, log) = (Arc::clone(&say), Arc::clone(&log));
+                let (say, log, count) = (Arc::clone(&say), Arc::clone(&log), Arc::clone(&count));
                 tokio::spawn(async move {
+                    // Those that are only asked whether anybody is there do not count.
+                    let fresh = Arc::new(AtomicBool::new(true));
                     let hang_up = Arc::new(tokio::sync::Notify::new());
                     let end = Arc::clone(&hang_up);
-                    let service = service_fn(move |request| answer(request, Arc::clone(&say), Arc::clone(&log), Arc::clone(&end)));
+                    let service = service_fn(move |request| {
+                        let (say, log, end) = (Arc::clone(&say), Arc::clone(&log), Arc::clone(&end));
+                        let (fresh, count) = (Arc::clone(&fresh), Arc::clone(&count));
+                        async move {
+                            let seen = read(request).await;
+                            if let Some(said) = apart(&seen) {
+                                return Ok(response(said));
+                            }
+                            if fresh.swap(false, Ordering::SeqCst) {
+                                count.fetch_add(1, Ordering::SeqCst);
+                            }
+                            answer(seen, say, log, end).await
+                        }
+                    });
                     let connection = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service);
                     tokio::select! {
                         _ = connection => {}
@@ -133,21 +157,44 @@ impl Server {
     }
 }
 
-async fn answer(
-    request: Request<Incoming>,
-    say: Arc<impl Fn(&Seen, usize) -> Say>,
-    log: Arc<Mutex<Vec<Seen>>>,
-    hang_up: Arc<tokio::sync::Notify>,
-) -> Result<Response<Full<Bytes>>, Infallible> {
+/// What is answered before photos come: whether there is a function, and whether it takes the options.
+fn of_checks(seen: &Seen) -> Option<Say> {
+    let path = seen.target.split('?').next().unwrap_or_default();
+    match seen.method.as_str() {
+        "GET" if path.ends_with("/health") => Some(Say::json(200, &json!({"status": "ok"}))),
+        "POST" if path.ends_with("/detect") && seen.body.is_empty() => {
+            Some(Say::json(400, &json!({"code": "missing_image", "detail": "The body is empty. Send a photo."})))
+        }
+        _ => None,
+    }
+}
+
+async fn read(request: Request<Incoming>) -> Seen {
     let (head, body) = request.into_parts();
     let headers = head.headers.iter().map(|(name, value)| (name.to_string(), value.to_str().unwrap_or("").to_owned()));
-    let seen = Seen {
+    Seen {
         method: head.method.to_string(),
         target: head.uri.to_string(),
         headers: headers.collect(),
         body: body.collect().await.map(|body| body.to_bytes()).unwrap_or_default(),
         at: Instant::now(),
-    };
+    }
+}
+
+fn response(say: Say) -> Response<Full<Bytes>> {
+    let mut response = Response::builder().status(say.status);
+    for (name, value) in say.headers {
+        response = response.header(name, value);
+    }
+    response.body(Full::new(say.body)).unwrap()
+}
+
+async fn answer(
+    seen: Seen,
+    say: Arc<impl Fn(&Seen, usize) -> Say>,
+    log: Arc<Mutex<Vec<Seen>>>,
+    hang_up: Arc<tokio::sync::Notify>,
+) -> Result<Response<Full<Bytes>>, Infallible> {
     let number = {
         let mut log = log.lock().unwrap();
         log.push(seen.clone());
@@ -158,11 +205,7 @@ async fn answer(
     if say.hang_up {
         hang_up.notify_one();
     }
-    let mut response = Response::builder().status(say.status);
-    for (name, value) in say.headers {
-        response = response.header(name, value);
-    }
-    Ok(response.body(Full::new(say.body)).unwrap())
+    Ok(response(say))
 }
 
 /// What somebody may have set on this machine.

@@ -13,7 +13,7 @@ const MAX_FRAMES: usize = 8;
 pub(super) fn decode(data: Vec<u8>, most: (u32, u32)) -> Result<(Frame, Color), Failure> {
     let damaged = |error: re_rav1d::Error| Failure::Damaged(error.to_string().to_lowercase());
     if frames(&data) > MAX_FRAMES {
-        return Err(Failure::damaged("its picture has too many frames"));
+        return Err(Failure::damaged("too many frames"));
     }
     let mut settings = Settings::new();
     // The caller's thread alone: photos are what is worked on side by side.
@@ -28,7 +28,7 @@ pub(super) fn decode(data: Vec<u8>, most: (u32, u32)) -> Result<(Frame, Color), 
         _ => {}
     }
     let picture = decoder.get_picture().map_err(|error| match error {
-        error if error.is_again() => Failure::damaged("it has no picture"),
+        error if error.is_again() => Failure::damaged("no picture in it"),
         error => damaged(error),
     })?;
     drop(decoder);

@@ -27,7 +27,7 @@ impl Color {
         let matrix_code = match self.matrix {
             UNSPECIFIED | 4 | 5 => BT_601,
             0 | 1 | 6 | 7 | 9 => self.matrix,
-            _ => return Err(Failure::NotRead(Foreign::Picture("a HEIF image with a colour matrix that is not read"))),
+            _ => return Err(Failure::NotRead(Foreign::Picture("HEIF image with an unsupported colour matrix"))),
         };
         let range = if self.full_range { Range::Full } else { Range::Limited };
         let matrix = MatrixCoefficients::from_code(matrix_code);

@@ -18,19 +18,19 @@ const MAX_SLICES: usize = 64;
 
 /// Decodes a picture of at most the given width and height.
 pub(super) fn decode(properties: &ItemProps<'_>, data: &[u8], most: (u32, u32)) -> Result<(Frame, Color), Failure> {
-    let config = properties.hvcc.as_ref().ok_or_else(|| Failure::damaged("it has no decoder configuration"))?;
+    let config = properties.hvcc.as_ref().ok_or_else(|| Failure::damaged("no decoder configuration"))?;
     let mut color = None;
     for set in config.arrays.iter().filter(|array| array.nal_type == NAL_SPS).flat_map(|array| &array.nals) {
         let set =
             SpsNALUnit::parse(&*with_known_level(set)).map_err(|error| Failure::Damaged(clause(&error.to_string())));
         let set = set?.rbsp;
         if set.chroma_format_idc > 1 {
-            let kind = "a HEIC image in 4:2:2 or 4:4:4; with HEVC, 4:2:0 and grey are read";
+            let kind = "HEIC image in 4:2:2 or 4:4:4 (4:2:0 and grey are supported)";
             return Err(Failure::NotRead(Foreign::Picture(kind)));
         }
         let size = (set.pic_width_in_luma_samples.get(), set.pic_height_in_luma_samples.get());
         if size.0 > most.0.into() || size.1 > most.1.into() {
-            return Err(Failure::damaged("its picture is larger than it says"));
+            return Err(Failure::damaged("the picture is larger than the header says"));
         }
         let signal = set.vui_parameters.as_ref().map(|vui| &vui.video_signal_type);
         color = color.or(signal
@@ -41,7 +41,7 @@ pub(super) fn decode(properties: &ItemProps<'_>, data: &[u8], most: (u32, u32)) 
     let slices: Vec<&[u8]> =
         units.into_iter().filter(|unit| unit.first().is_some_and(|first| first >> 1 & 0x3f < 32)).collect();
     if slices.len() > MAX_SLICES {
-        return Err(Failure::damaged("its picture has too many slices"));
+        return Err(Failure::damaged("too many slices"));
     }
     let frame = heic_rs::hevc::decode_still(&config.parameter_sets(), &slices).map_err(damaged)?;
     Ok((frame, color.unwrap_or(Color { matrix: UNSPECIFIED, full_range: false })))

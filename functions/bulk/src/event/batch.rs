@@ -88,7 +88,7 @@ impl TaskResult {
 impl Invocation {
     pub(super) fn read(payload: Value) -> Result<Event, String> {
         let invocation: Self = serde_json::from_value(payload)
-            .map_err(|e| format!("it is no S3 Batch Operations invocation: {}", unreadable(&e)))?;
+            .map_err(|e| format!("not an S3 Batch Operations invocation: {}", unreadable(&e)))?;
         let kind = Kind::Batch {
             schema_version: invocation.invocation_schema_version,
             invocation_id: invocation.invocation_id,

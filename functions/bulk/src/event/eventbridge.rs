@@ -49,7 +49,7 @@ impl ObjectEvent {
             return Ok(vec![Entry::Nothing("no new object")]);
         }
         let event: Self = serde_json::from_value(message)
-            .map_err(|e| format!("it is no EventBridge event of S3: {}", unreadable(&e)))?;
+            .map_err(|e| format!("not an S3 event of EventBridge: {}", unreadable(&e)))?;
         Ok(vec![event.detail.entry()])
     }
 }

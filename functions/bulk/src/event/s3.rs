@@ -57,7 +57,7 @@ pub struct Object {
 impl S3Event {
     pub(super) fn read(message: Value) -> Result<Vec<Entry>, String> {
         let event: Self =
-            serde_json::from_value(message).map_err(|e| format!("it is no S3 event: {}", unreadable(&e)))?;
+            serde_json::from_value(message).map_err(|e| format!("not an S3 event: {}", unreadable(&e)))?;
         Ok(event.records.into_iter().map(Record::entry).collect())
     }
 }

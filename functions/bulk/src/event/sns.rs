@@ -32,7 +32,7 @@ pub struct Notification {
 impl SnsEvent {
     pub(super) fn read(message: Value, layer: usize) -> Result<Vec<Entry>, String> {
         let event: Self =
-            serde_json::from_value(message).map_err(|e| format!("it is no SNS event: {}", unreadable(&e)))?;
+            serde_json::from_value(message).map_err(|e| format!("not an SNS event: {}", unreadable(&e)))?;
         let mut entries = Vec::new();
         for record in event.records {
             entries.extend(record.sns.open(layer)?);
@@ -44,13 +44,13 @@ impl SnsEvent {
 impl Notification {
     pub(super) fn read(message: Value, layer: usize) -> Result<Vec<Entry>, String> {
         let envelope: Self =
-            serde_json::from_value(message).map_err(|e| format!("it is no SNS notification: {}", unreadable(&e)))?;
+            serde_json::from_value(message).map_err(|e| format!("not an SNS notification: {}", unreadable(&e)))?;
         envelope.open(layer)
     }
 
     fn open(self, layer: usize) -> Result<Vec<Entry>, String> {
         let inner = serde_json::from_str(&self.message)
-            .map_err(|e| format!("the SNS notification's message is no JSON: {}", unreadable(&e)))?;
+            .map_err(|e| format!("the SNS message is not JSON: {}", unreadable(&e)))?;
         notification(inner, layer + 1)
     }
 }

@@ -43,11 +43,11 @@ pub struct Failure {
 impl SqsEvent {
     pub(super) fn read(payload: Value) -> Result<Event, String> {
         let event: Self =
-            serde_json::from_value(payload).map_err(|e| format!("it is no SQS event: {}", unreadable(&e)))?;
+            serde_json::from_value(payload).map_err(|e| format!("not an SQS event: {}", unreadable(&e)))?;
         let deliveries = event.records.into_iter().map(|message| Delivery {
             id: message.message_id,
             entries: serde_json::from_str(&message.body)
-                .map_err(|e| format!("its body is no JSON: {}", unreadable(&e)))
+                .map_err(|e| format!("the body is not JSON: {}", unreadable(&e)))
                 .and_then(|body| notification(body, 0)),
         });
         Ok(Event { kind: Kind::Sqs, deliveries: deliveries.collect() })

@@ -38,19 +38,17 @@ pub(crate) fn of_get(error: &SdkError<GetObjectError>) -> Failure {
     let is_delete_marker = error.raw_response().is_some_and(|r| r.headers().get("x-amz-delete-marker") == Some("true"));
     match (error.code().unwrap_or_default(), status) {
         ("NoSuchBucket", _) => Failure::never(NOT_FOUND, "The bucket does not exist."),
-        ("NoSuchVersion", _) => Failure::never(NOT_FOUND, "This version of the photo does not exist (any more)."),
+        ("NoSuchVersion", _) => Failure::never(NOT_FOUND, "This version of the photo does not exist (anymore)."),
         // A version that is a delete marker answers 405.
         ("MethodNotAllowed", _) if is_delete_marker => Failure::never(NOT_FOUND, "The photo was deleted."),
-        ("NoSuchKey", _) | (_, Some(404 | 410)) => {
-            Failure::never(NOT_FOUND, "There is no photo with this key (any more).")
-        }
+        ("NoSuchKey", _) | (_, Some(404 | 410)) => Failure::never(NOT_FOUND, "The photo does not exist (anymore)."),
         ("InvalidObjectState", _) => {
-            Failure::never("archived", "The photo is archived; restore it, and then copy it over itself.")
+            Failure::never("archived", "The photo is archived. Restore it, then copy it onto itself.")
         }
         ("KeyTooLongError" | "InvalidURI" | "InvalidArgument" | "InvalidBucketName" | "InvalidRequest", Some(400)) => {
-            Failure::never("invalid_key", format!("S3 refuses the request for this photo: {}.", describe(error)))
+            Failure::never("invalid_key", format!("S3 rejected the request for this photo: {}.", describe(error)))
         }
-        _ => Failure::Later(format!("S3 did not hand out the photo: {}", describe(error))),
+        _ => Failure::Later(format!("cannot get the photo from S3: {}", describe(error))),
     }
 }
 

@@ -46,13 +46,9 @@ impl Outgoing {
             u32::try_from(length).ok().and_then(|length| Arc::clone(&self.0).try_acquire_many_owned(length).ok());
         match share {
             Some(share) => response.map(|body| Bytes::from_owner(Held { body, _share: share })),
-            None => reply::problem(
-                &Problem::new(
-                    Code::Overloaded,
-                    "The answers being sent hold all the memory for them; ask again in a second.",
-                ),
-                "",
-            ),
+            None => {
+                reply::problem(&Problem::new(Code::Overloaded, "No memory left for responses. Retry in a second."), "")
+            }
         }
     }
 }

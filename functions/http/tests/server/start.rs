@@ -69,7 +69,7 @@ fn it_warns_where_nobody_is_kept_out() {
         std::io::BufRead::read_line(&mut std::io::BufReader::new(child.stdout.as_mut().unwrap()), &mut String::new())
             .unwrap();
         child.kill().unwrap();
-        String::from_utf8(child.wait_with_output().unwrap().stderr).unwrap().contains("nobody is kept out")
+        String::from_utf8(child.wait_with_output().unwrap().stderr).unwrap().contains("anyone who can reach")
     };
     assert!(warns("0.0.0.0:0", &[]));
     assert!(!warns("0.0.0.0:0", &[("API_TOKEN", "sesame")]));

@@ -44,5 +44,5 @@ fn told_twice_it_ends_at_once() {
     server.wait_until("it is ending", |server| server.log().contains("ending"));
     server.signal("INT");
     assert_eq!(server.ended().0.code(), Some(0));
-    assert!(server.log().contains("given up"), "{}", server.log());
+    assert!(server.log().contains("aborted"), "{}", server.log());
 }

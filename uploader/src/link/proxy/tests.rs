@@ -120,7 +120,7 @@ fn users_and_passwords_are_decoded_and_never_shown() {
     ] {
         let proxy = proxies(&[("ALL_PROXY", value)]).of(false, "name.invalid", 80).unwrap().unwrap();
         assert_eq!(proxy.authorization.as_ref().map(|value| value.to_str().unwrap()), header, "{value}");
-        assert_eq!(proxy.to_string(), "the proxy http://p:1 (ALL_PROXY)");
+        assert_eq!(proxy.to_string(), "proxy http://p:1 (ALL_PROXY)");
         assert_eq!(format!("{proxy:?}"), proxy.to_string());
     }
 }
@@ -128,17 +128,20 @@ fn users_and_passwords_are_decoded_and_never_shown() {
 #[test]
 fn what_cannot_be_used_is_told_without_the_password() {
     for (value, says) in [
-        ("socks5://me:secret@p:1080", "socks5 is not spoken here"),
-        ("SOCKS5h://me:secret@p:1080", "SOCKS5h is not spoken here"),
-        ("http://me:sec/ret@p:1080", "no URL"),
-        ("http://me:123/ret@p:1080", "no URL"),
-        ("http://me:sec ret@p:1080", "no URL"),
-        ("http://p:1080x", "no URL"),
-        ("http://", "no URL"),
+        ("socks5://me:secret@p:1080", "unsupported scheme socks5"),
+        ("SOCKS5h://me:secret@p:1080", "unsupported scheme SOCKS5h"),
+        ("http://me:sec/ret@p:1080", "not a URL"),
+        ("http://me:123/ret@p:1080", "not a URL"),
+        ("http://me:sec ret@p:1080", "not a URL"),
+        ("http://p:1080x", "not a URL"),
+        ("http://", "not a URL"),
     ] {
         let proxies = proxies(&[("HTTPS_PROXY", value)]);
         let error = proxies.of(true, "name.invalid", 443).unwrap_err().to_string();
-        assert!(error.contains(says) && error.starts_with("HTTPS_PROXY names the proxy "), "{error}");
+        assert!(
+            error.contains(says) && error.starts_with("invalid proxy ") && error.contains(" in HTTPS_PROXY: "),
+            "{error}"
+        );
         assert!(!error.contains("ret@") && !error.contains("secret") && !error.contains("me:"), "{error}");
         assert!(!value.contains('@') || error.contains("p:1080"), "{error}");
         // Nobody is kept from what does not go through it.

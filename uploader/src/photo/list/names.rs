@@ -11,20 +11,15 @@ use crate::photo::kind::{HEAD, Kind, is_control};
 /// Why a list is none.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum NoList {
-    #[error("it cannot be read: {0}")]
+    #[error("cannot read it: {0}")]
     Unreadable(#[from] io::Error),
-    #[error(
-        "it is a photo, and a list of photos is wanted; `uploader detect --stdin-photo < FILE` sends the photo itself"
-    )]
+    #[error("expected a list of paths, got a photo; to send the photo, use `uploader detect --stdin-photo < FILE`")]
     Photo,
-    #[error("it is no list of photos but of another kind ({}); a list is text, one path a line, or separated by NUL", .0.name())]
+    #[error("expected a list of paths, got {}", .0.name())]
     OtherKind(Kind),
-    #[error("it is no text; a list is text in UTF-8 or UTF-16, one path a line, or separated by NUL (find -print0)")]
+    #[error("expected a list of paths (UTF-8 or UTF-16, one per line or separated by NUL), got binary data")]
     NoText,
-    #[error(
-        "it names {0:?} among other things, as text does that was cut into pieces; to search a folder, name it on the command \
-         line, or in a list where nothing else is named that does not lie in it"
-    )]
+    #[error("{0:?} is unexpected among other paths (was a path split?); to search that folder, pass it as an argument")]
     Pieces(PathBuf),
 }
 
@@ -179,7 +174,7 @@ mod tests {
             b"\xff\xfea\x00\x00",
             b"\xff\xfe\x00\xd8\n\x00",
         ] {
-            assert!(refused(bytes).contains("no text"), "{bytes:?}");
+            assert!(refused(bytes).contains("binary data"), "{bytes:?}");
         }
     }
 

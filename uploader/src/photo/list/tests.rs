@@ -38,7 +38,7 @@ fn folders_are_searched_in_order_and_only_for_photos() {
     let tree = tree();
     let listing = look(&[tree.path().join("b")], b"").unwrap();
     assert_eq!(names(tree.path(), &listing), ["b/10.jpg", "b/2.jpg", "b/c/disguised.txt"]);
-    assert_eq!(listing.passed.to_string(), "1 file is no photo: 1 text");
+    assert_eq!(listing.passed.to_string(), "1 file is not a photo: 1 text");
 }
 
 #[test]
@@ -85,7 +85,7 @@ fn what_leads_nowhere_is_named_and_ends_only_a_run_that_has_nothing_else() {
     std::fs::create_dir(tree.path().join("empty")).unwrap();
     std::fs::write(tree.path().join("empty/x"), "").unwrap();
     let error = look(&[tree.path().join("empty")], b"").unwrap_err();
-    assert!(error.to_string().contains("1 file is no photo: 1 empty"), "{error}");
+    assert!(error.to_string().contains("1 file is not a photo: 1 empty"), "{error}");
     assert!(matches!(look(&["-".into()], b" \n\n"), Err(ListError::Empty(..))));
 }
 
@@ -143,7 +143,7 @@ fn drawn_photos_are_left_out_unless_their_folder_is_named() {
     let listing = look(&[tree.path().to_owned()], b"").unwrap();
     assert!(!names(tree.path(), &listing).contains(&"out/a.jpg".to_owned()));
     assert!(
-        listing.passed.to_string().contains("1 photo with boxes drawn by an earlier run in "),
+        listing.passed.to_string().contains("1 photo with boxes drawn by an earlier run, in "),
         "{}",
         listing.passed
     );

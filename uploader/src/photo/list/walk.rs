@@ -45,7 +45,8 @@ pub(super) fn glob(pattern: &Path, passed: &mut Passed) -> Result<Option<Vec<Fou
         }
     }
     let base = if base.as_os_str().is_empty() { Path::new(".") } else { &base };
-    Ok(Some(gathering.finish(base)))
+    let placed = gathering.finish(base).into_iter().map(|found| found.placed(base));
+    Ok(Some(placed.collect()))
 }
 
 impl<'a> Gathering<'a> {

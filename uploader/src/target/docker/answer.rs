@@ -41,8 +41,9 @@ pub(super) fn unwrap(reply: &Reply) -> Result<Reply, Failure> {
         // JSON of another shape is the body itself, says the payload format; an emulator's own error keeps its status.
         return Ok(same(reply));
     };
-    let broken =
-        |what: &str| Failure::lasting(item_error("unknown_answer", format!("The function's answer has {what}.")));
+    let broken = |what: &str| {
+        Failure::lasting(item_error("unknown_answer", format!("Invalid response from the function: {what}.")))
+    };
     let body = document.body.unwrap_or_default();
     let body = if document.is_base64_encoded {
         STANDARD.decode(body).map_err(|_| broken("a body that is not base64"))?
@@ -76,7 +77,7 @@ fn no_json(reply: &Reply) -> Result<Reply, Failure> {
         return Err(timed_out(text.trim()));
     }
     if reply.body.len() as u64 >= EVENT_LIMIT {
-        let message = "The answer was cut at 6 MiB, the most that a function may answer.";
+        let message = "The response exceeds Lambda's limit of 6 MiB.";
         return Err(Failure::lasting(item_error("answer_too_large", message)));
     }
     Ok(same(reply))

@@ -11,6 +11,7 @@ use anyhow::Result;
 use super::{Ending, try_it};
 use crate::args::LocalArgs;
 use crate::emulator::{DETECT_BULK, DETECT_HTTP, Emulator, Function};
+use crate::hint;
 use crate::onebox::{ACCESS_KEY, EventSource, Mapping, OneBox, SECRET_KEY};
 use crate::target::cores;
 
@@ -30,7 +31,11 @@ pub(super) async fn run(args: LocalArgs) -> Result<Ending> {
         functions.push(Function::detect_bulk(&wanted, args.onebox.bulk_function.as_deref(), workers)?);
     }
     let has_bulk = functions.len() > 1;
-    let emulator = Arc::new(Emulator::start(args.port, functions, !args.quiet).await?);
+    if env::var_os("RUST_LOG").is_none() {
+        let level = ("RUST_LOG", Some(args.log_level().to_owned()));
+        functions.iter_mut().for_each(|function| function.variables.push(level.clone()));
+    }
+    let emulator = Arc::new(Emulator::start(args.port, functions, true).await?);
     let source = match &onebox {
         Some(onebox) => {
             let mapping = Mapping {
@@ -91,19 +96,19 @@ fn introduce(
         writeln!(out, "raw events:    {bulk}")?;
     }
     if !quiet {
-        writeln!(out, "open: {url} in a browser")?;
         try_it(out, url)?;
         if let Some(onebox) = onebox {
             writeln!(
                 out,
-                "or:   AWS_ACCESS_KEY_ID={ACCESS_KEY} AWS_SECRET_ACCESS_KEY={SECRET_KEY} uploader bulk PHOTOS \
+                "bulk:      AWS_ACCESS_KEY_ID={ACCESS_KEY} AWS_SECRET_ACCESS_KEY={SECRET_KEY} {} bulk PHOTOS \
                  --bucket {} --results {} --endpoint-url {}",
+                hint::program(),
                 onebox.input(),
                 onebox.results(),
                 onebox.endpoint()
             )?;
         }
-        writeln!(out, "Ctrl-C ends it{}.", if onebox.is_some() { ", and with it the buckets" } else { "" })?;
+        writeln!(out, "Press Ctrl-C to stop{}.", if onebox.is_some() { "; the buckets are deleted" } else { "" })?;
     }
     out.flush()
 }
