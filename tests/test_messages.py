@@ -87,8 +87,10 @@ def steady(text, scene):
     text = re.sub(r"\b0\.\d\d \[\d+ \d+ \d+ \d+\]", "0.NN [X1 Y1 X2 Y2]", text)
     text = re.sub(r"\b\d+\.\d+(?= (s|ms|photos/s|Mbit/s)\b)", "N", text)
     text = re.sub(r"(cannot resolve host \S+) \([^)]*\)", r"\1 (REASON)", text)
+    text = re.sub(r"\(client: [^;]*; server: [^)]*\)", "(client: wait N, …; server: inference N, …)", text)
     # A table's widths follow its numbers.
     text = re.sub(r"(?m)^( ?(?:client|server|time) .*?) *$", lambda row: re.sub(r" +\d+\.\d\b", " N", row[1]), text)
+    text = re.sub(r"(?m)^ time in ms.*", lambda row: re.sub(r" {2,}", "  ", row[0]), text)
     text = re.sub(r"(?m)^ (client|server) (dns|connect|encode|send|receive|queue|postprocess).*\n", "", text)
     return "".join(line.rstrip() + "\n" for line in text.splitlines())
 
@@ -112,7 +114,7 @@ uploader detect empty
 uploader detect photos
 uploader detect photos --no-summary
 uploader detect photos --quiet
-uploader detect bad photos
+uploader detect bad photos --concurrency 1
 uploader detect page.jpg --no-summary
 uploader detect photos --from-file list.txt --no-summary
 uploader detect --from-file photos/cats/cat.jpg
