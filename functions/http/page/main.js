@@ -18,7 +18,10 @@ const controls = new Controls(() => showChoice());
 
 const modelAnswer = askForModel().then((model) => {
   const size = model.input_size ? [`${model.input_size.join(" × ")} input`] : [];
-  byId("model").textContent = model.problem ? "" : [model.name, ...size, counted(model.labels.length, "class", "classes")].join(" · ");
+  // Of a model of one's own, how it is read is worth a look.
+  const card = model.card_origin && model.card_origin !== "built-in" ? [`card: ${model.card_origin}`] : [];
+  const facts = [model.name, ...size, counted(model.labels.length, "class", "classes"), ...card];
+  byId("model").textContent = model.problem ? "" : facts.join(" · ");
   byId("model").title = model.sha256 ? `sha256 ${model.sha256}` : "";
   const notice = model.problem ?? model.note;
   byId("note").hidden = !notice;
