@@ -26,7 +26,7 @@ const modelAnswer = askForModel().then((model) => {
   const notice = model.problem ?? model.note;
   byId("note").hidden = !notice;
   byId("note").classList.toggle("bad", Boolean(model.problem));
-  byId("note").textContent = model.problem ?? (model.note ? `${model.name}: ${model.note}` : "");
+  byId("note").textContent = notice ?? "";
   controls.use(model);
   return model;
 });
