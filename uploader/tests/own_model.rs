@@ -94,7 +94,7 @@ fn what_is_no_onnx_graph_is_told_by_what_it_is() {
     for (name, content, word) in [
         ("best.pt", &b"PK\x03\x04 best/data.pkl"[..], "yolo export"),
         ("pointer.onnx", b"version https://git-lfs.github.com/spec/v1\n", "git lfs pull"),
-        ("cut.onnx", b"\x08\x08\x12\x07pytorch\x1a\x05", "fetch or export it again"),
+        ("cut.onnx", b"\x08\x08\x12\x07pytorch\x1a\x05", "truncated"),
     ] {
         let path = folder.path().join(name);
         std::fs::write(&path, content).unwrap();

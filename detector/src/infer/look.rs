@@ -44,7 +44,12 @@ pub(crate) fn choose(readings: Vec<Reading>, graph: &Graph, worker: &mut Worker)
         match look(&reading.card, graph, worker) {
             Ok(true) => right.push(reading),
             Ok(false) => silent.push(reading),
-            Err(objection) => objections.push(format!("{:?}: {objection}", reading.card.head.kind.to_string())),
+            Err(objection) => {
+                let objection = format!("as {}: {objection}", reading.card.head.kind);
+                if !objections.contains(&objection) {
+                    objections.push(objection);
+                }
+            }
         }
     }
     // What finds something says more than what finds nothing, and what has names more than what is only counted.
@@ -56,21 +61,21 @@ pub(crate) fn choose(readings: Vec<Reading>, graph: &Graph, worker: &mut Worker)
         [] => {
             let objections = objections.join("; ");
             format!(
-                "its {graph} look like a detector's, but what it gives does not fit ({objections}). Write a model.toml beside \
-                 it with [input] and [head]"
+                "its {graph} look like those of a detector, but no known reading fits ({objections}). Write a model.toml next \
+                 to it with [input] and [head]"
             )
         }
         [only] if !only.is_nameless => {
-            let note = "nothing in the graph names its classes: they are taken for COCO's 80 (labels = [\"…\"] in a model.toml \
-                        beside it names others)";
+            let note = "the graph does not name its classes; COCO's 80 labels are assumed (to change them, write labels = \
+                        [\"…\"] in a model.toml next to it)";
             return Ok((only.card.clone(), only.assumes_coco.then(|| note.to_owned())));
         }
-        [_] => "nothing in it names its classes. `uploader model card FILE --write` saves its card beside it as model.toml; \
-                write their names into its labels = [\"…\"]"
+        [_] => "it does not name its classes. `uploader model card FILE --write` saves its card next to it; put the names into \
+                labels = [\"…\"] there"
             .to_owned(),
         several => format!(
-            "it can be read in {} ways, and what it gives does not tell which. `uploader model show FILE` prints a card for \
-             each; save the right one beside it as model.toml",
+            "it can be read in {} ways, and its outputs do not tell which is right. `uploader model try FILE PHOTO` shows what \
+             each finds; `uploader model card FILE --write --reading N` saves its card as model.toml",
             several.len(),
         ),
     };
@@ -94,7 +99,7 @@ fn look(card: &Card, graph: &Graph, worker: &mut Worker) -> Result<bool, String>
     candidates.retain(|candidate| candidate.score.is_finite());
     if let Some(lowest) = candidates.iter().map(|candidate| candidate.score).min_by(f32::total_cmp) {
         if lowest < 0.0 {
-            return Err(format!("it gives scores of down to {lowest:.2}"));
+            return Err(format!("scores go down to {lowest:.2}"));
         }
         if lowest >= 0.5 && card.head.activation == Activation::Sigmoid {
             return Err("its scores need no sigmoid".to_owned());
@@ -102,16 +107,16 @@ fn look(card: &Card, graph: &Graph, worker: &mut Worker) -> Result<bool, String>
     }
     checked(&candidates)?;
     if card.head.kind == HeadKind::Table && card.head.boxes == BoxForm::Cxcywh && are_corners(&candidates) {
-        return Err("its boxes are corners, not centres and sizes".to_owned());
+        return Err("its boxes are corners, not centers and sizes".to_owned());
     }
     // Rows that only fill a list up have no score.
     candidates.retain(|candidate| candidate.score > 0.0);
     let finds = !candidates.is_empty();
     if lie_together(&candidates, placement.input) {
-        return Err("all of its boxes lie at one place".to_owned());
+        return Err("all boxes are at the same place".to_owned());
     }
     if are_misplaced(candidates, placement.input) {
-        return Err("most of its boxes are empty or lie outside the input".to_owned());
+        return Err("most boxes are empty or outside the input".to_owned());
     }
     Ok(finds)
 }
@@ -127,8 +132,8 @@ pub(crate) fn checked(candidates: &[Candidate]) -> Result<(), String> {
         return Ok(());
     }
     Err(format!(
-        "it gives scores of up to {highest:.2}, which are of 0 to 1; another head may be meant, or kind = \"table\" with \
-         activation = \"sigmoid\" or \"softmax\""
+        "scores go up to {highest:.2}, but must be from 0 to 1; try another head, or kind = \"table\" with activation = \
+         \"sigmoid\" or \"softmax\""
     ))
 }
 

@@ -50,7 +50,7 @@ pub(super) fn weigh(card: &Card, graph: &Graph, outputs: &Outputs<'_, '_>) -> Re
 fn are_classes(mut values: impl Iterator<Item = f32>) -> Result<(), String> {
     let is_class = |value: f32| value.is_nan() || value.fract() == 0.0 && (-1.0..1e5).contains(&value);
     match values.find(|value| !is_class(*value)) {
-        Some(value) => Err(format!("what would be the number of a class is {value:.2}")),
+        Some(value) => Err(format!("the class column holds {value:.2}")),
         None => Ok(()),
     }
 }
@@ -99,20 +99,20 @@ impl Scores {
         }
         let are_scores = self.lowest >= 0.0 && self.highest <= 1.001;
         if activation != Activation::None && are_scores {
-            return Err("its scores are of 0 to 1 already".to_owned());
+            return Err("its scores are from 0 to 1 already".to_owned());
         }
         if activation == Activation::None && self.add_up != (background != Background::None) {
             return Err(match self.add_up {
-                true => "its scores add up to 1, so that one of them is the background's".to_owned(),
-                false => "its scores do not add up to 1, as with a background they would".to_owned(),
+                true => "its scores add up to 1, so one of them is the background".to_owned(),
+                false => "its scores do not add up to 1, so there is no background among them".to_owned(),
             });
         }
         match background {
             Background::None if self.lead.0.max(self.lead.1) > 0.8 && activation == Activation::Sigmoid => {
-                Err("one class would be everywhere: it is the background's".to_owned())
+                Err("one class scores highest almost everywhere: it is the background".to_owned())
             }
-            Background::First if self.lead.0 <= 0.5 => Err("its first class is seldom the best".to_owned()),
-            Background::Last if self.lead.1 <= 0.5 => Err("its last class is seldom the best".to_owned()),
+            Background::First if self.lead.0 <= 0.5 => Err("its first column is not the background".to_owned()),
+            Background::Last if self.lead.1 <= 0.5 => Err("its last column is not the background".to_owned()),
             _ => Ok(()),
         }
     }

@@ -19,12 +19,11 @@ pub(crate) fn explained(path: &Path, complaint: &str) -> String {
     }
     if complaint.contains("xternal data") || complaint.contains("external initializer") {
         return format!(
-            "its weights lie in a file of their own, which must be beside it under the name that it had when the graph was \
-             written ({complaint})"
+            "its weights are in a separate file, which must be next to it under its original name ({complaint})"
         );
     }
     if complaint.contains("rotobuf parsing failed") {
-        return "it is no ONNX graph, or not all of one: fetch or export it again".to_owned();
+        return "it is not an ONNX graph, or it is truncated; download or export it again".to_owned();
     }
     complaint.to_owned()
 }
@@ -36,45 +35,37 @@ fn kind(path: &Path, start: &[u8]) -> Option<&'static str> {
     let text = start.trim_ascii_start();
     Some(match extension.as_str() {
         _ if start.is_empty() => "it is empty (0 bytes)",
-        _ if at(0, b"version https://git-lfs") => {
-            "it is a Git LFS pointer, not the model itself; `git lfs pull` fetches that"
-        }
+        _ if at(0, b"version https://git-lfs") => "it is a Git LFS pointer, not the model; run `git lfs pull`",
         _ if at(4, b"TFL3") => {
-            "it is a TensorFlow Lite model; `python -m tf2onnx.convert --tflite MODEL.tflite --output model.onnx` makes an \
-             ONNX graph of it"
+            "it is a TensorFlow Lite model; convert it with `python -m tf2onnx.convert --tflite MODEL.tflite --output model.onnx`"
         }
-        _ if at(4, b"ORTM") => "it is in ONNX Runtime's own format; give the .onnx file that it was made from",
+        _ if at(4, b"ORTM") => "it is in ONNX Runtime's own format (.ort); use the .onnx file it was made from",
         _ if at(0, b"PK\x03\x04") || at(0, b"\x80\x02") || matches!(extension.as_str(), "pt" | "pth") => {
-            "it is a PyTorch checkpoint; `yolo export model=MODEL.pt format=onnx` (Ultralytics), or the export script of the \
-             project that it comes from, makes an ONNX graph of it"
+            "it is a PyTorch checkpoint; export it with `yolo export model=MODEL.pt format=onnx` (Ultralytics) or with the \
+             export script of its project"
         }
         _ if at(0, b"\x89HDF\r\n") || extension == "keras" => {
-            "it is a Keras model; save it as a SavedModel, and `python -m tf2onnx.convert --saved-model DIR --output \
-             model.onnx` makes an ONNX graph of it"
+            "it is a Keras model; save it as a SavedModel and convert that with `python -m tf2onnx.convert --saved-model DIR \
+             --output model.onnx`"
         }
         "engine" | "plan" | "trt" => {
-            "it is a TensorRT engine, which runs on the graphics card it was built for; give the .onnx file that it was \
-             built from"
+            "it is a TensorRT engine, which runs only on the GPU it was built for; use the .onnx file it was built from"
         }
         _ if at(0, b"ftrt") || at(0, b"ptrt") => {
-            "it is a TensorRT engine, which runs on the graphics card it was built for; give the .onnx file that it was \
-             built from"
+            "it is a TensorRT engine, which runs only on the GPU it was built for; use the .onnx file it was built from"
         }
-        "safetensors" => "it holds weights without a graph (safetensors); export the model to ONNX where it is trained",
+        "safetensors" => {
+            "it holds weights only, without a graph (safetensors); export the model to ONNX with its project's script"
+        }
         "pb" => {
-            "it is a TensorFlow graph; `python -m tf2onnx.convert --saved-model DIR --output model.onnx` makes an ONNX graph \
-             of it"
+            "it is a TensorFlow graph; convert it with `python -m tf2onnx.convert --saved-model DIR --output model.onnx`"
         }
         "pdmodel" | "pdiparams" => {
-            "it is a Paddle model; `paddle2onnx --model_dir DIR --save_file model.onnx` makes an ONNX graph of it"
+            "it is a Paddle model; convert it with `paddle2onnx --model_dir DIR --save_file model.onnx`"
         }
-        "xml" | "bin" => "it is a part of an OpenVINO model; give the .onnx file that it was made from",
-        "param" | "mnn" | "mlmodel" | "mlpackage" => {
-            "it is made for another runtime; give the .onnx file that it was made from"
-        }
-        _ if text.first() == Some(&b'<') => {
-            "it is a web page, not the model itself: what it was fetched from answered otherwise"
-        }
+        "xml" | "bin" => "it is part of an OpenVINO model; use the .onnx file it was made from",
+        "param" | "mnn" | "mlmodel" | "mlpackage" => "it is for another runtime; use the .onnx file it was made from",
+        _ if text.first() == Some(&b'<') => "it is a web page, not the model; check the URL it was downloaded from",
         _ if text.first() == Some(&b'{') => "it is JSON, not an ONNX graph",
         _ => return None,
     })
@@ -104,7 +95,7 @@ mod tests {
         }
         let path = folder.path().join("cut.onnx");
         std::fs::write(&path, b"\x08\x08\x12\x07pytorch").unwrap();
-        assert!(explained(&path, "Protobuf parsing failed.").contains("not all of one"));
+        assert!(explained(&path, "Protobuf parsing failed.").contains("truncated"));
         assert_eq!(explained(&path, "Opset 99 is not there"), "Opset 99 is not there");
     }
 }

@@ -8,6 +8,7 @@ use detector::catalog::{self, Origin};
 use detector::{Card, Detector, DetectorOptions, ModelError};
 
 use crate::args::CardArgs;
+use crate::hint;
 use crate::notice::notice;
 use crate::verb::Ending;
 
@@ -42,14 +43,14 @@ pub(super) fn show(model: &str) -> Result<Ending> {
         Err(error) => {
             let is_missing = matches!(error.downcast_ref(), Some(ModelError::NotFound { .. }));
             let Some(card) = catalog::known_card(model).filter(|_| is_missing) else { return Err(error) };
-            let place = format!("not here: uploader model pull {}", card.name);
+            let place = format!("not downloaded: {} model pull {}", hint::program(), card.name);
             return print(&card, &place, &Origin::Known);
         }
     };
     match cards {
         Cards::One { card, origin, path } => print(&card, &path.display().to_string(), &origin),
         Cards::Several { reason, cards, path } => {
-            notice!("uploader: {} has no card and none can be inferred: {reason}", path.display());
+            notice!("uploader: {} has no card, and none can be inferred: {}", path.display(), hint::here(&reason));
             writeln!(stdout(), "{}", cards.join("\n# or\n\n").trim_end())?;
             Ok(Ending::Misuse)
         }
@@ -68,7 +69,7 @@ pub(super) fn card(args: &CardArgs) -> Result<Ending> {
         (Cards::One { card, origin, path }, None | Some(1)) => {
             let text = card.to_toml()?;
             if let (true, Origin::File(card)) = (args.write && !args.force, &origin) {
-                bail!("{} has a card already: {} (--force writes another)", path.display(), card.display());
+                bail!("{} already has a card: {} (--force replaces it)", path.display(), card.display());
             }
             (text, path)
         }
@@ -77,11 +78,12 @@ pub(super) fn card(args: &CardArgs) -> Result<Ending> {
             let only = if cards.len() == 1 { Some(1) } else { None };
             let Some(reading) = reading.or(only) else {
                 bail!(
-                    "{} can be read in {} ways: choose one with --reading 1 to {}. `uploader model try {} PHOTO` shows what \
-                     each finds",
+                    "{} can be read in {} ways; choose one with --reading 1 to {}. `{} model try {} PHOTO` shows \
+                     what each finds",
                     path.display(),
                     cards.len(),
                     cards.len(),
+                    hint::program(),
                     args.model
                 );
             };
@@ -95,9 +97,9 @@ pub(super) fn card(args: &CardArgs) -> Result<Ending> {
     }
     let to = beside(&path);
     write(&to, &text, args.force)?;
-    writeln!(stdout(), "written: {}", to.display())?;
+    writeln!(stdout(), "wrote {}", to.display())?;
     if text.contains("\"class 0\"") || Card::parse("card", &text).is_ok_and(|card| unsure(&card, &args.model)) {
-        notice!("uploader: nothing in the graph names its classes: check labels = […] in {}", to.display());
+        notice!("uploader: the graph does not name its classes; check labels = […] in {}", to.display());
     }
     Ok(Ending::Good)
 }
@@ -119,7 +121,7 @@ fn write(to: &Path, text: &str, force: bool) -> Result<()> {
     let mut options = std::fs::OpenOptions::new();
     options.write(true).create(force).create_new(!force).truncate(true);
     let mut file = options.open(to).with_context(|| match to.exists() {
-        true => format!("{} is there already (--force replaces it)", to.display()),
+        true => format!("{} already exists (--force replaces it)", to.display()),
         false => format!("cannot write {}", to.display()),
     })?;
     file.write_all(text.as_bytes()).with_context(|| format!("cannot write {}", to.display()))

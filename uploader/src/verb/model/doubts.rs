@@ -14,15 +14,14 @@ pub(super) fn doubts(findings: &[Findings], shown: f32, most: usize, labels: usi
     let highest = all.iter().map(|(_, found)| found.score).fold(0.0, f32::max);
     if all.is_empty() {
         return vec![
-            "nothing is found in any photo, not even with low scores: input.color, scale, mean or std may be wrong, or the \
-             head"
+            "nothing found in any photo, not even with low scores; check input.color, scale, mean and std, and the head"
                 .to_owned(),
         ];
     }
     if highest < shown {
         return vec![format!(
-            "no score reaches {shown}; the highest is {highest:.3}: input.color, scale, mean or std may be wrong, or \
-             head.activation is applied twice"
+            "no score reaches {shown}; the highest is {highest:.3}. Check input.color, scale, mean and std, and \
+             head.activation"
         )];
     }
     let strong: Vec<&(&Findings, &Detection)> = all.iter().filter(|(_, found)| found.score >= shown).collect();
@@ -45,29 +44,26 @@ pub(super) fn doubts(findings: &[Findings], shown: f32, most: usize, labels: usi
     let covering = share(&covers);
     doubt(
         strong.len() > 1 && covering > 0.8,
-        format!("{:.0} % of the boxes cover the whole photo: head.boxes or head.unit may be wrong", covering * 100.0),
+        format!("{:.0} % of the boxes cover the whole photo; check head.boxes and head.unit", covering * 100.0),
     );
     let specks = share(&is_speck);
     doubt(
         specks > 0.5,
-        format!("{:.0} % of the boxes are specks: head.unit or head.boxes may be wrong", specks * 100.0),
+        format!("{:.0} % of the boxes are under 3 pixels wide or high; check head.unit and head.boxes", specks * 100.0),
     );
     doubt(
         full > 0,
         format!(
-            "{full} of {} photos have as many boxes as there can be ({most}): head.activation may be wrong, or head.nms",
+            "{full} of {} photos have the maximum of {most} boxes; check head.activation and head.nms",
             findings.len()
         ),
     );
     doubt(
         labels > 1 && strong.len() >= 10 && strong.iter().all(|(_, found)| found.class_id == first),
-        format!(
-            "all {} boxes are of one class: head.background, activation or the order of columns may be wrong",
-            strong.len()
-        ),
+        format!("all {} boxes are of one class; check head.background, head.activation and head.columns", strong.len()),
     );
     let is_certain = strong.len() >= 10 && strong.iter().all(|(_, found)| found.score > 0.995);
-    doubt(is_certain, "all scores are 1: head.activation may be applied to what are scores already".to_owned());
+    doubt(is_certain, "all scores are 1; check head.activation".to_owned());
     doubts
 }
 
@@ -94,11 +90,11 @@ mod tests {
         let right = photo(&[(0, 0.9, [10.0, 10.0, 50.0, 60.0]), (1, 0.4, [0.0, 0.0, 99.0, 99.0])]);
         assert_eq!(doubts(&[right], 0.25, 100, 2), Vec::<String>::new());
         for (findings, word) in [
-            (photo(&[]), "nothing is found"),
+            (photo(&[]), "nothing found"),
             (photo(&[(0, 0.1, [0.0, 0.0, 9.0, 9.0])]), "no score reaches"),
             (photo(&[(0, 0.9, [0.0, 0.0, 100.0, 100.0]), (1, 0.9, [0.0, 0.0, 100.0, 99.0])]), "whole photo"),
-            (photo(&[(0, 0.9, [5.0, 5.0, 6.0, 6.0])]), "specks"),
-            (photo(&[(0, 0.9, [5.0, 5.0, 16.0, 16.0]); 100]), "as many boxes"),
+            (photo(&[(0, 0.9, [5.0, 5.0, 6.0, 6.0])]), "under 3 pixels"),
+            (photo(&[(0, 0.9, [5.0, 5.0, 16.0, 16.0]); 100]), "maximum of"),
             (photo(&[(0, 0.9, [5.0, 5.0, 16.0, 16.0]); 20]), "one class"),
             (photo(&[(0, 0.999, [5.0, 5.0, 16.0, 16.0]); 20]), "all scores are 1"),
         ] {

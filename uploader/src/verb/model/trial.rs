@@ -10,6 +10,7 @@ use detector::{Card, Detector, DetectorOptions, Findings, Limits, ModelError, Ph
 
 use super::doubts::doubts;
 use crate::args::TryArgs;
+use crate::hint;
 use crate::notice::notice;
 use crate::photo::{Found, Inputs, Request, Source, look, mark};
 use crate::verb::Ending;
@@ -33,7 +34,7 @@ pub(super) async fn run(args: &TryArgs) -> Result<Ending> {
             trial.run(&listing.found, &inputs, out)
         }
         Err(ModelError::NoCard { path, reason, cards }) if !cards.is_empty() => {
-            writeln!(out, "{path} has no card and none can be inferred: {reason}.")?;
+            writeln!(out, "{path} has no card, and none can be inferred: {}.", hint::here(&reason))?;
             for (index, text) in cards.iter().enumerate() {
                 let number = index + 1;
                 writeln!(out, "\nCard {number} of {}:", cards.len())?;
@@ -43,7 +44,7 @@ pub(super) async fn run(args: &TryArgs) -> Result<Ending> {
                 let folder = if cards.len() == 1 { args.output.clone() } else { args.output.join(number.to_string()) };
                 Trial { detector, folder, confidence: args.confidence }.run(&listing.found, &inputs, out)?;
                 let reading = if cards.len() == 1 { String::new() } else { format!(" --reading {number}") };
-                writeln!(out, "To use it: uploader model card {} --write{reading}", args.model)?;
+                writeln!(out, "To use this card: {} model card {} --write{reading}", hint::program(), args.model)?;
             }
             Ok(Ending::Misuse)
         }
@@ -101,10 +102,10 @@ impl Trial {
         let more = if card.labels.len() > 3 { ", …" } else { "" };
         let classes = if card.labels.len() == 1 { "class" } else { "classes" };
         writeln!(out, "Graph: {}", detector.graph())?;
-        writeln!(out, "Card: {} (`uploader model show` prints it)", detector.card_origin())?;
+        writeln!(out, "Card: {}", detector.card_origin())?;
         writeln!(out, "Read as: {} · {size} input · {} {classes}: {labels}{more}", card.head.kind, card.labels.len())?;
         if let Some(note) = detector.note() {
-            writeln!(out, "Note: {note}.")?;
+            writeln!(out, "Note: {}.", hint::here(note))?;
         }
         Ok(())
     }
