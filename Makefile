@@ -14,7 +14,8 @@
 #   make undeploy [PURGE=yes]                  remove the stack
 #   make test-accuracy                         compare COCO AP with a reference pipeline (needs SPOTTER_ASSETS)
 #   make test-training                         run spotter-nano's training recipe on generated pictures (downloads PyTorch)
-#   make bench                                 print the README's figures as `name value` lines
+#   make bench                                 print the figures of docs/measurements.md as `name value` lines
+#   make pictures                              make docs/pictures/ again: the page and an annotated photo
 
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
@@ -34,7 +35,7 @@ export MODEL_DIR PHOTOS
 
 .PHONY: help demo demo-bulk compare local model build programs install uninstall setup setup-emulator setup-bulk setup-image
 .PHONY: setup-tests setup-infra test test-rust test-e2e test-accuracy lint bench lint-infra image test-image deploy undeploy
-.PHONY: test-training accuracy-photos
+.PHONY: test-training accuracy-photos pictures
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -165,6 +166,10 @@ bench: setup-tests build
 	cargo bench --locked --quiet --package detector --bench pipeline
 	cargo bench --locked --quiet --workspace --bench dataset
 	$(PYTHON) tests/bench.py
+
+# From the sample photos; needs Chromium.
+pictures: setup-tests build
+	$(PYTHON) tests/pictures.py
 
 # The recipe of model/spotter-nano on generated pictures. PyTorch is 5 GB with what it needs to load: fetched once, on its own.
 TRAINING := model/spotter-nano/training

@@ -84,6 +84,19 @@ class Browser:
         actions = [{"type": kind, "value": key} for key in keys for kind in ("keyDown", "keyUp")]
         self._send("POST", "/actions", {"actions": [{"type": "key", "id": "keyboard", "actions": actions}]})
 
+    def point(self, x, y):
+        """Moves the mouse to a place in the window."""
+        move = {"type": "pointerMove", "x": round(x), "y": round(y)}
+        self._send("POST", "/actions", {"actions": [{"type": "pointer", "id": "mouse", "actions": [move]}]})
+
+    def downloaded(self, name, seconds=30):
+        """The bytes of a file that the page hands to the browser."""
+        path, deadline = self.downloads / name, time.monotonic() + seconds
+        while not path.exists():
+            assert time.monotonic() < deadline, f"{name} was not downloaded: {[p.name for p in self.downloads.iterdir()]}"
+            time.sleep(0.05)
+        return path.read_bytes()
+
     def wait(self, script, *arguments, seconds=120):
         """Waits until a function body returns something true; gives that. Longer than the page's own patience: where the
         emulator loses an answer by silence, the page asks again after 90 seconds."""

@@ -1,11 +1,17 @@
 """`uploader compare` with real functions: here, under the emulator, behind a link that takes time, and in a container."""
 
+import contextlib
 import csv
 import io
+import itertools
 import json
+import os
+import pty
+import re
 import subprocess
 import urllib.parse
 
+import browser as chromium
 import pytest
 import support
 from relay import Relay
@@ -95,6 +101,71 @@ def test_the_page_needs_nothing_else(compare, folder, far):
     for word in ("src=", "href=", "url(", "@import", "<script"):
         assert word not in page, f"{word} in the page"
     assert page.count("<svg") == 5, "distribution, two scatters, phases, ladder"
+
+
+def test_the_report_in_a_browser(compare, folder, tmp_path):
+    """Two models whose boxes differ, as they are seen: the fact first, pictures with boxes on them, no wider than a phone."""
+    chromium.require_chromium()
+    yolo, yolox = (support.fixture(name)[0] for name in ("yolo", "yolox"))
+    _, reports = compare(folder, "--local", f"a=,model={yolo}", "--local", f"b=,model={yolox}", "--ladder", 0)
+    (tmp_path / "report.html").write_text(reports["html"])
+    browser = chromium.Browser(tmp_path)
+    try:
+        browser.devtools("Emulation.setDeviceMetricsOverride", {"width": 390, "height": 844, "deviceScaleFactor": 1, "mobile": True})
+        browser.open((tmp_path / "report.html").as_uri())
+        assert browser.run("return document.documentElement.scrollWidth") <= 390
+        assert "different models" in browser.run("return document.querySelector('h1').nextElementSibling.innerText")
+        assert browser.run("return document.querySelectorAll('.summary li').length") == 3
+        shots = "return [...document.querySelectorAll('.shot')].map((shot) => [shot.querySelector('img').naturalWidth, shot.querySelectorAll('rect').length])"
+        different = json.loads(reports["json"])["pairs"][0]["boxes"]["different"]
+        assert different and len(browser.run(shots)) == len(different)
+        assert all(width > 0 and boxes > 0 for width, boxes in browser.run(shots))
+        longest = "return Math.max(...[...document.querySelectorAll('dd')].flatMap((e) => [...e.innerText.matchAll(/[0-9a-f]{13,}/g)].map((m) => m[0].length)), 0)"
+        assert browser.run(longest) == 0, "digests are shortened"
+    finally:
+        browser.close()
+
+
+def test_waiting_for_the_emulators_one_worker_is_a_queue(compare, folder, far):
+    """Four at once, one after the other: the last of each four has waited for three others, on this side of the emulator."""
+    yolox = support.fixture("yolox")[0]
+    _, reports = compare(
+        folder, "--emulator", "one=,workers=1", "--local", "--model", yolox, "--concurrency", 4, "--ladder", 0
+    )
+    report = json.loads(reports["json"])
+    own = [sample for sample in report["samples"] if sample["target"] == "one" and sample["run"] > 0]
+    turns = [list(turn) for _, turn in itertools.groupby(own, key=lambda sample: sample["turn"])]
+    assert turns[0] and all(sample["client_ms"]["queue"] >= 0 for sample in own)
+    for turn in turns:
+        work = sorted(sample["answer"]["timings_ms"]["total"] for sample in turn)
+        assert max(sample["client_ms"]["queue"] for sample in turn) >= sum(work[:-1]) * 0.99, turn
+    rows = csv.DictReader(io.StringIO(reports["csv"]))
+    assert any(float(row["client_queue_ms"]) > 0 for row in rows if row["target"] == "one")
+
+
+def test_the_bar_tells_all_passes_and_the_end_where_the_report_lies(folder, far, tmp_path):
+    report = tmp_path / "report.md"
+    command = [support.binary("uploader"), "compare", folder, "--url", f"here={far}", "--url", f"there={far}"]
+    command += ["--ladder", "1,2", "--sizes=3", "--like-2023", "--report", report]
+    terminal, theirs = pty.openpty()
+    environment = support.environment(TERM="xterm-256color", NO_COLOR="1")
+    with (tmp_path / "printed").open("w") as printed:
+        process = subprocess.Popen(list(map(str, command)), stdout=printed, stderr=theirs, env=environment)
+    os.close(theirs)
+    shown = b""
+    with contextlib.suppress(OSError):  # Linux's way to say that nobody is at the other end.
+        while piece := os.read(terminal, 4096):
+            shown += piece
+    os.close(terminal)
+    assert process.wait(60) == 0
+    told = re.findall(r"(warm-up|sequential|concurrency \d|folder \w+|steps at \w+) (\d+)/(\d+)(?:, (\w+) left)?", shown.decode())
+    passes = [name for name, _ in itertools.groupby(told, key=lambda part: part[0])]
+    expected = ["warm-up", "sequential", "concurrency 1", "concurrency 2", "folder 3", "steps at here", "steps at there"]
+    assert [name for name in expected if name in passes] == passes and set(passes) >= {"sequential", "concurrency 2"}, passes
+    early = [part for part in told if part[3] == "0s" and not (part[0] == "steps at there" and part[1] == part[2])]
+    assert not early, "nothing is left only at the end"
+    assert all(int(done) <= int(photos) for _, done, photos, _ in told)
+    assert f"Report: {report}\n" in (tmp_path / "printed").read_text()
 
 
 def test_sizes(compare, folder, far):

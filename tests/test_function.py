@@ -28,6 +28,7 @@ def multipart(*files):
 def test_health_model_and_root(function):
     assert function.call("GET", "/health").status == 200
     model = function.call("GET", "/model").ok()
+    assert model["card_origin"] == "model.toml"
     assert "yolox" in str(model) and "blue" in str(model) and "64" in str(model)
     assert function.call("GET", "/").status == 200
 

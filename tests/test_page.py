@@ -7,8 +7,8 @@ import io
 import json
 import re
 import shlex
-import time
 import urllib.parse
+import zipfile
 
 import browser as chromium
 import pillow_heif
@@ -18,6 +18,7 @@ import support
 
 OUT = support.ROOT / "out"
 PLAIN, ROTATED = "photos/coco-dev/images/000000009590.jpg", "hostile/exif/Portrait_6.jpg"
+BALLS = "photos/small/000000146522.jpg"
 
 # Each frame on a card: its label, score and corners in the photo's pixels, as they lie on the screen.
 FRAMES = """
@@ -264,16 +265,162 @@ def test_sliders_and_classes_filter_without_asking_again(page):
     assert page.chrome.run(REQUESTS) == requests
 
 
-def test_labels_stay_inside_and_hide_no_other(page):
-    path = support.assets(PLAIN)
+TABS = "return [...document.querySelectorAll('.overlay > .tab rect')].map(({ x, y, width, height }) => [x, y, width, height].map((v) => v.baseVal.value))"
+
+
+def shared(a, b):
+    """The area that two rectangles [x, y, width, height] have in common."""
+    width, height = (min(a[i] + a[i + 2], b[i] + b[i + 2]) - max(a[i], b[i]) for i in (0, 1))
+    return max(0, width) * max(0, height)
+
+
+@pytest.mark.parametrize("photo", [PLAIN, BALLS])
+def test_labels_stay_inside_and_bury_nothing(page, photo):
+    path = support.assets(photo)
     page.choose(path)
     page.set(confidence=0.05)
-    tabs = page.chrome.run("return [...document.querySelectorAll('.tab rect')].map(({ x, y, width, height }) => [x, y, width, height].map((v) => v.baseVal.value))")
+    tabs, frames = page.chrome.run(TABS), page.frames(path.name)
     image = page.answer(path)["image"]
     assert len(tabs) > 10
+    assert len(tabs) < len(frames), "some have to wait for the pointer"
+    boxes = [[x1, y1, x2 - x1, y2 - y1] for x1, y1, x2, y2 in (frame["box"] for frame in frames)]
     for i, (x, y, width, height) in enumerate(tabs):
         assert x >= 0 and y >= 0 and x + width <= image["width"] + 0.1 and y + height <= image["height"] + 0.1
-        assert not [t for t in tabs[:i] if x < t[0] + t[2] and t[0] < x + width and y < t[1] + t[3] and t[1] < y + height]
+        assert not [other for other in tabs[:i] if shared(other, tabs[i]) > 0.1]
+        for box in boxes:
+            most = 0.3 * box[2] * box[3] if box[2] * box[3] > width * height else 0
+            assert shared(tabs[i], box) <= most + 0.1, (tabs[i], box)
+
+
+def test_the_pointer_brings_out_one_box(page):
+    path = support.assets(BALLS)
+    page.choose(path)
+    page.set(confidence=0.05)
+    answer = page.answer(path, confidence=0.05)
+    ball = min((d for d in answer["detections"] if d["label"] == "sports ball"), key=lambda d: d["box"][2] - d["box"][0])
+    area = page.chrome.run("const picture = document.querySelector('.picture'); picture.scrollIntoView({ block: 'center' }); const r = picture.getBoundingClientRect(); return [r.x, r.y, r.width]")
+    zoom = area[2] / answer["image"]["width"]
+    page.chrome.point(*(area[i] + (ball["box"][i] + ball["box"][i + 2]) / 2 * zoom for i in (0, 1)))
+    page.chrome.run(DRAWN)
+    lit = "return [...document.querySelectorAll('.dimmed .lit text')].map((text) => text.textContent)"
+    assert page.chrome.run(lit) == [f"sports ball {ball['score']:.2f}"]
+    page.chrome.screenshot(OUT / "page-hover.png")
+    page.chrome.point(2, 2)
+    page.chrome.run(DRAWN)
+    assert page.chrome.run(lit) == [] and not page.chrome.run("return document.querySelector('.dimmed')")
+
+
+def test_enlarged(page):
+    path = support.assets(BALLS)
+    page.choose(path)
+    photo = "return document.querySelector('.viewer .picture').getBoundingClientRect().width"
+    page.chrome.run(f"document.querySelector('.card[aria-label=\"{path.name}\"] .picture img').click()")
+    page.chrome.run(DRAWN)
+    assert page.chrome.run("return document.querySelector('.viewer').open")
+    fit = page.chrome.run(photo)
+    assert fit > 640
+    assert page.chrome.run("return document.querySelectorAll('.viewer .box').length") == len(page.answer(path)["detections"])
+    page.chrome.keys("+", "+")
+    page.chrome.run(DRAWN)
+    assert page.chrome.run(photo) > 1.5 * fit
+    page.chrome.screenshot(OUT / "page-enlarged.png")
+    page.chrome.keys("0")
+    page.chrome.run(DRAWN)
+    assert page.chrome.run(photo) == pytest.approx(fit, abs=1)
+    page.chrome.look(390, 844, phone=True)
+    page.chrome.run(DRAWN)
+    fit = page.chrome.run(photo)
+    for kind, apart in (("touchStart", 80), ("touchMove", 90), ("touchMove", 160), ("touchMove", 240), ("touchEnd", None)):
+        fingers = [{"id": id, "x": 195 + side * apart / 2, "y": 420} for id, side in enumerate((-1, 1))] if apart else []
+        page.chrome.devtools("Input.dispatchTouchEvent", {"type": kind, "touchPoints": fingers})
+    page.chrome.run(DRAWN)
+    assert page.chrome.run(photo) > 1.8 * fit, "two fingers pinch"
+    page.chrome.keys("\ue00c")  # Escape
+    page.chrome.wait("return !document.querySelector('.viewer')")
+
+
+def test_only_one_class(page):
+    path = support.assets(BALLS)
+    page.choose(path)
+    every = [frame["label"] for frame in page.frames(path.name)]
+    page.chrome.run("document.querySelector('[data-only=person]').click()")
+    page.chrome.run(DRAWN)
+    assert {frame["label"] for frame in page.frames(path.name)} == {"person"}
+    pressed = "return [...document.querySelectorAll('#classes [data-label]')].filter((b) => b.getAttribute('aria-pressed') === 'true').map((b) => b.dataset.label)"
+    assert page.chrome.run(pressed) == ["person"]
+    page.chrome.run("document.querySelector('[data-only=\"sports ball\"]').click()")
+    page.chrome.run(DRAWN)
+    assert {frame["label"] for frame in page.frames(path.name)} == {"sports ball"}
+    page.chrome.run("document.querySelector('[data-only=\"sports ball\"]').click()")
+    page.chrome.run(DRAWN)
+    assert [frame["label"] for frame in page.frames(path.name)] == every
+
+
+def test_the_sample_photo(page):
+    assert page.chrome.run("return document.getElementById('sample').checkVisibility()")
+    page.chrome.screenshot(OUT / "page-empty.png")
+    page.chrome.click("#sample")
+    page.chrome.wait(DONE, 1)
+    page.chrome.run(DRAWN)
+    sample = page.client.call("GET", "/sample.jpg")
+    assert sample.type == "image/jpeg" and len(sample.body) < 60_000
+    answer = page.client.post(sample.body, content_type="image/jpeg").ok()
+    assert {"cup", "dining table"} <= {detection["label"] for detection in answer["detections"]}
+    same_frames(page.frames("coffee.jpg"), answer["detections"], pixels=1)
+    assert not page.chrome.run("return document.getElementById('sample').checkVisibility()")
+
+
+def test_download_of_all(page, tmp_path):
+    plain, rotated = support.assets(PLAIN), support.assets(ROTATED)
+    same_name = tmp_path / plain.name
+    same_name.write_bytes(support.assets(BALLS).read_bytes())
+    (tmp_path / "no photo.jpg").write_bytes(b"not a photo at all" * 9)
+    photos = [plain, rotated, same_name, tmp_path / "no photo.jpg"]
+    page.choose(*photos)
+    page.set(confidence=0.4)
+    page.chrome.click("#all-json")
+    results = json.loads(page.chrome.downloaded("boxes.json"))["results"]
+    assert [result["photo"] for result in results] == [path.name for path in photos]
+    for result, path in zip(results[:3], photos):
+        support.same_boxes(result["detections"], page.answer(path, confidence=0.4)["detections"])
+    assert "detections" not in results[3] and results[3]["error"]["message"] in page.text("no photo.jpg")
+    page.chrome.click("#all-zip")
+    with zipfile.ZipFile(io.BytesIO(page.chrome.downloaded("spotter.zip"))) as archive:
+        assert archive.testzip() is None
+        assert archive.namelist() == ["boxes.json", f"{plain.stem}-boxes.jpg", "Portrait_6-boxes.jpg", f"{plain.stem}-boxes (2).jpg"]
+        assert json.loads(archive.read("boxes.json"))["results"] == results
+        for name, result in zip(archive.namelist()[1:], results):
+            size = PIL.Image.open(io.BytesIO(archive.read(name))).size
+            assert size == (result["image"]["width"], result["image"]["height"])
+
+
+def test_every_control_lies_within_a_phone(page):
+    outside = """
+    return [...document.querySelectorAll("button, input, label, .chip")].filter((control) => {
+      const { left, right, width } = control.getBoundingClientRect();
+      return width > 0 && (left < 0 || right > innerWidth);
+    }).map((control) => control.id || control.textContent);
+    """
+    page.chrome.look(390, 844, phone=True)
+    assert page.chrome.run(outside) == []
+    page.chrome.screenshot(OUT / "page-empty-phone.png")
+    page.choose(support.assets(BALLS), support.assets(PLAIN), support.assets(ROTATED))
+    page.set(confidence=0.05)
+    assert page.chrome.run("return document.querySelectorAll('.chip').length") > 8
+    assert page.chrome.run(outside) == [] and page.chrome.run("return document.documentElement.scrollWidth") <= 390
+    page.chrome.screenshot(OUT / "page-phone-controls.png")
+
+
+@pytest.mark.parametrize("width", [1280, 700])
+def test_a_portrait_has_no_bars(page, width):
+    path = support.assets(ROTATED)
+    page.chrome.look(width, 900)
+    page.choose(path)
+    page.chrome.screenshot(OUT / "page-portrait.png")
+    rects = page.chrome.run("return ['.stage', '.picture', '.facts'].map((part) => { const r = document.querySelector(part).getBoundingClientRect(); return [r.x, r.y, r.width, r.height]; })")
+    stage, picture, facts = rects
+    assert stage[2] - picture[2] < 2
+    assert facts[0] >= picture[0] + picture[2] - 1, "the facts lie beside it"
 
 
 def test_dropped_and_pasted(page):
@@ -321,11 +468,7 @@ def test_saved_photo(page):
     path = support.assets(ROTATED)
     page.choose(path)
     page.click(path.name, "Save photo with boxes")
-    file = page.chrome.downloads / "Portrait_6-boxes.jpg"
-    deadline = time.monotonic() + 20
-    while not file.exists() and time.monotonic() < deadline:
-        time.sleep(0.1)
-    saved = PIL.Image.open(io.BytesIO(file.read_bytes())).convert("RGB")
+    saved = PIL.Image.open(io.BytesIO(page.chrome.downloaded("Portrait_6-boxes.jpg"))).convert("RGB")
     expected = page.answer(path)
     assert saved.size == (expected["image"]["width"], expected["image"]["height"])
     best = page.frames(path.name)[0]
@@ -340,12 +483,12 @@ def test_works_from_the_keyboard(page):
     stops = []
     for _ in range(40):
         page.chrome.keys("\ue004")  # Tab
-        stop = page.chrome.run("const e = document.activeElement; return e.id || e.dataset.label || e.textContent || e.tagName")
+        stop = page.chrome.run("const e = document.activeElement; return e.id || e.dataset.label || e.getAttribute('aria-label') || e.textContent || e.tagName")
         if stop in stops or stop == "BODY":
             break
         stops.append(stop)
     assert stops[:3] == ["files", "confidence", "iou"]
-    assert {"person", "reset", "clear", "Copy JSON", "Save photo with boxes", "curl"} <= set(stops), stops
+    assert {"person", "reset", "clear", "all-json", "all-zip", "Copy JSON", "Save photo with boxes", "curl", "Enlarge 000000009590.jpg"} <= set(stops), stops
     before = len(page.frames("000000009590.jpg"))
     page.chrome.run("document.getElementById('confidence').focus()")
     page.chrome.keys("\ue010")  # End

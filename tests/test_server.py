@@ -131,7 +131,7 @@ def guarded(tmp_path_factory):
 def test_a_token_is_wanted(guarded, pictures):
     client, photo = guarded.client, pictures[0][0]
     bearer = lambda token: {"Authorization": f"Bearer {token}".encode()}  # noqa: E731
-    for path in ("/", "/health"):
+    for path in ("/", "/sample.jpg", "/health"):
         assert client.call("GET", path).status == 200
     for headers in ({}, bearer(""), bearer(TOKEN[:-1]), bearer(TOKEN + "1"), {"Authorization": TOKEN.encode()}):
         for method, path in (("GET", "/model"), ("POST", "/detect"), ("POST", "/")):

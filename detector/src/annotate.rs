@@ -10,13 +10,19 @@ use image::{Rgb, RgbImage};
 use crate::BBox;
 use crate::letterbox::average;
 pub use palette::{color, ink};
-use tab::Rect;
+use tab::{Photo, Rect};
 
 /// JPEG quality of annotated photos.
 pub const QUALITY: u8 = 90;
 
 /// How dark the casing is that sets a frame off from a photo of its own colour.
 const CASING: f32 = 0.5;
+
+/// How much smaller a label is written where others crowd it, or where its box is smaller than its tab.
+const CROWDED: f32 = 0.76;
+
+/// The largest share of a box's side that its line takes, so that a small object is still seen.
+const THICKEST: f32 = 1.0 / 9.0;
 
 /// A box to draw.
 #[derive(Debug, Clone, PartialEq)]
@@ -47,6 +53,22 @@ impl Scale {
         Self { text: wanted * (image.width() as f32 / widest.max(1.0)).min(1.0), ..scale }
     }
 
+    /// The place of a box's tab, and the scale at which its text is written.
+    fn place(self, photo: &Photo<'_>, around: &Rect, text: &str) -> Option<(Rect, Self)> {
+        let smaller = Self { text: self.text * CROWDED, ..self };
+        let (width, height) = self.tab(text);
+        let first = if width * height > around.area() { smaller } else { self };
+        let near = |scale: Self| Some((photo.near(around, scale.tab(text))?, scale));
+        near(first).or_else(|| near(smaller)).or_else(|| Some((photo.anywhere(around, smaller.tab(text))?, smaller)))
+    }
+
+    /// The line of a box: thinner around small ones.
+    fn line_of(self, around: &Rect) -> i64 {
+        let short_side = (around.right - around.left).min(around.bottom - around.top) as f32;
+        let thinnest = self.line as f32 / 2.5;
+        (self.line as f32).min(thinnest.max(short_side * THICKEST)).round().max(1.0) as i64
+    }
+
     fn padding(self) -> f32 {
         self.text * 0.25
     }
@@ -58,21 +80,23 @@ impl Scale {
 }
 
 /// Draws the boxes, the last of the list first, so that the best (first) lies on top. Line width and text scale with
-/// the photo; a tab that would hide another or leave the photo is moved.
+/// the photo; a tab that would hide another, bury a box or leave the photo is written smaller, or moved.
 pub fn draw(image: &mut RgbImage, labels: &[Label]) {
     let scale = Scale::of(image, labels);
     for label in labels.iter().rev() {
-        frame(image, &around(&label.bbox), scale.line, color(label.class_id));
+        let around = around(&label.bbox);
+        frame(image, &around, scale.line_of(&around), color(label.class_id));
     }
-    let photo = (i64::from(image.width()), i64::from(image.height()));
-    let mut taken: Vec<Rect> = Vec::new();
-    for label in labels {
-        let Some(tab) = tab::place(photo, &around(&label.bbox), scale.tab(&label.text), &taken) else { continue };
+    let boxes: Vec<Rect> = labels.iter().map(|label| around(&label.bbox)).collect();
+    let size = (i64::from(image.width()), i64::from(image.height()));
+    let mut photo = Photo { size, boxes: &boxes, taken: Vec::new() };
+    for (label, around) in labels.iter().zip(&boxes) {
+        let Some((tab, scale)) = scale.place(&photo, around, &label.text) else { continue };
         let fill_color = color(label.class_id);
         fill(image, &tab, fill_color, 1.0);
         let start = (tab.left as f32 + scale.padding(), (tab.top + tab.bottom) as f32 / 2.0);
         text::write(image, &label.text, scale.text, start, ink(fill_color));
-        taken.push(tab);
+        photo.taken.push(tab);
     }
 }
 

@@ -3,12 +3,14 @@
 //! A card is a `model.toml`. A card of a graph that came without one is inferred in [`crate::infer`].
 
 mod head;
+mod vocabulary;
 
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-pub use self::head::{Activation, BoxForm, HeadCard, HeadKind, TableOutputs, Unit};
+pub use self::head::{HeadCard, HeadKind};
+pub use self::vocabulary::{Activation, Background, BoxForm, Column, Combine, Decode, HeadOutputs, Names, Unit};
 use crate::labels;
 
 /// Why a card cannot be used.
@@ -197,9 +199,11 @@ impl Card {
     /// [`CardError::Invalid`] with the line and what was expected there.
     pub fn parse(name: &str, text: &str) -> Result<Self, CardError> {
         let invalid = |reason: String| CardError::Invalid { card: name.to_owned(), reason };
-        let card: Self = toml::from_str(text).map_err(|e| invalid(e.to_string()))?;
-        card.check().map_err(invalid)?;
-        Ok(card)
+        let (card, mut wrong) = mistakes(text);
+        if let Some(card) = &card {
+            wrong.extend(card.check());
+        }
+        card.filter(|_| wrong.is_empty()).ok_or_else(|| invalid(wrong.join("\n")))
     }
 
     /// Reads a card's file.
@@ -221,25 +225,46 @@ impl Card {
     }
 
     /// What TOML's types cannot say.
-    fn check(&self) -> Result<(), String> {
-        if self.labels.is_empty() {
-            return Err("labels must not be empty".to_owned());
-        }
-        if self.input.size.is_some_and(|size| size.iter().any(|side| !(1..=8192).contains(side))) {
-            return Err("input.size must be [width, height] from 1 to 8192 pixels".to_owned());
-        }
-        if self.input.resize == Resize::None && self.input.size.is_some() {
-            return Err("input.resize = \"none\" takes photos as they are: leave input.size out".to_owned());
-        }
-        if self.input.std.iter().any(|s| *s == 0.0 || !s.is_finite()) {
-            return Err("input.std must be finite and not 0".to_owned());
-        }
-        self.head.check()?;
+    fn check(&self) -> Vec<String> {
         let fraction = |value: Option<f32>| value.is_none_or(|v| (0.0..=1.0).contains(&v));
-        if !fraction(self.defaults.confidence) || !fraction(self.defaults.iou) {
-            return Err("defaults.confidence and defaults.iou must be from 0 to 1".to_owned());
+        let (input, defaults) = (&self.input, &self.defaults);
+        let size = input.size.is_some_and(|size| size.iter().any(|side| !(1..=8192).contains(side)));
+        let std = input.std.iter().any(|s| *s == 0.0 || !s.is_finite());
+        let fractions = fraction(defaults.confidence) && fraction(defaults.iou);
+        let unresized = input.resize == Resize::None && input.size.is_some();
+        let wrong = [
+            (self.labels.is_empty(), "labels must not be empty"),
+            (size, "input.size must be [width, height] from 1 to 8192 pixels"),
+            (unresized, "input.resize = \"none\" takes photos as they are: leave input.size out"),
+            (std, "input.std must be finite and not 0"),
+            (!fractions, "defaults.confidence and defaults.iou must be from 0 to 1"),
+        ];
+        let wrong = wrong.into_iter().filter(|(is_wrong, _)| *is_wrong).map(|(_, reason)| reason.to_owned());
+        wrong.chain(self.head.check()).collect()
+    }
+}
+
+/// Reads a card past its mistakes, so that all are told at once: a line that cannot be read is told and left out.
+fn mistakes(text: &str) -> (Option<Card>, Vec<String>) {
+    const MOST: usize = 20;
+    let mut text = text.to_owned();
+    let mut wrong: Vec<String> = Vec::new();
+    loop {
+        let error = match toml::from_str(&text) {
+            Ok(card) => return (Some(card), wrong),
+            Err(error) => error,
+        };
+        wrong.push(error.to_string().trim_end().to_owned());
+        let Some(span) = error.span() else { return (None, wrong) };
+        let start = text[..span.start].rfind('\n').map_or(0, |at| at + 1);
+        let end = text[span.start..].find('\n').map_or(text.len(), |at| span.start + at);
+        let line = &text[start..end];
+        // A table's own line, or what is missing in it, cannot be left out; nor can a part of what goes over several lines.
+        if wrong.len() == MOST || !line.contains('=') || span.end > end {
+            return (None, wrong);
         }
-        Ok(())
+        let blank = " ".repeat(line.len());
+        text.replace_range(start..end, &blank);
     }
 }
 
@@ -283,6 +308,20 @@ kind = "yolox"
         ] {
             let error = Card::parse("bad.toml", &CARD.replace(from, to)).unwrap_err().to_string();
             assert!(error.starts_with("bad.toml: ") && error.contains(word), "{error}");
+        }
+    }
+
+    #[test]
+    fn all_mistakes_are_told_at_once() {
+        let text = CARD.replace("pad = 114", "padding = 1\nscale = \"one\"").replace("[416, 416]", "[0, 416]");
+        let error = Card::parse("bad.toml", &text).unwrap_err().to_string();
+        for word in ["padding", "one", "input.size", "line 9", "line 10"] {
+            assert!(error.contains(word), "{word}: {error}");
+        }
+        let text = CARD.replace("kind = \"yolox\"", "kind = \"table\"\nextra = -1\nunit = \"inch\"\nstrides = [8]");
+        let error = Card::parse("bad.toml", &text).unwrap_err().to_string();
+        for word in ["extra", "inch", "grid"] {
+            assert!(error.contains(word), "{word}: {error}");
         }
     }
 }

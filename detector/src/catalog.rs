@@ -48,13 +48,44 @@ pub struct ModelFile {
     pub path: PathBuf,
     /// Its card; without one it is inferred from the graph.
     pub card: Option<Card>,
+    /// Where that card is from.
+    pub origin: Origin,
     /// Why this model is used and not the one asked for.
     pub note: Option<String>,
 }
 
+/// Where the card of a model is from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Origin {
+    /// This program's own, for a file of that name or digest.
+    Known,
+    /// A file.
+    File(PathBuf),
+    /// The graph that was prepared: the card with which it was.
+    Prepared,
+    /// The graph itself: its names, shapes and metadata, and what it gives.
+    Inferred,
+}
+
+impl std::fmt::Display for Origin {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Known => f.write_str("built-in"),
+            Self::File(path) => write!(f, "{}", path.display()),
+            Self::Prepared => f.write_str("kept in the prepared graph"),
+            Self::Inferred => f.write_str("inferred from the graph"),
+        }
+    }
+}
+
 impl ModelFile {
-    fn of(path: PathBuf, card: Card) -> Self {
-        Self { name: card.name.clone(), path, card: Some(card), note: None }
+    fn of(path: PathBuf, card: Card, origin: Origin) -> Self {
+        Self { name: card.name.clone(), path, card: Some(card), origin, note: None }
+    }
+
+    /// A graph without a card.
+    fn bare(path: PathBuf, name: &str) -> Self {
+        Self { name: name.to_owned(), path, card: None, origin: Origin::Inferred, note: None }
     }
 }
 
@@ -69,6 +100,11 @@ pub fn known() -> Vec<Card> {
 pub fn known_card(name: &str) -> Option<Card> {
     let (known, text) = KNOWN.iter().find(|(known, _)| same(known, name))?;
     Card::parse(known, text).ok()
+}
+
+/// The card of the published file with that digest.
+pub(crate) fn card_of(sha256: &str) -> Option<Card> {
+    known().into_iter().find(|card| card.sha256.as_deref() == Some(sha256))
 }
 
 /// The user's cache of models: `$XDG_CACHE_HOME/spotter/models`, or `~/.cache/spotter/models`.
@@ -103,7 +139,7 @@ pub fn find(model: Option<&str>) -> Result<ModelFile, ModelError> {
             return Ok(found);
         }
     }
-    if Path::new(model).is_dir() {
+    if Path::new(model).exists() {
         return find_path(Path::new(model));
     }
     let looked = folders.iter().map(|folder| folder.display().to_string()).collect::<Vec<_>>();
@@ -149,7 +185,8 @@ pub fn find_path(path: &Path) -> Result<ModelFile, ModelError> {
         let card = Card::load(path)?;
         let stem = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
         let graph = graph_in(path.parent().unwrap_or(Path::new("")), [stem, &card.name]);
-        return graph.map(|path| ModelFile::of(path, card)).ok_or_else(missing);
+        let origin = Origin::File(path.to_owned());
+        return graph.map(|path| ModelFile::of(path, card, origin)).ok_or_else(missing);
     }
     if path.is_file() { bare(path) } else { Err(missing()) }
 }
@@ -177,13 +214,16 @@ fn find_in(folder: &Path, name: &str) -> Result<Option<ModelFile>, ModelError> {
 fn in_card_folder(folder: &Path) -> Result<Option<ModelFile>, ModelError> {
     let card_path = folder.join("model.toml");
     let name = folder.file_name().and_then(|name| name.to_str()).unwrap_or("model");
-    let card = if card_path.is_file() { Some(Card::load(&card_path)?) } else { known_card(name) };
+    let (card, origin) = match card_path.is_file() {
+        true => (Some(Card::load(&card_path)?), Origin::File(card_path)),
+        false => (known_card(name), Origin::Known),
+    };
     let called = card.as_ref().map_or(name, |card| card.name.as_str());
     match (graph_in(folder, ["model", called]), card) {
-        (Some(path), Some(card)) => Ok(Some(ModelFile::of(path, card))),
+        (Some(path), Some(card)) => Ok(Some(ModelFile::of(path, card, origin))),
         // Of a folder that is called anything and has no card, the graph's own name tells more.
         (Some(path), None) if path.file_stem().is_some_and(|stem| stem != "model") => bare(&path).map(Some),
-        (Some(path), None) => Ok(Some(ModelFile { name: name.to_owned(), path, card: None, note: None })),
+        (Some(path), None) => Ok(Some(ModelFile::bare(path, name))),
         (None, _) => Ok(None),
     }
 }
@@ -212,12 +252,14 @@ fn bare(path: &Path) -> Result<ModelFile, ModelError> {
     // What was prepared of `best.onnx` has the card of `best.onnx`.
     let stem = stem.strip_suffix(".prepared").unwrap_or(stem);
     let beside = [format!("{stem}.toml"), "model.toml".to_owned()].map(|name| path.with_file_name(name));
-    let card = match beside.iter().find(|path| path.is_file()) {
-        Some(beside) => Some(Card::load(beside)?),
-        None => known_card(stem),
-    };
-    let name = card.as_ref().map_or_else(|| stem.to_owned(), |card| card.name.clone());
-    Ok(ModelFile { name, path: path.to_owned(), card, note: None })
+    let path = path.to_owned();
+    Ok(match beside.into_iter().find(|path| path.is_file()) {
+        Some(beside) => ModelFile::of(path, Card::load(&beside)?, Origin::File(beside)),
+        None => match known_card(stem) {
+            Some(card) => ModelFile::of(path, card, Origin::Known),
+            None => ModelFile::bare(path, stem),
+        },
+    })
 }
 
 /// Names are equal without case, and with `-` for `_`.

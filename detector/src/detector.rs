@@ -7,12 +7,13 @@ use std::time::Instant;
 use image::RgbImage;
 
 use crate::card::{Card, Resize};
-use crate::catalog::ModelFile;
+use crate::catalog::{self, ModelFile, Origin};
 use crate::graph::Graph;
 use crate::head::{self, Head};
 use crate::letterbox::Placement;
+use crate::plan::{InputPlan, UsualShape};
 use crate::prepared::{self, Opened};
-use crate::session::{InputPlan, UsualShape, Worker};
+use crate::session::Worker;
 use crate::{Findings, Limits, ModelError, Photo, PhotoError, Thresholds, Timings, infer, nms};
 
 /// How a detector runs.
@@ -56,6 +57,8 @@ pub enum DetectError {
 /// A loaded model. Shared between threads: each call takes a session from the pool, or waits for one.
 pub struct Detector {
     card: Card,
+    origin: Origin,
+    graph: String,
     sha256: String,
     prepared: bool,
     note: Option<String>,
@@ -85,15 +88,23 @@ impl Detector {
         let path = || model.path.display().to_string();
         let graph = Graph::of(&first).map_err(|e| ModelError::Graph { path: path(), reason: e.to_string() })?;
         let kept = || Card::parse(prepared::CARD_KEY, graph.metadata.get(prepared::CARD_KEY)?).ok();
-        let (card, assumed) = match model.card.or_else(kept) {
-            Some(card) => (card, None),
+        // What is only called like a known model may be anything: its own digest says more, and what its graph takes and gives.
+        let is_its_own = |card: &Card| {
+            model.origin != Origin::Known || card.sha256.as_ref() == Some(&sha256) || suits(card, &graph, shape)
+        };
+        let given = model.card.filter(is_its_own).map(|card| (card, model.origin));
+        let known = || catalog::card_of(&sha256).map(|card| (card, Origin::Known));
+        let kept = || kept().map(|card| (card, Origin::Prepared));
+        let (card, origin, assumed) = match given.or_else(known).or_else(kept) {
+            Some((card, origin)) => (card, origin, None),
             None => {
                 let unknown = |infer::Refusal { reason, cards }| ModelError::NoCard { path: path(), reason, cards };
-                let readings = infer::readings(&model.name, &graph).map_err(|reason| unknown(reason.into()))?;
                 let mut worker = Worker::new(&file, first, shape);
+                let probed = infer::probed(&graph, &mut worker);
+                let readings = infer::readings(&model.name, &probed).map_err(|reason| unknown(reason.into()))?;
                 let chosen = infer::choose(readings, &graph, &mut worker).map_err(unknown)?;
                 first = worker.into_session();
-                chosen
+                (chosen.0, Origin::Inferred, chosen.1)
             }
         };
         let misfit = |reason| ModelError::Misfit { card: card.name.clone(), path: path(), reason };
@@ -117,9 +128,13 @@ impl Detector {
             infer::checked(&candidates).map_err(misfit)?;
         }
         let (idle, returned) = (Mutex::new(workers), Condvar::new());
+        let notes = [model.note, assumed, of_other_file(&card, &sha256), repeated(&graph)];
+        let note = notes.into_iter().flatten().reduce(|all, note| format!("{all}; {note}"));
         Ok(Self {
-            note: model.note.or(assumed).or_else(|| of_other_file(&card, &sha256)),
+            note,
+            graph: graph.to_string(),
             card,
+            origin,
             sha256,
             prepared,
             plan,
@@ -134,6 +149,18 @@ impl Detector {
     #[must_use]
     pub fn card(&self) -> &Card {
         &self.card
+    }
+
+    /// Where that card is from.
+    #[must_use]
+    pub fn card_origin(&self) -> &Origin {
+        &self.origin
+    }
+
+    /// The inputs and outputs of its graph, in one line.
+    #[must_use]
+    pub fn graph(&self) -> &str {
+        &self.graph
     }
 
     /// The labels by class id.
@@ -256,6 +283,19 @@ impl Detector {
         self.returned.notify_one();
         result.unwrap_or_else(|panic| resume_unwind(panic))
     }
+}
+
+/// Whether a card fits a graph, as far as both say. `shape`: what we fixed its input to.
+fn suits(card: &Card, graph: &Graph, shape: Option<(u32, u32)>) -> bool {
+    InputPlan::new(card, graph).is_ok_and(|plan| head::build(card, graph, shape.or(plan.fitting.size)).is_ok())
+}
+
+/// What is to be known of a graph that takes several photos at once.
+fn repeated(graph: &Graph) -> Option<String> {
+    let photos = graph.batch.photos;
+    (photos > 1).then(|| {
+        format!("its graph takes {photos} photos at once and no fewer: each photo is computed {photos} times (export it with batch 1)")
+    })
 }
 
 /// What has to be known where the file is not the one that the card names.

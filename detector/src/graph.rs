@@ -15,6 +15,16 @@ pub(crate) struct Graph {
     pub(crate) outputs: Vec<TensorInfo>,
     /// Custom metadata (`metadata_props`), as exporters write it.
     pub(crate) metadata: BTreeMap<String, String>,
+    pub(crate) batch: Batch,
+}
+
+/// The batch that a graph is fixed to. Shapes are told as if it were of one photo.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Batch {
+    /// Photos, 1 or more. Each photo is repeated as often.
+    pub(crate) photos: usize,
+    /// The outputs that hold something for each of them.
+    pub(crate) outputs: Vec<String>,
 }
 
 /// One input or output.
@@ -29,7 +39,9 @@ pub(crate) struct TensorInfo {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Element {
     F32,
+    F16,
     U8,
+    Bool,
     I64,
     I32,
     Other,
@@ -39,11 +51,11 @@ impl Graph {
     pub(crate) fn of(session: &Session) -> ort::Result<Self> {
         let metadata = session.metadata()?;
         let keys = metadata.custom_keys()?;
-        Ok(Self {
-            inputs: session.inputs().iter().map(TensorInfo::of).collect(),
-            outputs: session.outputs().iter().map(TensorInfo::of).collect(),
-            metadata: keys.into_iter().filter_map(|key| Some((key.clone(), metadata.custom(&key)?))).collect(),
-        })
+        let mut inputs: Vec<TensorInfo> = session.inputs().iter().map(TensorInfo::of).collect();
+        let mut outputs: Vec<TensorInfo> = session.outputs().iter().map(TensorInfo::of).collect();
+        let batch = Batch::of(&mut inputs, &mut outputs);
+        let metadata = keys.into_iter().filter_map(|key| Some((key.clone(), metadata.custom(&key)?))).collect();
+        Ok(Self { inputs, outputs, metadata, batch })
     }
 
     /// Whether it was prepared, and height and width of its input are open.
@@ -57,11 +69,12 @@ impl Graph {
     }
 
     pub(crate) fn input(&self, name: &str) -> Option<&TensorInfo> {
-        self.inputs.iter().find(|input| input.name == name)
+        self.inputs.iter().find(|input| input.is_called(name))
     }
 
     pub(crate) fn output(&self, name: &str) -> Option<&TensorInfo> {
-        self.outputs.iter().find(|output| output.name == name)
+        let exact = self.outputs.iter().find(|output| output.name == name);
+        exact.or_else(|| self.outputs.iter().find(|output| output.is_called(name)))
     }
 
     /// The only output whose shape fits, or else an explanation that names them all.
@@ -83,6 +96,27 @@ impl Graph {
     }
 }
 
+impl Batch {
+    /// One photo.
+    pub(crate) fn one() -> Self {
+        Self { photos: 1, outputs: Vec::new() }
+    }
+
+    /// Takes the batch out of the shapes.
+    fn of(inputs: &mut [TensorInfo], outputs: &mut [TensorInfo]) -> Self {
+        let image = inputs.iter().find(|input| input.is_image() && input.shape.len() == 4);
+        let Some(photos) = image.and_then(|image| image.dim(0)).filter(|photos| *photos > 1) else {
+            return Self::one();
+        };
+        let mut batched = Vec::new();
+        for tensor in inputs.iter_mut().chain(outputs.iter_mut()).filter(|tensor| tensor.dim(0) == Some(photos)) {
+            tensor.shape[0] = 1;
+            batched.push(tensor.name.clone());
+        }
+        Self { photos, outputs: batched }
+    }
+}
+
 impl fmt::Display for Graph {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "inputs {}, outputs {}", list(&self.inputs), list(&self.outputs))
@@ -99,6 +133,8 @@ impl TensorInfo {
             ValueType::Tensor { ty, shape, .. } => {
                 let element = match ty {
                     TensorElementType::Float32 => Element::F32,
+                    TensorElementType::Float16 => Element::F16,
+                    TensorElementType::Bool => Element::Bool,
                     TensorElementType::Uint8 => Element::U8,
                     TensorElementType::Int64 => Element::I64,
                     TensorElementType::Int32 => Element::I32,
@@ -109,6 +145,16 @@ impl TensorInfo {
             _ => (Element::Other, Vec::new()),
         };
         Self { name: outlet.name().to_owned(), element, shape }
+    }
+
+    /// Whether it has that name. TensorFlow's converters leave ":0" behind names, which nobody writes into a card.
+    pub(crate) fn is_called(&self, name: &str) -> bool {
+        self.name == name || self.name.strip_suffix(":0") == Some(name)
+    }
+
+    /// Whether a photo may go in here: numbers with three axes, or four with the batch's.
+    pub(crate) fn is_image(&self) -> bool {
+        matches!(self.element, Element::F32 | Element::F16 | Element::U8) && matches!(self.shape.len(), 3 | 4)
     }
 
     /// True where every dimension is as expected or dynamic; `None` expects anything.

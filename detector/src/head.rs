@@ -1,22 +1,21 @@
-//! Model heads: from a graph's outputs to boxes. One file per kind, each with the formula of its reference.
+//! Model heads: from a graph's outputs to boxes. Well-known families are tables or grids with all that a card would say of
+//! them ([`preset`]); the others have a file each, with the formula of its reference.
 
 mod detr;
 mod fastestdet;
-mod nanodet;
-mod ssd;
+mod grid;
+mod heatmap;
+mod preset;
 mod table;
-mod yolo;
-mod yolo_e2e;
-mod yolox;
+mod view;
 
-pub(crate) use nanodet::SCORES as NANODET_SCORES;
-use ort::session::SessionOutputs;
-pub(crate) use yolox::rows as yolox_rows;
+pub(crate) use preset::{NANODET_SCORES, STRIDES};
 
 use crate::BBox;
-use crate::card::{Card, HeadKind};
+use crate::card::{Card, HeadCard, HeadKind};
 use crate::graph::Graph;
 use crate::nms::Candidate;
+pub(crate) use crate::outputs::{HeadError, Outputs};
 
 /// Reads the outputs of one kind of graph.
 pub(crate) trait Head: Send + Sync {
@@ -38,14 +37,6 @@ pub(crate) trait Head: Send + Sync {
     }
 }
 
-/// An output that is missing, of another type, or too short. Never a caller's fault.
-#[derive(Debug, thiserror::Error)]
-#[error("output {output:?}: {reason}")]
-pub(crate) struct HeadError {
-    output: String,
-    reason: String,
-}
-
 /// The head a card asks for, held against the graph and the input size (width, height).
 ///
 /// # Errors
@@ -56,64 +47,26 @@ pub(crate) fn build(card: &Card, graph: &Graph, input: Option<(u32, u32)>) -> Re
             .map(|(w, h)| (w as usize, h as usize))
             .ok_or_else(|| "it needs a fixed input size: write input.size".to_owned())
     };
-    let classes = card.labels.len();
-    Ok(match card.head.kind {
-        HeadKind::Yolox => Box::new(yolox::Yolox::new(graph, classes, fixed()?)?),
-        HeadKind::Yolo => Box::new(yolo::Yolo::new(graph, classes)?),
-        HeadKind::YoloE2e => Box::new(yolo_e2e::YoloE2e::new(graph, classes)?),
-        HeadKind::Detr => detr::build(graph, &card.labels)?,
-        HeadKind::Ssd => Box::new(ssd::Ssd::new(graph, &card.labels)?),
-        HeadKind::Nanodet => Box::new(nanodet::Nanodet::new(graph, classes, fixed()?)?),
-        HeadKind::Fastestdet => Box::new(fastestdet::FastestDet::new(graph, classes)?),
-        HeadKind::Table => Box::new(table::Table::new(graph, &card.head, &card.labels)?),
-    })
+    let labels = &card.labels;
+    let table = |head: &HeadCard, stride: Option<u32>| table::Table::new(graph, head, labels, stride).map(boxed);
+    let grid = |head: &HeadCard| grid::Grid::new(graph, head, labels, fixed()?).map(boxed);
+    match card.head.kind {
+        HeadKind::Yolox => grid(&preset::yolox()),
+        HeadKind::Yolo => table(&preset::yolo(), Some(32)),
+        HeadKind::YoloE2e => table(&preset::yolo_e2e(), Some(32)),
+        HeadKind::Detr if graph.input("orig_target_sizes").is_some() => table(&preset::detr_deploy(), None),
+        HeadKind::Detr => detr::Detr::new(graph, &card.head, labels).map(boxed),
+        HeadKind::Ssd => table(&preset::ssd(graph), None),
+        HeadKind::Nanodet => grid(&preset::nanodet(graph)?),
+        HeadKind::Fastestdet => fastestdet::FastestDet::new(graph, labels.len()).map(boxed),
+        HeadKind::Table => table(&card.head, None),
+        HeadKind::Grid => grid(&card.head),
+        HeadKind::Heatmap => heatmap::Heatmap::new(graph, &card.head, labels.len(), fixed()?).map(boxed),
+    }
 }
 
-/// The outputs of one run, and the input they belong to.
-pub(crate) struct Outputs<'v, 's> {
-    values: &'v SessionOutputs<'s>,
-    /// Width and height of the input tensor.
-    pub(crate) input: (f32, f32),
-    /// The same in whole pixels.
-    pub(crate) size: (usize, usize),
-}
-
-impl<'v, 's> Outputs<'v, 's> {
-    pub(crate) fn new(values: &'v SessionOutputs<'s>, input: (u32, u32)) -> Self {
-        Self { values, input: (input.0 as f32, input.1 as f32), size: (input.0 as usize, input.1 as usize) }
-    }
-
-    /// Shape and data of an output of floats.
-    pub(crate) fn floats(&self, name: &str) -> Result<(Vec<usize>, &'v [f32]), HeadError> {
-        let failed = |reason: String| HeadError { output: name.to_owned(), reason };
-        let value = self.values.get(name).ok_or_else(|| failed("is missing".to_owned()))?;
-        let (shape, data) = value.try_extract_tensor::<f32>().map_err(|e| failed(e.to_string()))?;
-        Ok((shape.iter().map(|d| usize::try_from(*d).unwrap_or(0)).collect(), data))
-    }
-
-    /// Like [`Outputs::floats`], of at least `len` values.
-    pub(crate) fn floats_of(&self, name: &str, len: usize) -> Result<&'v [f32], HeadError> {
-        let (shape, data) = self.floats(name)?;
-        data.get(..len).ok_or_else(|| HeadError {
-            output: name.to_owned(),
-            reason: format!("has shape {shape:?}, expected {len} values"),
-        })
-    }
-
-    /// Class ids, which exporters write as i64, i32 or floats.
-    pub(crate) fn ids(&self, name: &str) -> Result<Vec<i64>, HeadError> {
-        let failed = |reason: &str| HeadError { output: name.to_owned(), reason: reason.to_owned() };
-        let value = self.values.get(name).ok_or_else(|| failed("is missing"))?;
-        if let Ok((_, ids)) = value.try_extract_tensor::<i64>() {
-            return Ok(ids.to_vec());
-        }
-        if let Ok((_, ids)) = value.try_extract_tensor::<i32>() {
-            return Ok(ids.iter().map(|id| i64::from(*id)).collect());
-        }
-        let (_, ids) = value.try_extract_tensor::<f32>().map_err(|_| failed("holds no numbers"))?;
-        // A cast from NaN gives 0, from an out-of-range value the nearest: both are then no known class or a real one.
-        Ok(ids.iter().map(|id| id.round() as i64).collect())
-    }
+fn boxed<H: Head + 'static>(head: H) -> Box<dyn Head> {
+    Box::new(head)
 }
 
 /// How a graph numbers its classes.
@@ -125,6 +78,8 @@ pub(crate) enum ClassIds {
     FromOne,
     /// COCO's category ids, 1..=90.
     Coco,
+    /// COCO's category ids less one.
+    CocoFromZero,
 }
 
 impl ClassIds {
@@ -135,6 +90,7 @@ impl ClassIds {
             Self::Dense => Some(id),
             Self::FromOne => id.checked_sub(1),
             Self::Coco => crate::labels::coco_class(id),
+            Self::CocoFromZero => crate::labels::coco_class(id + 1),
         };
         class_id.filter(|class_id| *class_id < labels)
     }
@@ -156,13 +112,7 @@ pub(crate) fn sigmoid(x: f32) -> f32 {
     1.0 / (1.0 + (-x).exp())
 }
 
-/// A grid of cells of `stride` pixels over an input (width, height): its cells as (column, row), row by row.
-pub(crate) fn cells(input: (usize, usize), stride: usize) -> impl Iterator<Item = (f32, f32)> {
-    let (columns, rows) = grid(input, stride);
-    (0..rows).flat_map(move |row| (0..columns).map(move |column| (column as f32, row as f32)))
-}
-
-/// Columns and rows of that grid.
+/// Columns and rows of a grid of cells of `stride` pixels over an input (width, height).
 pub(crate) fn grid(input: (usize, usize), stride: usize) -> (usize, usize) {
     (input.0.div_ceil(stride), input.1.div_ceil(stride))
 }

@@ -81,6 +81,12 @@ impl Element for f32 {
     }
 }
 
+impl Element for half::f16 {
+    fn from_value(value: f32) -> Self {
+        Self::from_f32(value)
+    }
+}
+
 impl Element for u8 {
     fn from_value(value: f32) -> Self {
         value.round().clamp(0.0, 255.0) as u8

@@ -1,6 +1,9 @@
 //! Errors of models: finding them, loading them, running them.
 
+mod foreign;
+
 use crate::card::CardError;
+pub(crate) use foreign::explained;
 
 /// Why a model cannot be used.
 #[derive(Debug, thiserror::Error)]

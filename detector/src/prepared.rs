@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 use ort::session::Session;
 use ort::value::ValueType;
 
-use crate::session::{GraphFile, UsualShape};
+use crate::plan::UsualShape;
+use crate::session::GraphFile;
 use crate::{ModelError, catalog, runtime};
 
 /// Metadata key: the version of what preparing does, [`VERSION`] when made by this code.

@@ -2,19 +2,18 @@
 
 use std::path::PathBuf;
 
-use ort::session::Session;
+use half::f16;
 use ort::session::builder::GraphOptimizationLevel;
+use ort::session::{Session, SessionInputValue};
 use ort::value::TensorRef;
 
-use crate::card::{Card, Fit, Layout, Resize};
-use crate::graph::{Element, Graph};
+use crate::card::Card;
+use crate::graph::Element;
 use crate::head::{Head, Outputs};
-use crate::letterbox::{Fitting, Placement, Scratch, pack};
+use crate::letterbox::{Placement, Scratch, pack};
 use crate::nms::Candidate;
-use crate::{ModelError, Photo, prepared, runtime};
-
-/// The commonest photo, in pixels: landscape 4:3.
-const USUAL_PHOTO: (u32, u32) = (640, 480);
+use crate::plan::InputPlan;
+use crate::{ModelError, Photo, model, prepared, runtime};
 
 /// A graph's file, to be opened with so many threads.
 #[derive(Debug, Clone)]
@@ -44,100 +43,10 @@ impl GraphFile {
             }
             builder.commit_from_file(&self.path)
         };
-        build().map_err(|e| ModelError::Graph { path: self.path.display().to_string(), reason: e.to_string() })
-    }
-}
-
-/// The input for the commonest photo.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct UsualShape {
-    /// Width and height.
-    pub(crate) shape: (u32, u32),
-    /// That is all of the card's size, and every photo's.
-    pub(crate) is_all: bool,
-}
-
-impl UsualShape {
-    /// As far as a card tells before its graph is opened.
-    pub(crate) fn of(card: &Card) -> Option<Self> {
-        let [width, height] = card.input.size?;
-        let own_shape = card.input.fit == Fit::Shape && is_letterboxed(card);
-        let fitting =
-            Fitting { size: Some((width, height)), resize: card.input.resize, stride: own_shape.then_some(32) };
-        Some(Self { shape: Placement::new(USUAL_PHOTO, &fitting).input, is_all: !own_shape })
-    }
-}
-
-fn is_letterboxed(card: &Card) -> bool {
-    matches!(card.input.resize, Resize::Letterbox | Resize::LetterboxCenter)
-}
-
-/// What the graph's inputs are, held against the card.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct InputPlan {
-    /// The photo's input.
-    image: String,
-    element: Element,
-    /// The input for the size that boxes are scaled to, in deploy exports.
-    target_sizes: Option<String>,
-    /// Neither its width nor its height is fixed.
-    any_shape: bool,
-    /// How photos are fitted to it.
-    pub(crate) fitting: Fitting,
-}
-
-impl InputPlan {
-    /// # Errors
-    /// What the card asks for and what the graph has.
-    pub(crate) fn new(card: &Card, graph: &Graph) -> Result<Self, String> {
-        let target_sizes = graph.input("orig_target_sizes").map(|input| input.name.clone());
-        let mut images = graph.inputs.iter().filter(|input| Some(&input.name) != target_sizes.as_ref());
-        let (Some(image), None) = (images.next(), images.next()) else {
-            return Err(format!("it needs one input for the photo; the graph has {graph}"));
-        };
-        let (channels, rows, columns) = match card.input.layout {
-            Layout::Nchw => (1, 2, 3),
-            Layout::Nhwc => (3, 1, 2),
-        };
-        let layout = if card.input.layout == Layout::Nchw { "nchw" } else { "nhwc" };
-        if image.shape.len() != 4
-            || image.dim(channels).is_some_and(|c| c != 3)
-            || image.dim(0).is_some_and(|batch| batch != 1)
-        {
-            return Err(format!("input {image} is no {layout} batch of one RGB photo"));
-        }
-        if !matches!(image.element, Element::F32 | Element::U8) {
-            return Err(format!("input {image} must hold 32-bit floats or bytes"));
-        }
-        let side = |index: usize| image.dim(index).and_then(|d| u32::try_from(d).ok());
-        // What we fixed when we opened it is not the graph's own.
-        let (width, height) = if graph.has_open_sizes() { (None, None) } else { (side(columns), side(rows)) };
-        let size = match card.input.size {
-            Some([w, h]) if width.is_none_or(|g| g == w) && height.is_none_or(|g| g == h) => Some((w, h)),
-            Some([w, h]) => return Err(format!("the card says input.size = [{w}, {h}], the graph's input is {image}")),
-            None if card.input.resize == Resize::None => None,
-            None => Some(width.zip(height).or(graph.source_size()).ok_or_else(|| {
-                format!("input {image} has no fixed size: write input.size = [width, height] into the card")
-            })?),
-        };
-        if card.input.resize == Resize::None && (width.is_some() || height.is_some()) {
-            return Err(format!("the card says input.resize = \"none\", but input {image} has a fixed size"));
-        }
-        let fitting = Fitting { size, resize: card.input.resize, stride: None };
-        let any_shape = width.is_none() && height.is_none();
-        Ok(Self { image: image.name.clone(), element: image.element, target_sizes, any_shape, fitting })
-    }
-
-    /// Gives the input the photos' own shape where the card asks for it, and graph and head allow it.
-    pub(crate) fn fit(&mut self, card: &Card, head: &dyn Head) {
-        if card.input.fit == Fit::Shape && is_letterboxed(card) && self.any_shape {
-            self.fitting.stride = head.stride();
-        }
-    }
-
-    /// Width and height of the input for the commonest photo.
-    pub(crate) fn usual_shape(&self) -> (u32, u32) {
-        Placement::new(USUAL_PHOTO, &self.fitting).input
+        build().map_err(|e| {
+            let reason = model::explained(&self.path, &e.to_string());
+            ModelError::Graph { path: self.path.display().to_string(), reason }
+        })
     }
 }
 
@@ -150,6 +59,7 @@ pub(crate) struct Worker {
     /// For inputs of other shapes. Opened when the first comes: most callers' photos have one shape.
     other_shapes: Option<Session>,
     floats: Vec<f32>,
+    halves: Vec<f16>,
     bytes: Vec<u8>,
     scratch: Scratch,
     placement: Option<Placement>,
@@ -157,8 +67,17 @@ pub(crate) struct Worker {
 
 impl Worker {
     pub(crate) fn new(file: &GraphFile, session: Session, shape: Option<(u32, u32)>) -> Self {
-        let (floats, bytes, scratch) = (Vec::new(), Vec::new(), Scratch::default());
-        Self { file: file.clone(), session, shape, other_shapes: None, floats, bytes, scratch, placement: None }
+        Self {
+            file: file.clone(),
+            session,
+            shape,
+            other_shapes: None,
+            floats: Vec::new(),
+            halves: Vec::new(),
+            bytes: Vec::new(),
+            scratch: Scratch::default(),
+            placement: None,
+        }
     }
 
     /// The session alone.
@@ -169,9 +88,12 @@ impl Worker {
     /// Resizes and packs the photo into the input tensor, and says where it lies there.
     pub(crate) fn preprocess(&mut self, photo: &Photo, card: &Card, plan: &InputPlan) -> Placement {
         let placement = Placement::new((photo.width(), photo.height()), &plan.fitting);
+        let (pixels, card, scratch) = (photo.pixels(), &card.input, &mut self.scratch);
+        let photos = plan.batch.photos;
         match plan.element {
-            Element::U8 => pack(photo.pixels(), &placement, &card.input, &mut self.bytes, &mut self.scratch),
-            _ => pack(photo.pixels(), &placement, &card.input, &mut self.floats, &mut self.scratch),
+            Element::U8 => packed(photos, &mut self.bytes, |tensor| pack(pixels, &placement, card, tensor, scratch)),
+            Element::F16 => packed(photos, &mut self.halves, |tensor| pack(pixels, &placement, card, tensor, scratch)),
+            _ => packed(photos, &mut self.floats, |tensor| pack(pixels, &placement, card, tensor, scratch)),
         }
         self.placement = Some(placement);
         placement
@@ -185,25 +107,16 @@ impl Worker {
         read: impl FnOnce(&Outputs<'_, '_>) -> R,
     ) -> Result<R, ModelError> {
         let failed = |e: ort::Error| ModelError::Run(e.to_string());
-        let input = self.placement.map_or((0, 0), |placement| placement.input);
-        let (width, height) = (input.0 as usize, input.1 as usize);
-        let shape = match card.input.layout {
-            Layout::Nchw => [1, 3, height, width],
-            Layout::Nhwc => [1, height, width, 3],
+        let Some(placement) = self.placement else { return Err(ModelError::Run("no photo was packed".to_owned())) };
+        let input = placement.input;
+        let shape = plan.tensor_shape(card.input.layout, input);
+        let image: SessionInputValue<'_> = match plan.element {
+            Element::U8 => TensorRef::from_array_view((shape, self.bytes.as_slice())).map_err(failed)?.into(),
+            Element::F16 => TensorRef::from_array_view((shape, self.halves.as_slice())).map_err(failed)?.into(),
+            _ => TensorRef::from_array_view((shape, self.floats.as_slice())).map_err(failed)?.into(),
         };
-        let target = [i64::from(input.0), i64::from(input.1)];
-        let mut inputs = match plan.element {
-            Element::U8 => {
-                ort::inputs![plan.image.as_str() => TensorRef::from_array_view((shape, self.bytes.as_slice())).map_err(failed)?]
-            }
-            _ => {
-                ort::inputs![plan.image.as_str() => TensorRef::from_array_view((shape, self.floats.as_slice())).map_err(failed)?]
-            }
-        };
-        if let Some(name) = &plan.target_sizes {
-            let sizes = TensorRef::from_array_view(([1usize, 2], target.as_slice())).map_err(failed)?;
-            inputs.push((name.as_str().into(), sizes.into()));
-        }
+        let mut inputs = plan.others(&placement).map_err(ModelError::Run)?;
+        inputs.push((plan.image.as_str(), image));
         let session = match self.shape {
             Some(shape) if shape != input => match &mut self.other_shapes {
                 Some(session) => session,
@@ -212,7 +125,7 @@ impl Worker {
             _ => &mut self.session,
         };
         let values = session.run(inputs).map_err(failed)?;
-        Ok(read(&Outputs::new(&values, input)))
+        Ok(read(&Outputs::new(&values, &plan.batch, input)))
     }
 
     /// Runs the graph and its head.
@@ -231,5 +144,14 @@ impl Worker {
         })?
         .map_err(|e| ModelError::Run(e.to_string()))?;
         Ok((candidates, inferred))
+    }
+}
+
+/// Packs one photo, and repeats it for a graph that takes no fewer.
+fn packed<T: Clone>(photos: usize, tensor: &mut Vec<T>, pack: impl FnOnce(&mut Vec<T>)) {
+    pack(tensor);
+    let one = tensor.len();
+    for _ in 1..photos {
+        tensor.extend_from_within(..one);
     }
 }

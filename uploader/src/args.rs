@@ -16,11 +16,11 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 pub(crate) use bulk::{BulkArgs, CollectArgs, SelectionArgs, StoreArgs, WaitArgs};
-pub(crate) use compare::CompareArgs;
+pub(crate) use compare::{CompareArgs, CourseArgs};
 pub(crate) use contender::{Contender, Kind};
 pub(crate) use listing::ListArgs;
 pub(crate) use local::{FunctionArgs, LocalArgs};
-pub(crate) use model::{ModelArgs, ModelVerb, PrepareArgs, PullArgs};
+pub(crate) use model::{CardArgs, ModelArgs, ModelVerb, PrepareArgs, PullArgs, TryArgs};
 pub(crate) use report::{ReportArgs, ResultFormat};
 pub(crate) use sending::{BodyKind, SendArgs};
 pub(crate) use target::{ContainerArgs, EmulatedArgs, Place, TargetArgs, UrlArgs};

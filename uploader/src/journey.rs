@@ -160,6 +160,7 @@ async fn carry(slot: &mut Slot<'_>, ready: Ready, schedule: &Schedule) -> Record
         }
     };
     let start: Instant = schedule.turn_of(index).await;
+    let late = start.elapsed();
     let sent = slot.send(&prepared.payload).await;
     let round_trip = start.elapsed();
     let outcome = match sent.outcome {
@@ -172,8 +173,12 @@ async fn carry(slot: &mut Slot<'_>, ready: Ready, schedule: &Schedule) -> Record
         Err(error) => Outcome::Error { error },
     };
     // What is made anew for each try (a signature, an event) is encoding, too.
-    let phases =
-        Phases { encode: prepared.encode + sent.phases.encode, total: prepared.encode + round_trip, ..sent.phases };
+    let phases = Phases {
+        encode: prepared.encode + sent.phases.encode,
+        queue: late + sent.phases.queue,
+        total: prepared.encode + round_trip,
+        ..sent.phases
+    };
     let (tries, traffic, photo_bytes) = (sent.tries, sent.traffic, prepared.photo_bytes);
     Record { photo, outcome, phases, round_trip, tries, photo_bytes, traffic }
 }

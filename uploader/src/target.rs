@@ -21,7 +21,7 @@ use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use http_body_util::Full;
 use hyper::Request;
-use tokio::sync::MutexGuard;
+use tokio::sync::{MutexGuard, SemaphorePermit};
 use wire::{Answer, ItemError};
 
 use crate::args::Place;
@@ -44,8 +44,17 @@ pub(crate) struct Lease<'a> {
     pub(crate) endpoint: Endpoint,
     /// Which of the target's processes is there.
     pub(crate) number: usize,
-    /// Keeps others away, where only one call at a time is borne.
-    _turn: Option<MutexGuard<'a, ()>>,
+    /// Keeps others away, where only so many calls at a time are borne.
+    _turn: Option<Turn<'a>>,
+}
+
+/// The right to a worker; it goes to the next in the queue when this is dropped.
+#[derive(Debug)]
+enum Turn<'a> {
+    /// Of one worker.
+    Only { _guard: MutexGuard<'a, ()> },
+    /// Of one among several that are alike.
+    Any { _permit: SemaphorePermit<'a> },
 }
 
 /// Something that answers photos with boxes.
@@ -61,7 +70,7 @@ pub(crate) trait Target: Send + Sync {
     /// Where its connections go; the first of several places.
     fn endpoint(&self) -> &Endpoint;
 
-    /// Where one slot's next photo goes. Waits while whoever is there is being replaced.
+    /// Where one slot's next photo goes. Waits until a worker is free, and while whoever is there is being replaced.
     ///
     /// # Errors
     /// When nobody is left to whom it could go.

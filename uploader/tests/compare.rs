@@ -5,85 +5,11 @@
 
 mod common;
 
-use std::path::Path;
-use std::process::Output;
 use std::time::Duration;
 
-use common::relay::{Relay, Way};
-use common::{Say, Seen, Server, cat, err, out, photo, run, text};
-use serde_json::{Value, json};
-
-const DELAY: Duration = Duration::from_millis(60);
-
-/// A function: its health, its model, and cats.
-fn function() -> Server {
-    function_that(|_, _| Say::json(200, &cat()))
-}
-
-/// A function that answers photos, counted from 0, in its own way.
-fn function_that(say: impl Fn(&Seen, usize) -> Say + Send + Sync + 'static) -> Server {
-    let photos = std::sync::atomic::AtomicUsize::new(0);
-    Server::start(move |seen, _| match (seen.method.as_str(), seen.target.as_str()) {
-        ("GET", "/model") => Say::json(200, &json!({"name": "yolox-nano", "input_size": [40, 32]})),
-        ("GET", _) => Say::json(200, &json!({"status": "ok"})),
-        _ => say(seen, photos.fetch_add(1, std::sync::atomic::Ordering::SeqCst)),
-    })
-}
-
-fn far_away(server: &Server) -> Relay {
-    Relay::start(server.address, Way { round_trip: DELAY, bytes_per_second: None })
-}
-
-/// Photos `1.jpg`, …, each larger than the one before.
-fn photos(count: u32) -> tempfile::TempDir {
-    let folder = tempfile::tempdir().unwrap();
-    for number in 1..=count {
-        photo(&folder.path().join(format!("{number}.jpg")), 40 + 8 * number, 32);
-    }
-    folder
-}
-
-/// Photos that reached a server, in the order in which they came.
-fn received(server: &Server) -> Vec<Seen> {
-    server.seen().into_iter().filter(|seen| seen.method == "POST").collect()
-}
-
-struct Run {
-    output: Output,
-    report: Value,
-}
-
-/// Compares `here` with `there`, and reads the JSON report.
-fn compare(folder: &Path, here: &str, there: &str, more: &[&str]) -> Run {
-    let file = tempfile::Builder::new().suffix(".json").tempfile().unwrap();
-    let (here, there) = (format!("here={here}"), format!("there={there}"));
-    let mut args = vec!["compare", text(folder), "--url", &here, "--url", &there, "--report", text(file.path())];
-    args.extend(more);
-    let output = run(&args);
-    let report = serde_json::from_slice(&std::fs::read(file.path()).unwrap()).unwrap_or_default();
-    Run { output, report }
-}
-
-impl Run {
-    fn ends_with(&self, code: i32) {
-        assert_eq!(self.output.status.code(), Some(code), "{}{}", out(&self.output), err(&self.output));
-    }
-
-    /// What the verdict says on a topic.
-    fn told(&self, topic: &str) -> String {
-        let findings = self.report["verdict"].as_array().unwrap_or_else(|| panic!("{}", err(&self.output)));
-        let found = findings.iter().filter(|finding| finding["topic"] == topic);
-        let told: Vec<&str> = found.map(|finding| finding["text"].as_str().unwrap()).collect();
-        assert!(!told.is_empty(), "nothing on {topic} in {findings:?}");
-        told.join("\n")
-    }
-
-    fn samples(&self, target: &str) -> Vec<&Value> {
-        self.report["samples"].as_array().unwrap().iter().filter(|sample| sample["target"] == target).collect()
-    }
-}
-
-const PLAIN: [&str; 4] = ["--warmup", "0", "--ladder", "0"];
+use common::comparison::{PLAIN, compare, far_away, function, function_that, photos, received};
+use common::{Say, Seen, cat, err, out, photo, run, text};
+use serde_json::json;
 
 #[test]
 fn targets_take_turns_photo_by_photo() {
@@ -111,57 +37,6 @@ fn targets_take_turns_photo_by_photo() {
 }
 
 #[test]
-fn distance_is_seen_named_and_reckoned_with() {
-    let (here, there) = (function(), function());
-    let relay = far_away(&there);
-    let folder = photos(6);
-    let run = compare(folder.path(), &here.url(), &relay.url(), &[]);
-    run.ends_with(0);
-    let speed = run.told("speed");
-    assert!(speed.starts_with("here is faster than there:") && speed.contains("95 % confidence"), "{speed}");
-    assert!(out(&run.output).contains(&speed), "the verdict is printed");
-    assert!(run.told("boxes").contains("the same boxes in all 6 photos"));
-    let pair = &run.report["pairs"][0];
-    assert!(pair["time"]["ms"]["low"].as_f64().unwrap() > 30.0, "{pair}");
-    let offload = &pair["offload"];
-    assert_eq!((&offload["near"], &offload["far"]), (&json!("here"), &json!("there")));
-    assert!(offload["network_share"].as_f64().unwrap() > 0.5, "{offload}");
-    assert!(run.report["targets"][1]["link_ms"]["round_trip"].as_f64().unwrap() >= 50.0);
-    for threshold in ["link_mbit", "photos"] {
-        assert!(offload[threshold]["wins"].is_string(), "{threshold} in {offload}");
-    }
-    assert_eq!(offload["link_mbit"]["wins"], "never", "the way alone takes longer than everything here");
-    assert!(run.told("break_even").contains("even at an endless rate"), "{}", run.told("break_even"));
-    let ladder = run.report["targets"][1]["ladder"].as_array().unwrap();
-    assert_eq!(ladder.iter().map(|rung| rung["at_once"].as_u64().unwrap()).collect::<Vec<_>>(), [1, 2, 4, 8]);
-    let pace = |rung: usize| ladder[rung]["photos_per_second"].as_f64().unwrap();
-    assert!(pace(3) > 2.0 * pace(0), "while one photo is on its way, another can be, too: {ladder:?}");
-    assert!(run.told("concurrency").contains("with 8 at once"), "{}", run.told("concurrency"));
-    assert!(run.told("cost").contains("us-east-1"));
-}
-
-#[test]
-fn the_links_rate_is_felt_by_heavy_photos() {
-    let (here, there) = (function(), function());
-    // 8 Mbit/s, no delay.
-    let relay = Relay::start(there.address, Way { round_trip: Duration::ZERO, bytes_per_second: Some(1e6) });
-    let folder = photos(8);
-    for number in 1..=8_usize {
-        let path = folder.path().join(format!("{number}.jpg"));
-        let mut bytes = std::fs::read(&path).unwrap();
-        bytes.resize(20_000 * number, 0);
-        std::fs::write(path, bytes).unwrap();
-    }
-    let run = compare(folder.path(), &here.url(), &relay.url(), &["--ladder", "0"]);
-    run.ends_with(0);
-    let offload = &run.report["pairs"][0]["offload"];
-    let mbit = offload["mbit"].as_f64().unwrap();
-    assert!((2.0..=20.0).contains(&mbit), "{mbit} Mbit/s over a link of 8");
-    let transfer = offload["way_ms"]["transfer"].as_f64().unwrap();
-    assert!(transfer > 50.0, "90 kB on average take 90 ms: {transfer}");
-}
-
-#[test]
 fn different_boxes_are_named_and_names_stay_names() {
     let folder = photos(3);
     photo(&folder.path().join("a<b>&c.jpg"), 400, 300);
@@ -186,6 +61,10 @@ fn different_boxes_are_named_and_names_stay_names() {
     assert_eq!((&different["only_first"], &different["only_second"]), (&json!(1), &json!(1)));
     let [html, markdown, csv] = files.map(|file| std::fs::read_to_string(file).unwrap());
     assert!(html.contains("a&lt;b&gt;&amp;c.jpg") && !html.contains("a<b>") && html.contains("<svg"));
+    assert_eq!(html.matches("src=\"data:image/jpeg;base64,").count(), 1, "the photo that differs, and no other");
+    assert!(html.contains("only <code>here</code>: cat") && html.contains("only <code>there</code>: dog"));
+    let lies = format!("Report: {}\n", text(&folder.path().join("x.html")));
+    assert!(out(&run.output).contains(&lies), "{}", out(&run.output));
     assert!(markdown.contains("a&lt;b>&amp;c.jpg") && markdown.contains("## Verdict"), "{markdown}");
     assert_eq!(csv.lines().count(), 1 + 2 * 4, "a row per photo and target:\n{csv}");
 }
@@ -229,17 +108,6 @@ fn failures_are_counted_by_code_and_decide_the_end() {
     assert_eq!(run.report["targets"][1]["failures"], json!({"undecodable_image": 1}));
     assert_eq!(run.told("failures"), "there failed with 1 of 4 photos (undecodable_image 1).");
     assert!(run.told("speed").contains("3 pairs"), "{}", run.told("speed"));
-}
-
-#[test]
-fn who_answers_nothing_is_no_winner() {
-    let here = function();
-    let there = function_that(|_, _| Say::new(404, ""));
-    let folder = photos(2);
-    let run = compare(folder.path(), &here.url(), &there.url(), &PLAIN);
-    run.ends_with(1);
-    assert!(run.told("speed").contains("cannot be compared"), "{}", run.told("speed"));
-    assert!(run.report["pairs"][0]["offload"].is_null());
 }
 
 #[test]

@@ -3,9 +3,10 @@
 //!
 //! Reference: the card ([`HeadCard`]). A row's class is its best one; its score is that times objectness, where there is one.
 
-use super::{ClassIds, Head, HeadError, Outputs, best, candidate, sigmoid};
+use super::view::{Columns, Scores, View};
+use super::{ClassIds, Head, HeadError, Outputs, candidate, sigmoid};
 use crate::BBox;
-use crate::card::{Activation, BoxForm, HeadCard, TableOutputs, Unit};
+use crate::card::{Activation, BoxForm, Column, HeadCard, Names, Unit};
 use crate::graph::{Graph, TensorInfo};
 use crate::labels::is_coco80;
 use crate::nms::Candidate;
@@ -15,77 +16,32 @@ pub(crate) struct Table {
     /// Labels of the card.
     labels: usize,
     ids: ClassIds,
+    scores: Scores,
     source: Source,
+    count: Option<String>,
+    /// See [`Head::stride`].
+    stride: Option<u32>,
 }
 
 /// Where the numbers are.
 enum Source {
-    Whole { table: String },
-    Apart { boxes: String, scores: Option<String>, classes: Option<String>, count: Option<String> },
+    Whole { table: String, columns: Columns },
+    Apart { boxes: String, scores: String, columns: Columns },
+    Listed { boxes: String, scores: Option<String>, classes: String },
 }
 
 impl Table {
-    pub(crate) fn new(graph: &Graph, card: &HeadCard, labels: &[String]) -> Result<Self, String> {
+    /// `stride`: the input's sides may be any multiples of it.
+    pub(crate) fn new(graph: &Graph, card: &HeadCard, labels: &[String], stride: Option<u32>) -> Result<Self, String> {
         let ids = match card.first_class {
             0 => ClassIds::Dense,
             _ if is_coco80(labels) => ClassIds::Coco,
             _ => ClassIds::FromOne,
         };
-        let labels = labels.len();
-        let source = Source::of(graph, &card.outputs)?;
-        let table = Self { card: card.clone(), labels, ids, source };
-        table.check(graph)?;
-        Ok(table)
-    }
-
-    /// Columns of scores: objectness, classes, background.
-    fn scores(&self) -> usize {
-        let background = self.card.activation == Activation::Softmax;
-        usize::from(self.card.objectness) + self.labels + usize::from(background)
-    }
-
-    /// Holds the shapes that the graph declares against the card.
-    fn check(&self, graph: &Graph) -> Result<(), String> {
-        let shaped = |name: &str, columns: usize, what: &str| {
-            let output = graph.named_output(name)?;
-            if self.fits(output, columns) {
-                return Ok(());
-            }
-            let wanted = if self.card.transposed { format!("[1,{columns},N]") } else { format!("[1,N,{columns}]") };
-            Err(format!("it needs an output {wanted} ({what}); the graph has {output}"))
-        };
-        let labels = self.labels;
-        let objectness = if self.card.objectness { "objectness, " } else { "" };
-        let background = if self.card.activation == Activation::Softmax { ", background" } else { "" };
-        let scores = format!("{objectness}{labels} labels{background}");
-        match &self.source {
-            Source::Whole { table } => {
-                let extra = self.card.extra;
-                shaped(table, 4 + self.scores() + extra, &format!("4 of the box, {scores}, {extra} extra"))
-            }
-            Source::Apart { boxes, scores: name, classes, .. } => {
-                let columns = if name.is_none() { 5 } else { 4 };
-                shaped(boxes, columns, if name.is_none() { "4 of the box, its score" } else { "4 of the box" })?;
-                match (name, classes) {
-                    (Some(name), None) => shaped(name, self.scores() + self.card.extra, &scores),
-                    _ => Ok(()),
-                }
-            }
-        }
-    }
-
-    /// Whether an output may hold so many columns: a batch of one before, or none; axes of one between are left out.
-    fn fits(&self, output: &TensorInfo, columns: usize) -> bool {
-        let mut shape = output.shape.clone();
-        if shape.len() == 4 && shape[2] == 1 {
-            shape.remove(2);
-        }
-        let (batch, table) = shape.split_at(shape.len().saturating_sub(2));
-        let [rows, width] = table else { return false };
-        let width = if self.card.transposed { rows } else { width };
-        batch.len() <= 1
-            && batch.iter().all(|size| *size <= 1)
-            && (*width < 0 || usize::try_from(*width) == Ok(columns))
+        let find = Find { graph, card, labels };
+        let (source, scores) = find.source()?;
+        let count = find.name(&card.outputs.count)?;
+        Ok(Self { card: card.clone(), labels: labels.len(), ids, scores, source, count, stride })
     }
 
     fn bbox(&self, [a, b, c, d]: [f32; 4], input: (f32, f32)) -> BBox {
@@ -101,120 +57,96 @@ impl Table {
         }
     }
 
-    /// Class and score of a candidate whose columns of scores `at` gives.
-    fn class_of(&self, at: impl Fn(usize) -> f32, confidence: f32) -> Option<(usize, f32)> {
-        let activate = |x: f32| if self.card.activation == Activation::Sigmoid { sigmoid(x) } else { x };
-        let first = usize::from(self.card.objectness);
-        let objectness = if self.card.objectness { activate(at(0)) } else { 1.0 };
-        // No class's score exceeds 1: most candidates end here. NaN ends here, too.
-        if objectness.is_nan() || objectness < confidence {
+    /// The view of an output of so many columns.
+    fn view<'d>(&self, outputs: &Outputs<'d, '_>, name: &str, columns: usize) -> Result<View<'d>, HeadError> {
+        let (_, data) = outputs.floats(name)?;
+        let cells = data.len() / columns.max(1);
+        let (cell_step, column_step) = if self.card.transposed { (1, cells) } else { (columns, 1) };
+        Ok(View { data, start: 0, cells, cell_step, anchor_step: 0, column_step })
+    }
+
+    /// The best class of each row, where going through memory in its order tells it at once.
+    fn best_of_all(&self, view: &View<'_>, scores: Option<usize>) -> Option<Vec<(usize, f32)>> {
+        Some(self.scores.best_of_all(view, scores.filter(|_| self.card.transposed)?))
+    }
+
+    /// Class and score of a row of `view`.
+    fn class_of(
+        &self,
+        view: &View<'_>,
+        columns: &Columns,
+        row: usize,
+        raw: Option<(usize, f32)>,
+        confidence: f32,
+    ) -> Option<(usize, f32)> {
+        let at = |column: usize| view.at(row, 0, column);
+        if columns.batch.is_some_and(|batch| at(batch) != 0.0) {
             return None;
         }
-        let (class_id, raw) = best((0..self.labels).map(|class_id| at(first + class_id)));
-        let score = match self.card.activation {
-            Activation::Softmax => {
-                let sum: f32 = (0..=self.labels).map(|class_id| (at(class_id) - raw).exp()).sum();
-                1.0 / sum
-            }
-            _ => objectness * activate(raw),
-        };
+        if let Some(scores) = columns.scores {
+            return self.scores.best(columns.objectness.map(at), |column| at(scores + column), raw, confidence);
+        }
+        let (score, class) = (columns.score.map(at)?, columns.class.map(at)?);
+        self.listed(score, class.round() as i64, confidence)
+    }
+
+    /// Class and score where the graph tells one class by number.
+    fn listed(&self, score: f32, id: i64, confidence: f32) -> Option<(usize, f32)> {
+        let score = if self.card.activation == Activation::Sigmoid { sigmoid(score) } else { score };
+        let class_id = self.ids.class_id(id, self.labels)?;
         (score >= confidence).then_some((class_id, score))
     }
-}
 
-impl Source {
-    fn of(graph: &Graph, outputs: &TableOutputs) -> Result<Self, String> {
-        // TensorFlow's converters leave ":0" behind names, which nobody writes into a card.
-        let name = |wanted: &String| {
-            let found = graph.output(wanted).or_else(|| graph.output(&format!("{wanted}:0")));
-            found.map_or_else(|| graph.named_output(wanted), Ok).map(|output| output.name.clone())
-        };
-        if let Some(boxes) = &outputs.boxes {
-            let optional = |wanted: &Option<String>| wanted.as_ref().map(name).transpose();
-            return Ok(Self::Apart {
-                boxes: name(boxes)?,
-                scores: optional(&outputs.scores)?,
-                classes: optional(&outputs.classes)?,
-                count: optional(&outputs.count)?,
-            });
-        }
-        let table = match (&outputs.table, &graph.outputs[..]) {
-            (Some(table), _) => name(table)?,
-            (None, [only]) => only.name.clone(),
-            (None, _) => {
-                return Err(format!(
-                    "it has several outputs: write head.outputs = {{table = \"…\"}}, or {{boxes = \"…\", scores = \"…\"}}; \
-                     the graph has {graph}"
-                ));
-            }
-        };
-        Ok(Self::Whole { table })
-    }
-}
-
-/// Numbers of candidates, `columns` of each.
-struct Grid<'d> {
-    data: &'d [f32],
-    rows: usize,
-    columns: usize,
-    transposed: bool,
-}
-
-impl<'d> Grid<'d> {
-    fn of(outputs: &Outputs<'d, '_>, name: &str, columns: usize, transposed: bool) -> Result<Self, HeadError> {
-        let rows = outputs.floats(name)?.1.len() / columns.max(1);
-        let data = outputs.floats_of(name, rows * columns)?;
-        Ok(Self { data, rows, columns, transposed })
-    }
-
-    fn at(&self, row: usize, column: usize) -> f32 {
-        let index = if self.transposed { column * self.rows + row } else { row * self.columns + column };
-        self.data.get(index).copied().unwrap_or(f32::NAN)
-    }
-
-    fn four(&self, row: usize) -> [f32; 4] {
-        [0, 1, 2, 3].map(|column| self.at(row, column))
+    /// How many rows count, of those there are.
+    fn counted(&self, outputs: &Outputs<'_, '_>, rows: usize) -> Result<usize, HeadError> {
+        let Some(count) = &self.count else { return Ok(rows) };
+        let count = outputs.ids(count)?.first().copied().unwrap_or(0);
+        Ok(usize::try_from(count).unwrap_or(0).min(rows))
     }
 }
 
 impl Head for Table {
+    fn stride(&self) -> Option<u32> {
+        self.stride
+    }
+
     fn read(&self, outputs: &Outputs<'_, '_>, confidence: f32, found: &mut Vec<Candidate>) -> Result<(), HeadError> {
-        let (input, transposed) = (outputs.input, self.card.transposed);
+        let four = |view: &View<'_>, row: usize, first: usize| [0, 1, 2, 3].map(|i| view.at(row, 0, first + i));
+        let mut add = |class: Option<(usize, f32)>, four: [f32; 4]| {
+            if let Some((class_id, score)) = class {
+                found.push(candidate(class_id, score, self.bbox(four, outputs.input)));
+            }
+        };
         match &self.source {
-            Source::Whole { table } => {
-                let grid = Grid::of(outputs, table, 4 + self.scores() + self.card.extra, transposed)?;
-                for row in 0..grid.rows {
-                    if let Some((class_id, score)) = self.class_of(|column| grid.at(row, 4 + column), confidence) {
-                        found.push(candidate(class_id, score, self.bbox(grid.four(row), input)));
-                    }
+            Source::Whole { table, columns } => {
+                let view = self.view(outputs, table, columns.width)?;
+                let best = self.best_of_all(&view, columns.scores);
+                for row in 0..self.counted(outputs, view.cells)? {
+                    let raw = best.as_ref().and_then(|best| best.get(row).copied());
+                    let class = self.class_of(&view, columns, row, raw, confidence);
+                    add(class, four(&view, row, columns.bbox.unwrap_or(0)));
                 }
             }
-            Source::Apart { boxes, scores: Some(scores), classes: None, count } => {
-                let boxes = Grid::of(outputs, boxes, 4, transposed)?;
-                let scores = Grid::of(outputs, scores, self.scores() + self.card.extra, transposed)?;
-                let rows = counted(outputs, count.as_ref(), boxes.rows.min(scores.rows))?;
-                for row in 0..rows {
-                    if let Some((class_id, score)) = self.class_of(|column| scores.at(row, column), confidence) {
-                        found.push(candidate(class_id, score, self.bbox(boxes.four(row), input)));
-                    }
+            Source::Apart { boxes, scores, columns } => {
+                let boxes = self.view(outputs, boxes, 4)?;
+                let view = self.view(outputs, scores, columns.width)?;
+                let best = self.best_of_all(&view, columns.scores);
+                for row in 0..self.counted(outputs, boxes.cells.min(view.cells))? {
+                    let raw = best.as_ref().and_then(|best| best.get(row).copied());
+                    add(self.class_of(&view, columns, row, raw, confidence), four(&boxes, row, 0));
                 }
             }
-            Source::Apart { boxes, scores, classes, count } => {
-                let ids = classes.as_ref().map(|classes| outputs.ids(classes)).transpose()?.unwrap_or_default();
-                let boxes = Grid::of(outputs, boxes, if scores.is_some() { 4 } else { 5 }, transposed)?;
+            Source::Listed { boxes, scores, classes } => {
+                let ids = outputs.ids(classes)?;
+                let boxes = self.view(outputs, boxes, if scores.is_some() { 4 } else { 5 })?;
                 let scores = scores.as_ref().map(|scores| outputs.floats(scores)).transpose()?;
-                let rows = counted(outputs, count.as_ref(), boxes.rows.min(ids.len()))?;
+                let rows = self.counted(outputs, boxes.cells.min(ids.len()))?;
                 for (row, id) in ids.into_iter().enumerate().take(rows) {
                     let score = match &scores {
                         Some((_, scores)) => scores.get(row).copied().unwrap_or(f32::NAN),
-                        None => boxes.at(row, 4),
+                        None => boxes.at(row, 0, 4),
                     };
-                    let score = if self.card.activation == Activation::Sigmoid { sigmoid(score) } else { score };
-                    if score >= confidence
-                        && let Some(class_id) = self.ids.class_id(id, self.labels)
-                    {
-                        found.push(candidate(class_id, score, self.bbox(boxes.four(row), input)));
-                    }
+                    add(self.listed(score, id, confidence), four(&boxes, row, 0));
                 }
             }
         }
@@ -226,9 +158,108 @@ impl Head for Table {
     }
 }
 
-/// How many rows count, of those there are.
-fn counted(outputs: &Outputs<'_, '_>, count: Option<&String>, rows: usize) -> Result<usize, HeadError> {
-    let Some(count) = count else { return Ok(rows) };
-    let count = outputs.ids(count)?.first().copied().unwrap_or(0);
-    Ok(usize::try_from(count).unwrap_or(0).min(rows))
+/// Finds the outputs that a card describes.
+struct Find<'g> {
+    graph: &'g Graph,
+    card: &'g HeadCard,
+    labels: &'g [String],
+}
+
+impl Find<'_> {
+    fn name(&self, wanted: &Names) -> Result<Option<String>, String> {
+        wanted.one().map(|wanted| self.graph.named_output(wanted).map(|output| output.name.clone())).transpose()
+    }
+
+    fn source(&self) -> Result<(Source, Scores), String> {
+        let outputs = &self.card.outputs;
+        let Some(boxes) = self.name(&outputs.boxes)? else { return self.whole() };
+        let (scores, classes) = (self.name(&outputs.scores)?, self.name(&outputs.classes)?);
+        let columns = if scores.is_some() { 4 } else { 5 };
+        self.check(&boxes, columns, if scores.is_some() { "4 of the box" } else { "4 of the box, its score" })?;
+        let none = Scores::of(self.card, self.labels, None);
+        match (scores, classes) {
+            (scores, Some(classes)) => Ok((Source::Listed { boxes, scores, classes }, none)),
+            (Some(scores), None) => {
+                let described = self.card.columns();
+                let described: Vec<Column> = described.into_iter().filter(|column| *column != Column::Box).collect();
+                let (columns, described) = self.columns(self.graph.named_output(&scores)?, &described);
+                self.check(&scores, columns.width, &self.described(&columns))?;
+                Ok((Source::Apart { boxes, scores, columns }, described))
+            }
+            (None, None) => Err("head.outputs needs scores or classes beside boxes".to_owned()),
+        }
+    }
+
+    fn whole(&self) -> Result<(Source, Scores), String> {
+        let described = self.card.columns();
+        let fits = |output: &TensorInfo| self.fits(output, self.columns(output, &described).0.width);
+        let output = match self.card.outputs.table.one() {
+            Some(name) => self.graph.named_output(name)?,
+            None => {
+                let width = Columns::of(&described, 4, Scores::of(self.card, self.labels, None).width());
+                let expected = format!("{} ({})", self.expected(width.width), self.described(&width));
+                self.graph.only_output(&expected, fits)?
+            }
+        };
+        let (columns, scores) = self.columns(output, &described);
+        self.check(&output.name, columns.width, &self.described(&columns))?;
+        Ok((Source::Whole { table: output.name.clone(), columns }, scores))
+    }
+
+    /// The columns of an output, as the card describes them and the graph has them.
+    fn columns(&self, output: &TensorInfo, described: &[Column]) -> (Columns, Scores) {
+        let others = Columns::of(described, 4, 0).width;
+        let found = self.width(output).and_then(|width| width.checked_sub(others));
+        let scores = Scores::of(self.card, self.labels, found);
+        (Columns::of(described, 4, scores.width()), scores)
+    }
+
+    /// Holds the shape that the graph declares against the card.
+    fn check(&self, name: &str, columns: usize, what: &str) -> Result<(), String> {
+        let output = self.graph.named_output(name)?;
+        if self.fits(output, columns) {
+            return Ok(());
+        }
+        Err(format!("it needs an output {} ({what}); the graph has {output}", self.expected(columns)))
+    }
+
+    fn expected(&self, columns: usize) -> String {
+        if self.card.transposed { format!("[1,{columns},N]") } else { format!("[1,N,{columns}]") }
+    }
+
+    /// In words what the columns are.
+    fn described(&self, columns: &Columns) -> String {
+        let bbox = columns.bbox.map(|_| "4 of the box".to_owned());
+        let objectness = columns.objectness.map(|_| "objectness".to_owned());
+        let scores = columns.scores.map(|_| format!("{} labels", self.labels.len()));
+        let background = self.card.background() != crate::card::Background::None;
+        let background = (columns.scores.is_some() && background).then(|| "background".to_owned());
+        let listed = columns.class.map(|_| "score, class".to_owned());
+        let extra = self.card.columns().iter().filter(|column| matches!(column, Column::Skip | Column::Batch)).count();
+        let extra = (extra > 0).then(|| format!("{extra} extra"));
+        [bbox, objectness, scores, background, listed, extra].into_iter().flatten().collect::<Vec<_>>().join(", ")
+    }
+
+    /// The declared number of columns of an output.
+    fn width(&self, output: &TensorInfo) -> Option<usize> {
+        let (_, [rows, columns]) = self.axes(output)?;
+        usize::try_from(if self.card.transposed { rows } else { columns }).ok()
+    }
+
+    /// The batch's axis, where there is one, and the two of the table; axes of one between are left out.
+    fn axes(&self, output: &TensorInfo) -> Option<(Option<i64>, [i64; 2])> {
+        match output.shape[..] {
+            [rows, columns] => Some((None, [rows, columns])),
+            [batch, rows, columns] | [batch, rows, 1, columns] | [batch, 1, rows, columns] => {
+                Some((Some(batch), [rows, columns]))
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether an output may hold so many columns.
+    fn fits(&self, output: &TensorInfo, columns: usize) -> bool {
+        let Some((batch, _)) = self.axes(output) else { return false };
+        batch.is_none_or(|batch| batch <= 1) && self.width(output).is_none_or(|width| width == columns)
+    }
 }

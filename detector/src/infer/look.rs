@@ -3,11 +3,12 @@
 
 use image::{Rgb, RgbImage};
 
-use super::Reading;
-use crate::card::{Activation, Card};
+use super::{Reading, numbers};
+use crate::card::{Activation, BoxForm, Card, HeadKind};
 use crate::graph::Graph;
 use crate::nms::Candidate;
-use crate::session::{InputPlan, Worker};
+use crate::plan::InputPlan;
+use crate::session::Worker;
 use crate::{Photo, head};
 
 /// So many of the best candidates are looked at.
@@ -46,8 +47,11 @@ pub(crate) fn choose(readings: Vec<Reading>, graph: &Graph, worker: &mut Worker)
             Err(objection) => objections.push(format!("{:?}: {objection}", reading.card.head.kind.to_string())),
         }
     }
-    // What finds something says more than what finds nothing.
-    let possible = if right.is_empty() { silent } else { right };
+    // What finds something says more than what finds nothing, and what has names more than what is only counted.
+    let mut possible = if right.is_empty() { silent } else { right };
+    if possible.iter().any(|reading| !reading.is_nameless) {
+        possible.retain(|reading| !reading.is_nameless);
+    }
     let reason = match &possible[..] {
         [] => {
             let objections = objections.join("; ");
@@ -61,14 +65,12 @@ pub(crate) fn choose(readings: Vec<Reading>, graph: &Graph, worker: &mut Worker)
                         beside it names others)";
             return Ok((only.card.clone(), only.assumes_coco.then(|| note.to_owned())));
         }
-        [only] => format!(
-            "it has {} classes and no names for them. `uploader model show` prints its card; save it beside it as \
-             model.toml, with the names in labels = [\"…\"]",
-            only.card.labels.len(),
-        ),
+        [_] => "nothing in it names its classes. `uploader model card FILE --write` saves its card beside it as model.toml; \
+                write their names into its labels = [\"…\"]"
+            .to_owned(),
         several => format!(
-            "it can be read in {} ways, and what it gives does not tell which. `uploader model show` prints a card for each; \
-             save the right one beside it as model.toml",
+            "it can be read in {} ways, and what it gives does not tell which. `uploader model show FILE` prints a card for \
+             each; save the right one beside it as model.toml",
             several.len(),
         ),
     };
@@ -83,8 +85,12 @@ fn look(card: &Card, graph: &Graph, worker: &mut Worker) -> Result<bool, String>
     let plan = InputPlan::new(card, graph)?;
     let head = head::build(card, graph, plan.fitting.size)?;
     let placement = worker.preprocess(&scene(), card, &plan);
-    let run = worker.infer(card, &plan, &*head, f32::NEG_INFINITY);
-    let (mut candidates, _) = run.map_err(|error| error.to_string())?;
+    let mut candidates = Vec::new();
+    let run = worker.run(card, &plan, |outputs| {
+        numbers::weigh(card, graph, outputs)?;
+        head.read(outputs, f32::NEG_INFINITY, &mut candidates).map_err(|error| error.to_string())
+    });
+    run.map_err(|error| error.to_string())??;
     candidates.retain(|candidate| candidate.score.is_finite());
     if let Some(lowest) = candidates.iter().map(|candidate| candidate.score).min_by(f32::total_cmp) {
         if lowest < 0.0 {
@@ -95,6 +101,9 @@ fn look(card: &Card, graph: &Graph, worker: &mut Worker) -> Result<bool, String>
         }
     }
     checked(&candidates)?;
+    if card.head.kind == HeadKind::Table && card.head.boxes == BoxForm::Cxcywh && are_corners(&candidates) {
+        return Err("its boxes are corners, not centres and sizes".to_owned());
+    }
     // Rows that only fill a list up have no score.
     candidates.retain(|candidate| candidate.score > 0.0);
     let finds = !candidates.is_empty();
@@ -137,6 +146,16 @@ fn lie_together(candidates: &[Candidate], (width, height): (u32, u32)) -> bool {
         && is_narrow(&|candidate| (candidate.bbox.y1 + candidate.bbox.y2) / 2.0, height)
 }
 
+/// Whether what was read as centre and size are two corners: hardly any object lies so that its size exceeds its centre.
+fn are_corners(candidates: &[Candidate]) -> bool {
+    const MANY: usize = 50;
+    let is_ordered = |Candidate { bbox, .. }: &&Candidate| {
+        let beyond = |low: f32, high: f32| high - low > (low + high) / 2.0;
+        beyond(bbox.x1, bbox.x2) && beyond(bbox.y1, bbox.y2)
+    };
+    candidates.len() >= MANY && candidates.iter().filter(is_ordered).count() * 100 >= candidates.len() * 99
+}
+
 /// Whether most of the best boxes are empty, larger than the input or outside of it.
 fn are_misplaced(mut candidates: Vec<Candidate>, (width, height): (u32, u32)) -> bool {
     candidates.sort_by(|a, b| b.score.total_cmp(&a.score));
@@ -154,7 +173,7 @@ fn are_misplaced(mut candidates: Vec<Candidate>, (width, height): (u32, u32)) ->
 }
 
 /// Something to be seen: blocks of colour on a slope of grey.
-fn scene() -> Photo {
+pub(super) fn scene() -> Photo {
     Photo::from_image(RgbImage::from_fn(96, 96, |x, y| match (x / 16, y / 16) {
         (1, 1..=2) => Rgb([220, 30, 30]),
         (3..=4, 1) => Rgb([20, 200, 20]),

@@ -3,9 +3,10 @@ import { copy, counted, element, megabytes } from "./elements.js";
 import { asJpeg, curl, detect } from "./function.js";
 import { choose, tally } from "./choice.js";
 import { isWhole, prepare, show } from "./photo.js";
-import { overlay, screenScale } from "./overlay.js";
-import { save } from "./save.js";
+import { Boxes } from "./boxes.js";
+import { drawnPhoto, save, savedName } from "./save.js";
 import { timings } from "./timings.js";
+import { enlarge } from "./viewer.js";
 
 export class Card {
   /** All that was found in the photo, the best first, in its own pixels. */
@@ -17,10 +18,10 @@ export class Card {
   #image = null;
   #size = null;
   #sent = null;
-  #drawn = null;
   #width = 0;
   #inSight = false;
   #rest = 0;
+  #problem = null;
 
   constructor(file, remove) {
     this.file = file;
@@ -32,7 +33,10 @@ export class Card {
         element("div", {}, element("h2", {}, file.name), this.details),
         element("button", { type: "button", "aria-label": `Remove ${file.name}`, title: "Remove", onclick: () => remove(this) }, "×")),
       this.summary);
-    this.stage = element("div", { class: "stage" }, this.picture);
+    this.zoom = element("button", { type: "button", class: "zoom", hidden: true, "aria-label": `Enlarge ${file.name}`, title: "Enlarge", onclick: () => this.#enlarge() }, "⤢");
+    this.stage = element("div", { class: "stage" }, element("div", { class: "frame" }, this.picture, this.zoom));
+    this.boxes = new Boxes(this.picture);
+    this.picture.addEventListener("click", ({ pointerType }) => pointerType !== "touch" && this.#enlarge());
     this.element = element("article", { class: "card", "aria-label": file.name }, this.stage, this.facts);
     // Photos out of sight are drawn again when they come near or the slider rests: it stays light over 300 photos.
     this.sight = new IntersectionObserver(([{ isIntersecting }]) => {
@@ -47,7 +51,7 @@ export class Card {
 
   /** Shows, sends, and takes in the answer. `model` is what the function said of itself. */
   async run(model) {
-    this.summary.textContent = "Looking …";
+    this.summary.textContent = "Detecting …";
     try {
       this.#image = await show(this.file);
       if (this.#image) this.#showImage();
@@ -101,15 +105,21 @@ export class Card {
     this.#size = { width, height };
     this.#image.alt = this.file.name;
     this.picture.append(this.#image);
+    this.zoom.hidden = false;
     this.details.textContent = `${width} × ${height}, ${megabytes(this.file.size)}`;
     this.#fit();
   }
 
-  /** A tall photo gets a narrower picture instead of a card as long as the screen. */
+  /** A tall photo gets a narrower picture, with the facts beside it where there is room, instead of a card as long as the screen. */
   #fit() {
     const { width, height } = this.#size;
     this.picture.style.aspectRatio = `${width} / ${height}`;
-    this.picture.style.maxWidth = `calc(75vh * ${width / height})`;
+    this.element.style.setProperty("--ratio", width / height);
+    this.element.classList.toggle("tall", width < height * 0.9);
+  }
+
+  #enlarge() {
+    if (this.#image && this.#sent) enlarge(this.file.name, this.#image.src, this.#size, this.shown, this.#sent.model.colors);
   }
 
   #takeIn(answer, milliseconds, model) {
@@ -136,20 +146,27 @@ export class Card {
     this.facts.append(
       timings(answer, milliseconds),
       element("div", { class: "actions" },
-        element("button", { type: "button", onclick: ({ target }) => copy(this.json(), target) }, "Copy JSON"), ...(saved ? [saved] : []), curlButton),
+        element("button", { type: "button", onclick: ({ target }) => copy(JSON.stringify(this.answer, null, 2), target) }, "Copy JSON"), ...(saved ? [saved] : []), curlButton),
       line);
     if (!this.#image) this.facts.append(element("p", { class: "notice" }, "The browser cannot show this photo; these are its boxes."));
     this.resized.observe(this.picture);
     this.sight.observe(this.picture);
   }
 
-  /** The answer as the function gives it for the settings of the page, boxes in the photo's own pixels. */
-  json() {
+  /** The answer as the function gives it for the settings of the page, boxes in the photo's own pixels; or why there is none. */
+  get answer() {
+    if (!this.#sent?.thresholds) return { error: { message: this.#problem ?? "not answered yet" } };
     const { answer, thresholds } = this.#sent;
     const hundredths = (value) => Math.round(value * 100) / 100;
     const detections = this.shown.map((detection) => ({ ...detection, box: detection.box.map(hundredths) }));
     const { confidence, iou, max_detections } = thresholds;
-    return JSON.stringify({ ...answer, image: this.#size, detections, thresholds: { confidence, iou, max_detections } }, null, 2);
+    return { ...answer, image: this.#size, detections, thresholds: { confidence, iou, max_detections } };
+  }
+
+  /** The photo with its boxes as a file of an archive, or null where the browser cannot show it. */
+  async drawn() {
+    if (!this.#image || !this.#sent) return null;
+    return { name: savedName(this.file), blob: await drawnPhoto(this.#image, this.shown, this.#sent.model.colors) };
   }
 
   async #save() {
@@ -162,19 +179,17 @@ export class Card {
 
   #draw() {
     clearTimeout(this.#rest);
-    if (this.#inSight || !this.#drawn) this.#drawNow();
+    if (this.#inSight || !this.boxes.isDrawn) this.#drawNow();
     else this.#rest = setTimeout(() => this.#drawNow(), 200);
   }
 
   #drawNow() {
     if (!this.#sent?.thresholds || this.#width === 0) return;
-    const drawn = overlay(this.#size, this.shown, this.#sent.model.colors, screenScale(this.#width / this.#size.width));
-    if (this.#drawn) this.#drawn.replaceWith(drawn);
-    else this.picture.append(drawn);
-    this.#drawn = drawn;
+    this.boxes.draw(this.#size, this.shown, this.#sent.model.colors, this.#width);
   }
 
   #fail(message) {
+    this.#problem = message;
     this.summary.remove();
     if (!this.#image) this.stage.hidden = true;
     this.facts.append(element("p", { class: "notice bad", role: "alert" }, message));

@@ -19,6 +19,7 @@ export class Controls {
         changed();
       });
     }
+    byId("classes").addEventListener("click", ({ target }) => this.#press(target.closest("button")));
     byId("reset").addEventListener("click", () => {
       this.hidden.clear();
       this.#set(this.#model.thresholds);
@@ -50,28 +51,50 @@ export class Controls {
     const before = this.#chips;
     this.#chips = new Map(classes.map(([label, number]) => {
       const chip = before.get(label) ?? this.#chip(label);
-      chip.setAttribute("aria-pressed", String(!this.hidden.has(label)));
       chip.querySelector(".count").textContent = number;
       return [label, chip];
     }));
     const chips = [...this.#chips.values()];
+    for (const [label, chip] of this.#chips) {
+      const [toggle, only] = chip.children;
+      toggle.setAttribute("aria-pressed", String(!this.hidden.has(label)));
+      only.setAttribute("aria-pressed", String(this.#isOnly(label)));
+      only.textContent = this.#isOnly(label) ? "all" : "only";
+      only.setAttribute("aria-label", this.#isOnly(label) ? "Show all classes" : `Show only ${label}`);
+      only.hidden = this.#chips.size < 2;
+    }
     const there = [...byId("classes").children];
     if (chips.length === there.length && chips.every((chip, i) => chip === there[i])) return;
     const focused = document.activeElement;
     byId("classes").replaceChildren(...chips);
-    if (chips.includes(focused)) focused.focus();
+    if (byId("classes").contains(focused)) focused.focus();
   }
 
   #chip(label) {
     const dot = element("span", { class: "dot", "aria-hidden": "true" });
     dot.style.background = this.#colors.get(label) ?? "currentColor";
-    return element("button", {
-      type: "button", "data-label": label,
-      onclick: () => {
-        if (!this.hidden.delete(label)) this.hidden.add(label);
-        this.changed();
-      },
-    }, dot, label, element("span", { class: "count" }));
+    return element("span", { class: "chip" },
+      element("button", { type: "button", "data-label": label, title: "Show or hide this class" }, dot, label, element("span", { class: "count" })),
+      element("button", { type: "button", class: "only", "data-only": label }));
+  }
+
+  /** A class is shown or hidden, or shown alone; what is alone brings all back. */
+  #press(button) {
+    const { label, only } = button?.dataset ?? {};
+    if (label !== undefined) {
+      if (!this.hidden.delete(label)) this.hidden.add(label);
+    } else if (only !== undefined) {
+      const others = this.#isOnly(only) ? [] : [...this.#chips.keys()].filter((other) => other !== only);
+      this.hidden.clear();
+      for (const other of others) this.hidden.add(other);
+    } else {
+      return;
+    }
+    this.changed();
+  }
+
+  #isOnly(label) {
+    return this.#chips.size > 1 && [...this.#chips.keys()].every((other) => this.hidden.has(other) === (other !== label));
   }
 
   #set({ confidence, iou }) {

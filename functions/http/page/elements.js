@@ -37,6 +37,13 @@ export function megabytes(bytes) {
   return bytes < 1e5 ? `${Math.max(1, Math.round(bytes / 1e3))} kB` : `${(bytes / 1e6).toFixed(1)} MB`;
 }
 
+/** Hands a blob to the browser as a file. */
+export function download(blob, name) {
+  const href = URL.createObjectURL(blob);
+  element("a", { href, download: name }).click();
+  setTimeout(() => URL.revokeObjectURL(href), 60_000);
+}
+
 /** Copies a text and lets the button say so for a moment. */
 export async function copy(text, button) {
   const label = button.dataset.label ??= button.textContent;

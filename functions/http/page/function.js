@@ -90,6 +90,13 @@ export async function asJpeg(photo) {
   return response.ok ? response.blob() : null;
 }
 
+/** The function's own sample photo, as a file. */
+export async function samplePhoto() {
+  const { response } = await ask("sample.jpg");
+  if (!response.ok) throw new Error(await sentence(response));
+  return new File([await response.blob()], "coffee.jpg", { type: "image/jpeg" });
+}
+
 /** What a refusal says: a problem document's detail, or its status where something else answered. */
 async function sentence(response) {
   const problem = await response.json().catch(() => ({}));

@@ -1,9 +1,10 @@
 // The page: photos come in by any way a browser knows, become cards, and are sent two at a time.
-import { byId, counted, element, say } from "./elements.js";
-import { askForModel } from "./function.js";
+import { byId, counted, download, element, say } from "./elements.js";
+import { askForModel, samplePhoto } from "./function.js";
 import { tally } from "./choice.js";
 import { Card } from "./card.js";
 import { Controls } from "./controls.js";
+import { zip } from "./zip.js";
 
 const AT_ONCE = 2;
 
@@ -16,8 +17,8 @@ let running = 0;
 const controls = new Controls(() => showChoice());
 
 const modelAnswer = askForModel().then((model) => {
-  const size = model.input_size ? `, looks at ${model.input_size.join(" × ")} pixels` : "";
-  byId("model").textContent = model.problem ? "" : `${model.name}${size}, knows ${counted(model.labels.length, "class", "classes")}`;
+  const size = model.input_size ? [`${model.input_size.join(" × ")} input`] : [];
+  byId("model").textContent = model.problem ? "" : [model.name, ...size, counted(model.labels.length, "class", "classes")].join(" · ");
   byId("model").title = model.sha256 ? `sha256 ${model.sha256}` : "";
   const notice = model.problem ?? model.note;
   byId("note").hidden = !notice;
@@ -94,7 +95,43 @@ byId("files").addEventListener("change", ({ target }) => {
   add([...target.files]);
   target.value = "";
 });
+byId("sample").addEventListener("click", async ({ target }) => {
+  target.disabled = true;
+  try {
+    add([await samplePhoto()]);
+  } catch (error) {
+    byId("note").textContent = error.message;
+    byId("note").classList.add("bad");
+    byId("note").hidden = false;
+  }
+  target.disabled = false;
+});
 addEventListener("resize", arrange);
+
+/** What was found in all photos: the shape of the function's answer to several, each with its file's name. */
+function allAnswers() {
+  const results = cards.map((card) => ({ photo: card.file.name, ...card.answer }));
+  return new Blob([JSON.stringify({ results }, null, 2)], { type: "application/json" });
+}
+
+byId("all-json").addEventListener("click", () => download(allAnswers(), "boxes.json"));
+byId("all-zip").addEventListener("click", async ({ target }) => {
+  const label = target.textContent;
+  target.disabled = true;
+  try {
+    const files = [{ name: "boxes.json", blob: allAnswers() }];
+    for (const [i, card] of [...cards].entries()) {
+      target.textContent = `${i + 1} of ${cards.length} …`;
+      const photo = await card.drawn();
+      if (photo) files.push(photo);
+    }
+    download(await zip(files), "spotter.zip");
+  } catch (error) {
+    say(error.message);
+  }
+  target.textContent = label;
+  target.disabled = false;
+});
 byId("clear").addEventListener("click", () => [...cards].forEach(remove));
 
 document.addEventListener("paste", (event) => {

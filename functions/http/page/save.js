@@ -1,19 +1,27 @@
-// The photo with its boxes as a file: original size, upright, JPEG.
+// Photos with their boxes as files: original size, upright, JPEG.
 import { overlay, photoScale } from "./overlay.js";
-import { element } from "./elements.js";
+import { download, element } from "./elements.js";
 
-/** Draws and downloads `NAME-boxes.jpg`. */
-export async function save(file, image, detections, colors) {
+/** What a photo with its boxes is called. */
+export function savedName(file) {
+  return `${file.name.replace(/\.[^.]*$/, "")}-boxes.jpg`;
+}
+
+/** The photo with its boxes, as a blob. */
+export async function drawnPhoto(image, detections, colors) {
   const size = { width: image.naturalWidth, height: image.naturalHeight };
   const canvas = element("canvas", size);
   const context = canvas.getContext("2d");
   context.drawImage(image, 0, 0);
-  context.drawImage(await picture(overlay(size, detections, colors, photoScale(size)), size), 0, 0);
+  context.drawImage(await picture(overlay(size, detections, colors, photoScale(size), false), size), 0, 0);
   const blob = await new Promise((resolve) => canvas.toBlob(resolve, "image/jpeg", 0.9));
   if (!blob) throw new Error("The browser has too little memory to draw this photo.");
-  const href = URL.createObjectURL(blob);
-  element("a", { href, download: `${file.name.replace(/\.[^.]*$/, "")}-boxes.jpg` }).click();
-  setTimeout(() => URL.revokeObjectURL(href), 60_000);
+  return blob;
+}
+
+/** Draws and downloads it. */
+export async function save(file, image, detections, colors) {
+  download(await drawnPhoto(image, detections, colors), savedName(file));
 }
 
 /** An SVG as an image that a canvas takes. */

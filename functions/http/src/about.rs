@@ -1,6 +1,7 @@
 //! What the service tells of itself: `GET /health` and `GET /model`.
 
 use detector::card::Fit;
+use detector::catalog::Origin;
 use detector::{Card, annotate};
 use serde::Serialize;
 use wire::{ModelRef, ThresholdsUsed};
@@ -42,6 +43,8 @@ pub(crate) struct Model<'a> {
     /// The colour of each label, as annotated photos have it.
     colors: Vec<Color>,
     card: &'a Card,
+    /// Where that card is from: `built-in`, a file's name, or the graph.
+    card_origin: String,
 }
 
 /// The largest photo that is taken.
@@ -66,6 +69,14 @@ impl Color {
     }
 }
 
+/// Where a card is from. Whoever asks learns a file's name and not where it lies on the server.
+fn origin(origin: &Origin) -> String {
+    match origin {
+        Origin::File(path) => path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned()),
+        other => other.to_string(),
+    }
+}
+
 impl<'a> Model<'a> {
     pub(crate) fn of(engine: &'a Engine, platform: Platform) -> Self {
         let detector = &engine.detector;
@@ -86,6 +97,7 @@ impl<'a> Model<'a> {
             labels: detector.labels(),
             colors: (0..detector.labels().len()).map(Color::of).collect(),
             card: detector.card(),
+            card_origin: origin(detector.card_origin()),
         }
     }
 }

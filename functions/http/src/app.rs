@@ -57,6 +57,7 @@ struct Shared {
 /// What a request asks for.
 enum Route {
     Page,
+    Sample,
     Health,
     Model,
     /// Photos, answered in this shape unless they ask for another.
@@ -115,16 +116,17 @@ impl App {
         check_host(head)?;
         let reads = matches!(head.method, Method::GET | Method::HEAD);
         match &self.0.options.token {
-            Some(token) if !(reads && matches!(path, "" | "/health")) => token.check(&head.headers)?,
+            Some(token) if !(reads && matches!(path, "" | "/sample.jpg" | "/health")) => token.check(&head.headers)?,
             _ => {}
         }
         match (&head.method, path) {
             (&Method::POST, "" | "/detect") => Ok(Route::Detect(Format::Spotter)),
             (&Method::POST, "/api/detect") => Ok(Route::Detect(Format::Seed)),
             (_, "") if reads => Ok(Route::Page),
+            (_, "/sample.jpg") if reads => Ok(Route::Sample),
             (_, "/health") if reads => Ok(Route::Health),
             (_, "/model") if reads => Ok(Route::Model),
-            (method, "" | "/detect" | "/api/detect" | "/health" | "/model") => Err(Problem::new(
+            (method, "" | "/detect" | "/api/detect" | "/health" | "/model" | "/sample.jpg") => Err(Problem::new(
                 Code::MethodNotAllowed,
                 format!("{method} is not allowed on this path. Allowed: {}.", allowed_methods(path)),
             )),
@@ -146,6 +148,7 @@ impl App {
         Ok(match route {
             Route::Health => reply::json(&Health::of(engine)),
             Route::Model => reply::json(&Model::of(engine, self.0.options.platform)),
+            Route::Sample => page::sample(),
             Route::Page | Route::Detect(_) => page::answer(&head.headers),
         })
     }
@@ -184,7 +187,7 @@ impl App {
         // Decoding and inference hold a thread, and go on when this future is dropped: with them goes what they use.
         tokio::task::spawn_blocking(move || {
             let mut done = Done { bytes: received.bytes.len(), ..Done::default() };
-            let waited = permit.waited;
+            let waited = permit.waited();
             let abandoned = || sender.is_closed();
             let context = Context { platform: app.0.options.platform, format, waited, abandoned: &abandoned };
             let answer = app.engine().and_then(|engine| {

@@ -21,7 +21,7 @@ use sha2::{Digest, Sha256};
 
 const DOCUMENT: &str = include_str!("../page/index.html");
 const STYLE: &str = include_str!("../page/style.css");
-const MODULES: [&str; 12] = [
+const MODULES: [&str; 15] = [
     include_str!("../page/elements.js"),
     include_str!("../page/token.js"),
     include_str!("../page/function.js"),
@@ -29,12 +29,19 @@ const MODULES: [&str; 12] = [
     include_str!("../page/photo.js"),
     include_str!("../page/layout.js"),
     include_str!("../page/overlay.js"),
+    include_str!("../page/boxes.js"),
+    include_str!("../page/viewer.js"),
     include_str!("../page/save.js"),
+    include_str!("../page/zip.js"),
     include_str!("../page/timings.js"),
     include_str!("../page/card.js"),
     include_str!("../page/controls.js"),
     include_str!("../page/main.js"),
 ];
+
+/// The photo to try the page with: skimage's `coffee` (Rachel Michetti for Pikolo Espresso Bar), whose photographer gave it
+/// to the public domain (CC0), as JPEG of quality 85.
+const SAMPLE: &[u8] = include_bytes!("../page/sample.jpg");
 
 /// What stands in the document where the files come in.
 const STYLE_LINK: &str = r#"<link rel="stylesheet" href="style.css">"#;
@@ -100,6 +107,15 @@ pub(crate) fn answer(request: &HeaderMap) -> Response<Bytes> {
             response.headers_mut().insert(name, value);
         }
     }
+    response
+}
+
+/// The sample photo.
+pub(crate) fn sample() -> Response<Bytes> {
+    let mut response = Response::new(Bytes::from_static(SAMPLE));
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("image/jpeg"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("max-age=86400"));
     response
 }
 

@@ -16,9 +16,16 @@ pub(crate) struct Queue {
 /// The right to use a session; it goes to the next in the queue when this is dropped.
 #[derive(Debug)]
 pub(crate) struct Permit {
-    /// How long it was waited for; 0 where a session was free.
-    pub(crate) waited: Duration,
+    /// Since when it was waited for; `None` where a session was free.
+    since: Option<Instant>,
     _session: OwnedSemaphorePermit,
+}
+
+impl Permit {
+    /// How long whoever begins to work now has waited; 0 where a session was free.
+    pub(crate) fn waited(&self) -> Duration {
+        self.since.map_or(Duration::ZERO, |since| since.elapsed())
+    }
 }
 
 impl Queue {
@@ -35,12 +42,12 @@ impl Queue {
     pub(crate) async fn acquire(&self) -> Result<Permit, Problem> {
         let sessions = Arc::clone(&self.sessions);
         if let Ok(session) = Arc::clone(&sessions).try_acquire_owned() {
-            return Ok(Permit { waited: Duration::ZERO, _session: session });
+            return Ok(Permit { since: None, _session: session });
         }
         let start = Instant::now();
         let _place = self.waiting.try_acquire().map_err(|_| overloaded())?;
         let session = sessions.acquire_owned().await.map_err(|_| overloaded())?;
-        Ok(Permit { waited: start.elapsed(), _session: session })
+        Ok(Permit { since: Some(start), _session: session })
     }
 }
 
@@ -56,7 +63,7 @@ mod tests {
     async fn one_works_one_waits_the_third_is_refused() {
         let queue = Arc::new(Queue::new(1, 1));
         let first = queue.acquire().await.unwrap();
-        assert_eq!(first.waited, Duration::ZERO);
+        assert_eq!(first.waited(), Duration::ZERO);
         let second = tokio::spawn({
             let queue = Arc::clone(&queue);
             async move { queue.acquire().await }
@@ -66,7 +73,7 @@ mod tests {
         }
         assert_eq!(queue.acquire().await.unwrap_err().code, Code::Overloaded);
         drop(first);
-        assert!(second.await.unwrap().unwrap().waited > Duration::ZERO);
+        assert!(second.await.unwrap().unwrap().waited() > Duration::ZERO);
         assert!(queue.acquire().await.is_ok());
     }
 

@@ -24,12 +24,54 @@ pub(crate) enum ModelVerb {
         #[arg(value_name = "NAME|PATH")]
         model: String,
     },
+    /// The same card, to be saved beside the graph.
+    Card(CardArgs),
+    /// Try a model on photos: how its graph is read, what it finds, what looks wrong; leaves annotated photos.
+    Try(TryArgs),
     /// Check a model file's SHA-256 against its card.
     Verify {
         /// A known model's name, or a path to an .onnx file named like one.
         #[arg(value_name = "NAME|PATH")]
         model: String,
     },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CardArgs {
+    /// A path to an .onnx file, or a known model's name.
+    #[arg(value_name = "FILE")]
+    pub(crate) model: String,
+
+    /// Save it beside the graph, as NAME.toml.
+    #[arg(long)]
+    pub(crate) write: bool,
+
+    /// Which card, where several may fit: 1 is the first that `model show` prints.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..))]
+    pub(crate) reading: Option<u8>,
+
+    /// Replace a card that is there.
+    #[arg(long, requires = "write")]
+    pub(crate) force: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct TryArgs {
+    /// A path to an .onnx file, a card, or a folder with both, or a known model's name.
+    #[arg(value_name = "FILE")]
+    pub(crate) model: String,
+
+    /// Photos, and folders of photos.
+    #[arg(value_name = "PHOTO", required = true)]
+    pub(crate) photos: Vec<PathBuf>,
+
+    /// Least score of the boxes shown [default: the model's own].
+    #[arg(long)]
+    pub(crate) confidence: Option<f32>,
+
+    /// Where the annotated photos go.
+    #[arg(long, short, value_name = "DIR", default_value = "model-try")]
+    pub(crate) output: PathBuf,
 }
 
 #[derive(Debug, Args)]

@@ -10,6 +10,9 @@ pub(crate) struct Phases {
     /// Reading the photo, shrinking it, base64; making the request of it.
     #[serde(serialize_with = "millis")]
     pub(crate) encode: Duration,
+    /// Waiting at this end: until the target has a worker free, and with `--rate` being late because no slot was.
+    #[serde(serialize_with = "millis")]
+    pub(crate) queue: Duration,
     /// Name to address, the proxy's where there is one; 0 on a reused connection, as the next two.
     #[serde(serialize_with = "millis")]
     pub(crate) dns: Duration,
@@ -28,7 +31,7 @@ pub(crate) struct Phases {
     /// The rest of the answer.
     #[serde(serialize_with = "millis")]
     pub(crate) receive: Duration,
-    /// All of it, with what lies between: waiting for another try, and with `--rate` being late.
+    /// All of it, with what lies between: other tries, and the waits before them.
     #[serde(serialize_with = "millis")]
     pub(crate) total: Duration,
 }

@@ -84,7 +84,9 @@ impl<'a> Slot<'a> {
         let start = Instant::now();
         let request = target.request(payload).await.map_err(Failure::lasting)?;
         phases.encode = start.elapsed();
+        let start = Instant::now();
         let lease = target.lease(self.number).await?;
+        phases.queue = start.elapsed();
         let disturbed = target.disturbed(&lease);
         let patience = self.patience.answer;
         let reply = tokio::select! {
@@ -119,7 +121,7 @@ impl<'a> Slot<'a> {
                 self.connection = Some((endpoint.clone(), connection));
                 return Ok(reply);
             }
-            *phases = Phases { encode: phases.encode, ..Phases::default() };
+            *phases = Phases { encode: phases.encode, queue: phases.queue, ..Phases::default() };
         }
         let mut connection = Connection::open(endpoint, self.tls, self.patience.connect, phases).await?;
         let reply = connection.exchange(request, phases).await;

@@ -74,7 +74,7 @@ mod tests {
         let members: Vec<&String> = lines[2].as_object().unwrap().keys().collect();
         assert_eq!(members, ["client_ms", "error", "photo"]);
         let phases: Vec<&String> = lines[0]["client_ms"].as_object().unwrap().keys().collect();
-        assert_eq!(phases, ["connect", "dns", "encode", "receive", "send", "tls", "total", "wait"]);
+        assert_eq!(phases, ["connect", "dns", "encode", "queue", "receive", "send", "tls", "total", "wait"]);
     }
 
     #[test]

@@ -5,6 +5,9 @@ use std::time::Duration;
 
 use indicatif::{HumanDuration, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
+/// The length of a bar that is no number of things.
+const SHARES: u64 = 1000;
+
 /// The bar, or nothing.
 #[derive(Debug, Clone)]
 pub(crate) struct Progress(ProgressBar);
@@ -23,6 +26,17 @@ impl Progress {
     /// A bar over so many bytes.
     pub(crate) fn bytes(count: u64, quiet: bool) -> Self {
         Self::new(count, quiet, "{bar:30} {bytes}/{total_bytes} {bytes_per_sec}, {eta} left {msg}")
+    }
+
+    /// A bar over something that comes in named parts, of which it tells.
+    pub(crate) fn passes(quiet: bool) -> Self {
+        Self::new(SHARES, quiet, "{bar:30} {msg}")
+    }
+
+    /// Stands at a share of the whole, 0 to 1, and tells which part it is.
+    pub(crate) fn shows(&self, share: f64, text: String) {
+        self.0.set_position((share.clamp(0.0, 1.0) * SHARES as f64) as u64);
+        self.0.set_message(text);
     }
 
     fn new(length: u64, quiet: bool, template: &str) -> Self {

@@ -1,33 +1,41 @@
 //! The same photos through several targets, side by side: what was measured, and what follows from it.
 //!
 //! ```text
-//! samples, turns -> Measured (one per target) -> Pair (each target against the first) -> sheets, verdict -> exporters
+//! samples, turns -> Measured (one per target) -> Pair (each target against the first) -> headlines, sheets, verdict -> exporters
 //! ```
 
-mod bootstrap;
 mod boxes;
 mod break_even;
 mod cost;
 mod environment;
+mod headline;
+mod marked;
 mod measured;
 mod pair;
 mod phase;
 mod sample;
 mod sheet;
+mod statistics;
 mod steps;
 mod verdict;
 
 use serde::Serialize;
 
+pub(crate) use boxes::Disagreement;
 pub(crate) use cost::Rates;
 pub(crate) use environment::Environment;
-pub(crate) use measured::{Link, Measured, Origin};
+pub(crate) use headline::Headline;
+use headline::headlines;
+pub(crate) use marked::Marked;
+pub(crate) use measured::{Link, Measured, Origin, measure};
 pub(crate) use pair::Pair;
-pub(crate) use phase::{Family, PHASES};
+pub(crate) use phase::{Family, PHASES, SEEN_MS};
 pub(crate) use sample::{Sample, Turn};
-pub(crate) use sheet::{Sheet, sheets};
-pub(crate) use steps::{Folder, Rung, Waterfall};
-pub(crate) use verdict::{Finding, verdict};
+pub(crate) use sheet::{Sheet, sheets, waterfall_sheets};
+pub(crate) use statistics::median;
+pub(crate) use steps::{Folder, Passed, Rung, Waterfall};
+pub(crate) use verdict::Finding;
+use verdict::verdict;
 
 /// How it was measured.
 #[derive(Debug, Clone, Serialize)]
@@ -54,6 +62,8 @@ pub(crate) struct Comparison {
     pub(crate) folders: Vec<Folder>,
     /// From the student project's client to this one.
     pub(crate) waterfalls: Vec<Waterfall>,
+    /// What it begins with.
+    pub(crate) summary: Vec<Headline>,
     /// The verdict in words.
     pub(crate) verdict: Vec<Finding>,
     /// In the order in which they were sent; warm-up turns are not among them, unless they were cold.
@@ -68,6 +78,18 @@ impl Comparison {
         memories.dedup();
         let memories: Vec<String> = memories.iter().map(u32::to_string).collect();
         format!("{} MB", memories.join(" and "))
+    }
+
+    /// A target by its name.
+    pub(crate) fn target(&self, name: &str) -> Option<&Measured> {
+        self.targets.iter().find(|target| target.name == name)
+    }
+
+    /// Draws the conclusions.
+    pub(crate) fn conclude(mut self) -> Self {
+        self.summary = headlines(&self);
+        self.verdict = verdict(&self);
+        self
     }
 
     /// The samples of one target that count: warm ones, unless there were only cold ones.

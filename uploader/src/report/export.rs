@@ -52,15 +52,16 @@ impl Export {
         Ok(Self { path, exporter, file, is_blank })
     }
 
-    /// Writes the report.
-    pub(crate) fn write(mut self, comparison: &Comparison) -> Result<()> {
+    /// Writes the report, and tells where it lies.
+    pub(crate) fn write(mut self, comparison: &Comparison) -> Result<String> {
         self.is_blank = false;
         self.file.set_len(0).with_context(|| format!("--report {}", self.path))?;
         let mut to = BufWriter::new(&self.file);
         self.exporter
             .export(comparison, &mut to)
             .and_then(|()| Ok(to.flush()?))
-            .with_context(|| format!("--report {}", self.path))
+            .with_context(|| format!("--report {}", self.path))?;
+        Ok(self.path.clone())
     }
 }
 

@@ -36,7 +36,8 @@ pub(crate) const SERVER: [Stage; 5] = [
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Times {
     pub(crate) round_trip: Spread,
-    /// Round trip without what the photo spent in the function, waiting and worked on: the way there and back.
+    /// The way there and back: the round trip without waiting for a worker, here or there, without the function's own
+    /// time, and without tries that failed.
     pub(crate) upload: Spread,
     pub(crate) client: [Spread; CLIENT.len()],
     pub(crate) server: [Spread; SERVER.len()],
@@ -45,12 +46,14 @@ pub(crate) struct Times {
 impl Times {
     fn add(&mut self, record: &Record, answer: &Answer) {
         self.round_trip.add(record.round_trip);
-        self.upload.add_ms(record.round_trip.as_secs_f64() * 1e3 - answer.timings_ms.total);
+        self.upload.add_ms(upload_ms(record, answer));
         for (spread, (_, phase)) in self.client.iter_mut().zip(CLIENT) {
             spread.add(phase(&record.phases));
         }
-        for (spread, (_, stage)) in self.server.iter_mut().zip(SERVER) {
-            spread.add_ms(stage(answer));
+        for (spread, (name, stage)) in self.server.iter_mut().zip(SERVER) {
+            // Where the photo stood while it waited for a worker makes no difference to it.
+            let here = if name == "queue" { record.phases.queue.as_secs_f64() * 1e3 } else { 0.0 };
+            spread.add_ms(stage(answer) + here);
         }
     }
 
@@ -67,8 +70,20 @@ impl Times {
     }
 }
 
+/// What of a photo's time is the way there and back, in milliseconds.
+pub(crate) fn upload_ms(record: &Record, answer: &Answer) -> f64 {
+    let Phases { queue, dns, connect, tls, send, wait, receive, .. } = record.phases;
+    // Of several tries, the last one's way is the photo's.
+    let way = if record.tries > 1 {
+        dns + connect + tls + send + wait + receive
+    } else {
+        record.round_trip.saturating_sub(queue)
+    };
+    (way.as_secs_f64() * 1e3 - answer.timings_ms.total).max(0.0)
+}
+
 /// A run's numbers.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Tally {
     pub(super) start: Instant,
     pub(crate) elapsed: Duration,

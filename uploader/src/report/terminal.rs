@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use comfy_table::{CellAlignment, Table, presets};
 
-use super::comparison::{Comparison, Sheet, sheets};
+use super::comparison::{Comparison, Sheet, sheets, waterfall_sheets};
 
 /// The tables.
 pub(crate) fn tables(comparison: &Comparison, to: &mut dyn Write) -> io::Result<()> {
@@ -14,7 +14,7 @@ pub(crate) fn tables(comparison: &Comparison, to: &mut dyn Write) -> io::Result<
             writeln!(to, "{:<12} {note}", "")?;
         }
     }
-    for sheet in sheets(comparison) {
+    for sheet in waterfall_sheets(comparison).into_iter().chain(sheets(comparison)) {
         writeln!(to, "\n{}\n{}", sheet.title, table(&sheet))?;
         if let Some(note) = &sheet.note {
             writeln!(to, " ({note})")?;

@@ -15,7 +15,7 @@ use tokio::sync::Mutex;
 use tokio::time::{sleep, timeout};
 use wire::{Answer, ItemError};
 
-use super::{CONNECT_WITHIN, Failure, Lease, Target, Wishes, nobody_left, reply};
+use super::{CONNECT_WITHIN, Failure, Lease, Target, Turn, Wishes, nobody_left, reply};
 use crate::args::ContainerArgs;
 use crate::container::{Container, Image, Spec, clear_orphans, cpus};
 use crate::emulator::DETECT_HTTP;
@@ -88,7 +88,7 @@ impl Target for DockerTarget {
                 let number = place.unwrap_or(own);
                 let turn = self.turns[number].lock().await;
                 match self.supervisors[number].endpoint().await {
-                    Ok(endpoint) => return Ok(Lease { endpoint, number, _turn: Some(turn) }),
+                    Ok(endpoint) => return Ok(Lease { endpoint, number, _turn: Some(Turn::Only { _guard: turn }) }),
                     Err(reason) if place.is_none() => return Err(nobody_left(&reason)),
                     Err(_) => {}
                 }

@@ -5,10 +5,11 @@ use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use http_body_util::Full;
 use hyper::Request;
+use tokio::sync::Semaphore;
 use wire::ItemError;
 
 use super::url::UrlTarget;
-use super::{Failure, Lease, Target, nobody_left};
+use super::{Failure, Lease, Target, Turn, nobody_left};
 use crate::args::EmulatedArgs;
 use crate::emulator::{DETECT_HTTP, Emulator, Function};
 use crate::link::Endpoint;
@@ -19,6 +20,8 @@ pub(crate) struct EmulatorTarget {
     emulator: Emulator,
     url: UrlTarget,
     workers: u16,
+    /// One for each worker. The emulator's own queue does not say how long anybody stood in it.
+    free: Semaphore,
 }
 
 impl EmulatorTarget {
@@ -29,7 +32,7 @@ impl EmulatorTarget {
         let function = Function::detect_http(args, workers)?;
         let emulator = Emulator::start(0, vec![function], false).await?;
         let url = UrlTarget::unsigned(&emulator.url(DETECT_HTTP))?;
-        Ok(Self { emulator, url, workers })
+        Ok(Self { emulator, url, workers, free: Semaphore::new(workers.into()) })
     }
 }
 
@@ -49,9 +52,11 @@ impl Target for EmulatorTarget {
 
     fn lease(&self, slot: usize) -> BoxFuture<'_, Result<Lease<'_>, Failure>> {
         Box::pin(async move {
+            // It is never closed.
+            let turn = self.free.acquire().await.ok().map(|permit| Turn::Any { _permit: permit });
             match self.emulator.given_up() {
                 Some(reason) => Err(nobody_left(&reason)),
-                None => Ok(Lease { endpoint: self.url.endpoint().clone(), number: slot, _turn: None }),
+                None => Ok(Lease { endpoint: self.url.endpoint().clone(), number: slot, _turn: turn }),
             }
         })
     }

@@ -1,31 +1,29 @@
 //! `uploader compare`: the same photos through several targets, side by side.
 
+mod agenda;
 mod course;
 mod field;
 mod passes;
+mod program;
 
 use std::io::{Write, stdout};
 use std::path::PathBuf;
 
 use anyhow::{Result, bail};
 
+use self::agenda::Agenda;
 use self::course::{Course, Manner};
 use self::field::{Runner, open};
+use self::program::Program;
 use super::Ending;
 use crate::args::{BodyKind, CompareArgs, Contender};
 use crate::interruption::{Interruption, Signal};
 use crate::link::Patience;
 use crate::notice::notice;
-use crate::output::Progress;
 use crate::photo::{Found, Inputs, Listing, Passed, Recipe, Source, fault, look};
-use crate::report::comparison::{
-    Comparison, Environment, Finding, Measured, Origin, Pair, Rates, Sample, Settings, Turn, verdict,
-};
+use crate::report::comparison::{self, Comparison, Environment, Finding, Origin, Pair, Rates, Rung, Settings};
 use crate::report::{Export, Tally, terminal};
 use crate::target::CONNECT_WITHIN;
-
-/// So many photos at once end the waterfall, where the comparison itself sends one after the other.
-const CROWD: usize = 4;
 
 const INSTEAD_OF_URLS: &str = "download them first";
 
@@ -71,7 +69,10 @@ pub(crate) async fn run(mut args: CompareArgs, interruption: &Interruption) -> R
     terminal::verdict(&comparison, &mut stdout())?;
     stdout().flush()?;
     for export in exports {
-        export.write(&comparison)?;
+        let path = export.write(&comparison)?;
+        if !args.quiet {
+            writeln!(stdout(), "Report: {path}")?;
+        }
     }
     Ok(signal.map_or_else(|| ending(&args, &runners, &tallies), Ending::Interrupted))
 }
@@ -105,14 +106,14 @@ async fn listing(args: &CompareArgs, paths: &[PathBuf]) -> Result<Listing> {
 fn remarks(passed: &Passed, signal: Option<Signal>, comparison: &Comparison, args: &CompareArgs) -> Vec<Finding> {
     let mut remarks = Vec::new();
     if !passed.is_empty() {
-        remarks.push(Finding { topic: "passed_over", text: format!("Skipped: {passed}.") });
+        remarks.push(Finding { topic: "passed_over", text: format!("Skipped: {passed}.").into() });
     }
     if signal.is_some() {
         let wanted = comparison.settings.photos * args.course.runs as usize;
         let done = comparison.samples.iter().filter(|sample| sample.run > 0 && sample.target == 0).count();
         let text =
             format!("Interrupted: only the {done} of {wanted} photos that had been sent to all targets are compared.");
-        remarks.push(Finding { topic: "ended_early", text });
+        remarks.push(Finding { topic: "ended_early", text: text.into() });
     }
     remarks
 }
@@ -136,16 +137,17 @@ async fn measure(
     interruption: &Interruption,
 ) -> (Comparison, Vec<Tally>) {
     let course = &args.course;
-    let in_folders: usize = course.sizes.iter().map(|size| *size as usize).sum();
-    let counted = photos.len() * course.runs as usize + in_folders;
-    let progress = Progress::photos(counted * runners.len(), args.quiet);
     // What is known to be unreadable is a failure of each run, and of no use to anything else.
     let sendable = |found: &&Found| !matches!(found.source, Source::Fault { .. });
     let good: Vec<Found> = photos.iter().filter(sendable).cloned().collect();
+    let agenda = Agenda::new(args.quiet);
+    let program = Program::new(&agenda, course, manner, (photos.len(), good.len()), runners);
 
-    let mut main = Course::new(runners, manner, &progress);
+    let mut main = Course::new(runners, manner, &agenda);
     let compared = async {
+        agenda.begin(program.warm_up);
         main.warm_up(&good, course.warmup).await;
+        agenda.begin(program.main);
         for run in 1..=course.runs {
             main.run(photos, run).await;
         }
@@ -153,45 +155,29 @@ async fn measure(
     tokio::select! { () = compared => {}, _ = interruption.came() => {} }
     let (samples, turns, tallies) = main.finish();
 
-    let beside = async {
-        let ladder: Vec<usize> = course.ladder.iter().map(|at_once| usize::from(*at_once)).filter(|n| *n > 0).collect();
-        let ladders = passes::ladders(runners, manner, &good, &ladder).await;
-        let folders = passes::folders(runners, manner, &good, &course.sizes, &progress).await;
-        let waterfalls = if course.like_2023 {
-            passes::waterfalls(runners, manner, &good, course.runs, manner.crowd(CROWD)).await
-        } else {
-            Vec::new()
-        };
-        (ladders, folders, waterfalls)
-    };
     let nothing = || (vec![Vec::new(); runners.len()], Vec::new(), Vec::new());
     let (ladders, folders, waterfalls) = tokio::select! {
         biased;
         _ = interruption.came() => nothing(),
-        beside = beside, if !good.is_empty() => beside,
+        beside = program.beside(&agenda, course, manner, &good, runners), if !good.is_empty() => beside,
         else => nothing(),
     };
-    progress.finish();
+    agenda.finish();
 
     let rates = Rates::new(args.prices.architecture, args.targets.function.memory(), args.prices.ec2_per_hour);
-    let targets: Vec<Measured> = runners
-        .iter()
-        .zip(ladders)
-        .enumerate()
-        .map(|(place, (runner, ladder))| {
-            let own: Vec<&Sample> = samples.iter().filter(|sample| sample.target == place).collect();
-            let own_turns: Vec<Turn> = turns.iter().filter(|turn| turn.target == place).copied().collect();
-            let origin = Origin {
-                name: runner.name.clone(),
-                title: runner.target.title(),
-                kind: runner.kind,
-                link: runner.link,
-                memory_mb: runner.memory,
-            };
-            Measured::new(origin, &tallies[place], &own, &own_turns, ladder, &rates)
-        })
-        .collect();
-    let pair = |place| Pair::new(&targets, (0, place), &samples, &turns, manner.concurrency, manner.rate.is_some());
+    let origin = |((runner, ladder), tally): ((&Runner, Vec<Rung>), &Tally)| Origin {
+        name: runner.name.clone(),
+        title: runner.target.title(),
+        kind: runner.kind,
+        link: runner.link,
+        memory_mb: runner.memory,
+        tally: tally.clone(),
+        ladder,
+    };
+    let origins = runners.iter().zip(ladders).zip(&tallies).map(origin).collect();
+    let by_the_clock = manner.rate.is_some();
+    let targets = comparison::measure(origins, &samples, &turns, &rates, by_the_clock);
+    let pair = |place| Pair::new(&targets, (0, place), &samples, &turns, manner.concurrency, by_the_clock);
     let pairs = (1..targets.len()).map(pair).collect();
     let settings = Settings {
         photos: photos.len(),
@@ -202,7 +188,7 @@ async fn measure(
         body: if manner.recipe.body == BodyKind::Base64 { "base64" } else { "binary" },
         resize: manner.recipe.resize,
     };
-    let mut comparison = Comparison {
+    let comparison = Comparison {
         environment: Environment::look(),
         settings,
         targets,
@@ -210,11 +196,11 @@ async fn measure(
         rates,
         folders,
         waterfalls,
+        summary: Vec::new(),
         verdict: Vec::new(),
         samples,
     };
-    comparison.verdict = verdict(&comparison);
-    (comparison, tallies)
+    (comparison.conclude(), tallies)
 }
 
 fn ending(args: &CompareArgs, runners: &[Runner], tallies: &[Tally]) -> Ending {

@@ -1,12 +1,16 @@
 //! `uploader model`: known models and their files.
 
+mod cards;
+mod doubts;
+mod trial;
+
 use std::fmt::Write as _;
 use std::io::{Write, stdout};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use comfy_table::{Table, presets};
-use detector::{Card, Detector, DetectorOptions, ModelError, catalog};
+use detector::{Card, catalog};
 
 use ::prepare::{Measured, Outcome, Step};
 
@@ -23,7 +27,9 @@ pub(crate) async fn run(args: ModelArgs) -> Result<Ending> {
         ModelVerb::List => list(),
         ModelVerb::Pull(args) => fetch(args).await,
         ModelVerb::Prepare(args) => prepare(&args),
-        ModelVerb::Show { model } => show(&model),
+        ModelVerb::Show { model } => cards::show(&model),
+        ModelVerb::Card(args) => cards::card(&args),
+        ModelVerb::Try(args) => trial::run(&args).await,
         ModelVerb::Verify { model } => verify(&model),
     }
 }
@@ -139,40 +145,6 @@ fn prepare(args: &PrepareArgs) -> Result<Ending> {
         table.add_row(["boxes", &format!("equal: {boxes}")]);
     }
     writeln!(out, "{table}\nwrote {}", report.path.display())?;
-    Ok(Ending::Good)
-}
-
-/// The card in use as a `model.toml`, with what else there is to know before it, in comments.
-fn show(model: &str) -> Result<Ending> {
-    let (card, origin, place) = match catalog::find(Some(model)) {
-        Ok(found) => {
-            let place = found.path.display().to_string();
-            match found.card {
-                Some(card) if catalog::known_card(&card.name).as_ref() == Some(&card) => {
-                    (card, "known by its name", place)
-                }
-                Some(card) => (card, "next to the graph", place),
-                None => {
-                    let detector = match Detector::load(found, &DetectorOptions::default()) {
-                        Err(ModelError::NoCard { path, reason, cards }) if !cards.is_empty() => {
-                            notice!("uploader: {path} has no card, and none can be inferred: {reason}");
-                            writeln!(stdout(), "{}", cards.join("\n# or\n\n").trim_end())?;
-                            return Ok(Ending::Misuse);
-                        }
-                        loaded => loaded?,
-                    };
-                    let origin = "inferred from the graph; to change it, save it as model.toml next to the graph";
-                    (detector.card().clone(), origin, place)
-                }
-            }
-        }
-        Err(error) => {
-            let card = catalog::known_card(model).ok_or(error)?;
-            let place = format!("not downloaded: {} model pull {}", hint::program(), card.name);
-            (card, "known by its name", place)
-        }
-    };
-    writeln!(stdout(), "# file: {place}\n# card: {origin}\n{}", card.to_toml()?.trim_end())?;
     Ok(Ending::Good)
 }
 

@@ -171,7 +171,7 @@ fn odd_requests_are_refused_and_hurt_nobody() {
 fn a_token_keeps_everybody_else_out() {
     let server = Server::start_with(&[], &[("API_TOKEN", "sesame")]);
     let mut kept = server.connect();
-    for open in ["GET /", "HEAD /", "GET /health"] {
+    for open in ["GET /", "HEAD /", "GET /sample.jpg", "GET /health"] {
         assert_eq!(kept.ask(open, &[], b"").status, 200, "{open}");
     }
     for line in ["GET /model", "POST /", "POST /detect", "POST /api/detect", "GET /nothing", "DELETE /health"] {

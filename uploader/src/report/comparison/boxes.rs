@@ -21,27 +21,32 @@ pub(crate) struct Agreement {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub(crate) struct Disagreement {
     pub(crate) photo: String,
-    /// Objects that only the first found.
+    /// How many objects only the first found.
     pub(crate) only_first: usize,
-    /// Objects that only the second found.
+    /// How many objects only the second found.
     pub(crate) only_second: usize,
+    /// These objects.
+    pub(crate) first_objects: Vec<FoundObject>,
+    pub(crate) second_objects: Vec<FoundObject>,
 }
 
 impl Agreement {
     /// Adds a photo.
     pub(crate) fn add(&mut self, photo: &str, first: &Answer, second: &Answer) {
         self.photos += 1;
-        let (only_first, only_second) = unmatched(first, second);
+        let (first_objects, second_objects) = unmatched(first, second);
+        let (only_first, only_second) = (first_objects.len(), second_objects.len());
         if only_first + only_second > 0 {
-            self.different.push(Disagreement { photo: photo.to_owned(), only_first, only_second });
+            let photo = photo.to_owned();
+            self.different.push(Disagreement { photo, only_first, only_second, first_objects, second_objects });
         }
     }
 }
 
-/// How many objects of each have no counterpart in the other.
-fn unmatched(first: &Answer, second: &Answer) -> (usize, usize) {
+/// The objects of each that have no counterpart in the other.
+fn unmatched(first: &Answer, second: &Answer) -> (Vec<FoundObject>, Vec<FoundObject>) {
     let mut left: Vec<&FoundObject> = second.detections.iter().collect();
-    let mut only_first = 0;
+    let mut only_first = Vec::new();
     for object in &first.detections {
         let counterpart = left
             .iter()
@@ -52,10 +57,11 @@ fn unmatched(first: &Answer, second: &Answer) -> (usize, usize) {
             .filter(|(_, overlap)| *overlap >= LEAST_IOU);
         match counterpart {
             Some((place, _)) => drop(left.swap_remove(place)),
-            None => only_first += usize::from(!on_the_threshold(object, first)),
+            None if on_the_threshold(object, first) => {}
+            None => only_first.push(object.clone()),
         }
     }
-    (only_first, left.into_iter().filter(|object| !on_the_threshold(object, second)).count())
+    (only_first, left.into_iter().filter(|object| !on_the_threshold(object, second)).cloned().collect())
 }
 
 fn same_kind(a: &FoundObject, b: &FoundObject) -> bool {
@@ -84,7 +90,8 @@ mod tests {
     }
 
     fn compared(first: Vec<FoundObject>, second: Vec<FoundObject>) -> (usize, usize) {
-        unmatched(&answer(first), &answer(second))
+        let (first, second) = unmatched(&answer(first), &answer(second));
+        (first.len(), second.len())
     }
 
     #[test]

@@ -5,12 +5,13 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use wire::ModelRef;
 
+use super::break_even::ms_per_byte;
 use super::cost::{Cost, Rates};
-use super::phase::{self, PHASES};
+use super::phase::{self, Family, PHASES, Split};
+use super::statistics::{Estimate, estimate, median, quantile, sorted};
 use super::{Rung, Sample, Turn};
 use crate::args::Kind;
 use crate::link::{Survey, Traffic, as_millis};
-use crate::report::spread::Spread;
 use crate::report::tally::Tally;
 
 /// How far away a target is, in milliseconds.
@@ -47,14 +48,14 @@ pub(crate) struct Cold {
     pub(crate) init_ms: f64,
 }
 
-/// A mean phase.
+/// A phase of the typical photo.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-pub(crate) struct PhaseMean {
+pub(crate) struct PhaseTime {
     pub(crate) name: &'static str,
     pub(crate) ms: f64,
 }
 
-/// One target's numbers.
+/// One target's numbers. Where nothing else is said, they are medians.
 #[derive(Debug, Serialize)]
 pub(crate) struct Measured {
     pub(crate) name: String,
@@ -71,14 +72,17 @@ pub(crate) struct Measured {
     pub(crate) photos_per_second: f64,
     /// Wall time per photo, of turns without cold starts and failures.
     pub(crate) per_photo_ms: f64,
+    /// With its interval, where there are enough turns.
+    pub(crate) per_photo_interval_ms: Option<Estimate>,
     pub(crate) round_trip_ms: Distribution,
+    pub(crate) round_trip_interval_ms: Option<Estimate>,
     pub(crate) inference_ms: f64,
     /// The function's own time, without what a photo waited for its turn.
     pub(crate) server_ms: f64,
-    /// Round trip less the time in the function.
+    /// Network and platform: the round trip less waiting for a worker and the function's own time.
     pub(crate) upload_ms: f64,
-    /// Means, in the order of a photo's way.
-    pub(crate) phases_ms: Vec<PhaseMean>,
+    /// The phases of the typical photo, in the order of its way.
+    pub(crate) phases_ms: Vec<PhaseTime>,
     pub(crate) cold: Option<Cold>,
     /// All bytes of the counted photos.
     pub(crate) wire_bytes: Traffic,
@@ -87,6 +91,9 @@ pub(crate) struct Measured {
     pub(crate) cost: Cost,
     /// What concurrency buys.
     pub(crate) ladder: Vec<Rung>,
+    /// Bytes that are under way together.
+    #[serde(skip)]
+    pub(crate) together_bytes: f64,
 }
 
 impl Link {
@@ -105,15 +112,17 @@ impl Link {
     }
 }
 
-impl From<&Spread> for Distribution {
-    fn from(spread: &Spread) -> Self {
-        let [p50, p90, p95, p99] = [50.0, 90.0, 95.0, 99.0].map(|p| spread.percentile(p));
-        let (count, mean) = (spread.count(), spread.mean());
-        Self { count, mean, p50, p90, p95, p99, min: spread.min(), max: spread.max() }
+impl Distribution {
+    pub(crate) fn of(values: &[f64]) -> Self {
+        let sorted = sorted(values.iter().copied());
+        let [p50, p90, p95, p99] = [0.5, 0.9, 0.95, 0.99].map(|share| quantile(&sorted, share));
+        let mean = sorted.iter().sum::<f64>() / sorted.len().max(1) as f64;
+        let (min, max) = (quantile(&sorted, 0.0), quantile(&sorted, 1.0));
+        Self { count: sorted.len() as u64, mean, p50, p90, p95, p99, min, max }
     }
 }
 
-/// What makes up a [`Measured`], beside its samples.
+/// What makes up a [`Measured`], beside its samples and turns.
 #[derive(Debug)]
 pub(crate) struct Origin {
     pub(crate) name: String,
@@ -122,38 +131,77 @@ pub(crate) struct Origin {
     pub(crate) link: Link,
     /// The memory that its price is reckoned with.
     pub(crate) memory_mb: u32,
+    pub(crate) tally: Tally,
+    pub(crate) ladder: Vec<Rung>,
+}
+
+/// Sums up all targets, in their order. By the clock, every photo has the link to itself, and turns say nothing about speed.
+pub(crate) fn measure(
+    origins: Vec<Origin>,
+    samples: &[Sample],
+    turns: &[Turn],
+    rates: &Rates,
+    by_the_clock: bool,
+) -> Vec<Measured> {
+    let mut origins: Vec<(usize, Origin)> = origins.into_iter().enumerate().collect();
+    // Those without a link first: their platform is what the others' is taken for where theirs cannot be told.
+    origins.sort_by_key(|(_, origin)| origin.kind == Kind::Url);
+    let mut measured: Vec<(usize, Measured)> = Vec::with_capacity(origins.len());
+    for (place, origin) in origins {
+        let own: Vec<&Sample> = samples.iter().filter(|sample| sample.target == place).collect();
+        let turns: Vec<f64> = turns
+            .iter()
+            .filter(|turn| turn.target == place && turn.clean && !by_the_clock)
+            .map(Turn::per_photo_ms)
+            .collect();
+        let here = measured.iter().filter(|(_, other)| other.kind != Kind::Url && other.is_measured());
+        let platform = here.map(|(_, other)| other.phase("overhead")).min_by(f64::total_cmp);
+        measured.push((place, Measured::new(origin, &own, &turns, rates, platform, by_the_clock)));
+    }
+    measured.sort_by_key(|(place, _)| *place);
+    measured.into_iter().map(|(_, measured)| measured).collect()
 }
 
 impl Measured {
-    /// Sums up one target: `samples` and `turns` are its own.
-    pub(crate) fn new(
+    fn new(
         origin: Origin,
-        tally: &Tally,
         samples: &[&Sample],
-        turns: &[Turn],
-        ladder: Vec<Rung>,
+        turns: &[f64],
         rates: &Rates,
+        platform: Option<f64>,
+        by_the_clock: bool,
     ) -> Self {
-        let times = tally.times();
+        let tally = &origin.tally;
         let warm = samples.iter().any(|sample| sample.is_warm());
-        let counted = || samples.iter().filter(|sample| sample.answer().is_some() && sample.is_warm() == warm);
-        let mean_of = |value: &dyn Fn(&Sample) -> f64| mean(counted().map(|sample| value(sample)));
-        let splits: Vec<_> = counted().filter_map(|sample| phase::split(sample, origin.link.round_trip)).collect();
-        let phases_ms = PHASES
+        let counted: Vec<&Sample> =
+            samples.iter().copied().filter(|sample| sample.answer().is_some() && sample.is_warm() == warm).collect();
+        let together = Together::of(samples, by_the_clock);
+        let link = origin.link;
+        let ms_per_byte = if origin.kind == Kind::Url {
+            let empty = link.empty.map_or(0.0, |empty| (empty - link.round_trip).max(0.0));
+            ms_per_byte(&together.rests(&counted, link.round_trip), platform.unwrap_or(empty))
+        } else {
+            0.0
+        };
+        // What runs here has no link; the microseconds of its handshake are the platform's.
+        let link_ms = if origin.kind == Kind::Url { link.round_trip } else { 0.0 };
+        let splits: Vec<Split> = counted
             .iter()
-            .enumerate()
-            .map(|(place, phase)| PhaseMean { name: phase.name, ms: mean(splits.iter().map(|split| split[place])) })
+            .filter_map(|sample| phase::split(sample, link_ms, ms_per_byte * together.bytes(sample)))
             .collect();
+        let typical = phase::typical(&splits);
+        let sum = |families: &[Family]| {
+            let phases = PHASES.iter().zip(typical).skip(1).filter(|(phase, _)| families.contains(&phase.family));
+            phases.map(|(_, ms)| ms).sum::<f64>()
+        };
+        let round_trips: Vec<f64> = counted.iter().map(|sample| sample.round_trip_ms()).collect();
         let mut wire_bytes = Traffic::default();
         samples.iter().filter(|sample| sample.run > 0).for_each(|sample| wire_bytes += sample.record.traffic);
-        let billed = mean(counted().map(|sample| sample.work_ms().ceil()));
-        let photos_per_second = tally.throughput();
-        let best = ladder.iter().map(|rung| rung.photos_per_second).fold(photos_per_second, f64::max);
-        Self {
-            name: origin.name,
-            title: origin.title,
-            kind: origin.kind,
-            link_ms: origin.link,
+        let per_photo_ms = median(turns.iter().copied());
+        let photos_per_second = if per_photo_ms > 0.0 { 1e3 / per_photo_ms } else { tally.throughput() };
+        let best = origin.ladder.iter().map(|rung| rung.photos_per_second).fold(photos_per_second, f64::max);
+        let billed = median(counted.iter().map(|sample| sample.work_ms().ceil()));
+        let mut measured = Self {
             photos: tally.photos,
             answered: tally.answered(),
             failures: tally.failures.clone(),
@@ -161,22 +209,31 @@ impl Measured {
             detections: tally.detections,
             models: tally.models.clone(),
             photos_per_second,
-            per_photo_ms: mean(turns.iter().filter(|turn| turn.clean).map(Turn::per_photo_ms)),
-            round_trip_ms: (&times.round_trip).into(),
-            inference_ms: times.inference().mean(),
-            server_ms: mean_of(&Sample::work_ms),
-            upload_ms: times.upload.mean(),
-            phases_ms,
+            per_photo_ms,
+            per_photo_interval_ms: estimate(turns.iter().copied()),
+            round_trip_ms: Distribution::of(&round_trips),
+            round_trip_interval_ms: estimate(round_trips),
+            inference_ms: 0.0,
+            server_ms: sum(&[Family::Function]),
+            upload_ms: sum(&[Family::Network, Family::Platform]),
+            phases_ms: PHASES.iter().zip(typical).map(|(phase, ms)| PhaseTime { name: phase.name, ms }).collect(),
             cold: (tally.cold.round_trip.count() > 0).then(|| Cold {
                 count: tally.cold.round_trip.count(),
-                round_trip_ms: tally.cold.round_trip.mean(),
-                init_ms: tally.cold_inits.mean(),
+                round_trip_ms: tally.cold.round_trip.percentile(50.0),
+                init_ms: tally.cold_inits.percentile(50.0),
             }),
             wire_bytes,
-            photo_bytes: mean_of(&|sample| sample.record.photo_bytes as f64),
+            photo_bytes: median(counted.iter().map(|sample| sample.record.photo_bytes as f64)),
             cost: Cost::new(origin.kind, rates, origin.memory_mb, billed, best),
-            ladder,
-        }
+            together_bytes: median(counted.iter().map(|sample| together.bytes(sample))),
+            name: origin.name,
+            title: origin.title,
+            kind: origin.kind,
+            link_ms: link,
+            ladder: origin.ladder,
+        };
+        measured.inference_ms = measured.phase("inference");
+        measured
     }
 
     /// Whether it has answered at all.
@@ -188,7 +245,7 @@ impl Measured {
         self.photos - self.answered
     }
 
-    /// A phase's mean in milliseconds.
+    /// A phase in milliseconds.
     pub(crate) fn phase(&self, name: &str) -> f64 {
         self.phases_ms.iter().find(|phase| phase.name == name).map_or(0.0, |phase| phase.ms)
     }
@@ -198,19 +255,48 @@ impl Measured {
         self.wire_bytes.sent as f64 / self.photos.max(1) as f64
     }
 
-    /// The most photos per second seen, and how many were under way then.
-    pub(crate) fn best_pace(&self, concurrency: usize) -> (f64, usize) {
-        let measured = (self.photos_per_second, concurrency);
-        self.ladder
-            .iter()
-            .map(|rung| (rung.photos_per_second, rung.at_once))
-            .fold(measured, |best, rung| if rung.0 > best.0 { rung } else { best })
+    /// What was measured of its photos per second: with so many at once, so many, and the interval where there is one.
+    pub(crate) fn paces(&self, concurrency: usize) -> Vec<(usize, f64, Option<Estimate>)> {
+        let own = self.per_photo_interval_ms.map(|ms| ms.inverse_of(1e3));
+        let ladder = self.ladder.iter().map(|rung| (rung.at_once, rung.photos_per_second, rung.interval));
+        std::iter::once((concurrency, self.photos_per_second, own)).chain(ladder).collect()
+    }
+
+    /// The most photos per second seen, how many were under way then, and the interval.
+    pub(crate) fn best_pace(&self, concurrency: usize) -> (f64, usize, Option<Estimate>) {
+        let best = self.paces(concurrency).into_iter().max_by(|a, b| a.1.total_cmp(&b.1));
+        best.map_or((0.0, concurrency, None), |(at_once, pace, interval)| (pace, at_once, interval))
     }
 }
 
-pub(super) fn mean(values: impl Iterator<Item = f64>) -> f64 {
-    let (sum, count) = values.fold((0.0, 0_u32), |(sum, count), value| (sum + value, count + 1));
-    if count == 0 { 0.0 } else { sum / f64::from(count) }
+/// The bytes that share the link: those of a turn, or each photo's own where the clock decides what is under way together.
+struct Together {
+    bytes: BTreeMap<(usize, usize), f64>,
+    by_the_clock: bool,
+}
+
+impl Together {
+    fn of(samples: &[&Sample], by_the_clock: bool) -> Self {
+        let mut together = Self { bytes: BTreeMap::new(), by_the_clock };
+        for sample in samples.iter().filter(|sample| sample.run > 0) {
+            *together.bytes.entry(together.key(sample)).or_default() += sample.record.traffic.sent as f64;
+        }
+        together
+    }
+
+    fn key(&self, sample: &Sample) -> (usize, usize) {
+        (sample.turn, if self.by_the_clock { sample.place } else { 0 })
+    }
+
+    fn bytes(&self, sample: &Sample) -> f64 {
+        self.bytes.get(&self.key(sample)).copied().unwrap_or_default()
+    }
+
+    /// The bytes that share the link, and the milliseconds which neither the function nor the link's round trip explains.
+    fn rests(&self, samples: &[&Sample], link_ms: f64) -> Vec<(f64, f64)> {
+        let rest = |sample: &&Sample| (self.bytes(sample), (sample.way_ms() - link_ms).max(0.0));
+        samples.iter().filter(|sample| sample.run > 0).map(rest).collect()
+    }
 }
 
 #[cfg(test)]

@@ -4,11 +4,14 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::bootstrap::{Difference, difference};
 use super::boxes::Agreement;
 use super::break_even::{Crowd, Pace, Threshold, Way, crowd, photos};
+use super::statistics::{Difference, Estimate, difference};
 use super::{Measured, Sample, Turn};
 use crate::args::Kind;
+
+/// Why there is no threshold.
+pub(super) const UNTOLD: &str = "no difference can be told";
 
 /// A target against the first.
 #[derive(Debug, Serialize)]
@@ -31,10 +34,11 @@ pub(crate) struct Pair {
 pub(crate) struct Offload {
     pub(crate) near: String,
     pub(crate) far: String,
+    /// Median round trips.
     pub(crate) near_ms: f64,
     pub(crate) far_ms: f64,
     pub(crate) way_ms: Way,
-    /// The link's rate as the photos felt it.
+    /// The link's rate as the photos had it.
     pub(crate) mbit: Option<f64>,
     /// How much of the far target's round trip is network.
     pub(crate) network_share: f64,
@@ -57,8 +61,7 @@ impl Pair {
         concurrency: usize,
         by_the_clock: bool,
     ) -> Self {
-        let round_trips = round_trips(samples, first, second);
-        let round_trip = difference(&round_trips);
+        let round_trip = difference(&round_trips(samples, first, second));
         let time = if by_the_clock { round_trip } else { difference(&turn_times(turns, first, second)) };
         let mut boxes = Agreement::default();
         for (a, b) in together(samples, first, second).filter(|(a, _)| a.run == 1) {
@@ -74,39 +77,57 @@ impl Pair {
             round_trip,
             same_model: digests(a) == digests(b),
             boxes,
-            offload: Offload::new(targets, (first, second), samples, concurrency, by_the_clock),
+            // Of what cannot be compared, nothing follows.
+            offload: time.and_then(|time| Offload::new((a, b), &time, concurrency)),
         }
     }
 }
 
 impl Offload {
-    fn new(
-        targets: &[Measured],
-        (a, b): (usize, usize),
-        samples: &[Sample],
-        concurrency: usize,
-        by_the_clock: bool,
-    ) -> Option<Self> {
-        let (near, far) = if is_farther(&targets[a], &targets[b]) { (b, a) } else { (a, b) };
-        let (near, far, far_place) = (&targets[near], &targets[far], far);
+    fn new((a, b): (&Measured, &Measured), time: &Difference, concurrency: usize) -> Option<Self> {
+        let (near, far) = if is_farther(a, b) { (b, a) } else { (a, b) };
         // Between two that run here, nothing is sent away.
         if far.kind != Kind::Url || !near.is_measured() || !far.is_measured() {
             return None;
         }
-        let rests = rests(samples, far_place, far.link_ms.round_trip, by_the_clock);
-        let near_platform = near.phase("overhead");
-        let way = Way::new(far.phase("queue") + far.server_ms, far.link_ms.round_trip, &rests, near_platform);
-        let (near_ms, far_ms) = (near.round_trip_ms.mean, far.round_trip_ms.mean);
-        let ((near_best, near_at_once), (far_best, far_at_once)) =
-            (near.best_pace(concurrency), far.best_pace(concurrency));
-        let pace = |target: &Measured, best: f64| Pace {
-            start: target.cold.map_or(0.0, |cold| (cold.round_trip_ms - target.round_trip_ms.mean).max(0.0)),
-            per_photo: 1e3 / best.max(1e-9),
+        let sum = |names: &[&str]| names.iter().map(|name| far.phase(name)).sum::<f64>();
+        let way = Way {
+            function: sum(&["queue", "decode", "preprocess", "inference", "postprocess"]),
+            platform: sum(&["overhead"]),
+            round_trip: sum(&["link"]),
+            transfer: sum(&["send", "bytes", "receive"]),
+            other: sum(&["dns", "connect", "tls", "other"]),
+            bytes: far.together_bytes,
         };
-        let sharing = if by_the_clock { 1 } else { concurrency };
-        let mut paces: Vec<(usize, f64)> =
-            far.ladder.iter().map(|rung| (rung.at_once, rung.photos_per_second)).collect();
-        paces.push((concurrency, far.photos_per_second));
+        let (near_ms, far_ms) = (near.round_trip_ms.p50, far.round_trip_ms.p50);
+        let (near_best, near_at_once, near_interval) = near.best_pace(concurrency);
+        let (far_best, far_at_once, far_interval) = far.best_pace(concurrency);
+        let unknown = |because: &str| Threshold::Unknown { because: because.to_owned() };
+        // Who is not told to be faster is not told to be so from some number on.
+        let told = time.is_told();
+        let (link_mbit, round_trip_ms) = match (near.round_trip_interval_ms, far.round_trip_interval_ms) {
+            (Some(near), Some(interval)) if told => {
+                let uncertain = (far_ms - interval.low, interval.high - far_ms);
+                (way.link_for(near, uncertain), way.round_trip_for(near, uncertain))
+            }
+            _ => (unknown(UNTOLD), unknown(UNTOLD)),
+        };
+        let pace = |target: &Measured, per_second: Estimate| Pace {
+            start: target.cold.map_or(0.0, |cold| (cold.round_trip_ms - target.round_trip_ms.p50).max(0.0)),
+            per_second,
+        };
+        let paces: Vec<(usize, Estimate)> = far
+            .paces(concurrency)
+            .into_iter()
+            .filter_map(|(at_once, _, interval)| Some((at_once, interval?)))
+            .collect();
+        let (photos, at_once) = match (near_interval, far_interval) {
+            (Some(near_pace), Some(far_pace)) => (
+                if told { photos(pace(near, near_pace), pace(far, far_pace)) } else { unknown(UNTOLD) },
+                crowd(near_pace, &paces, far_ms, &way, concurrency),
+            ),
+            _ => (unknown(UNTOLD), Crowd { threshold: unknown(UNTOLD), measured: near_best + far_best > 0.0 }),
+        };
         Some(Self {
             near: near.name.clone(),
             far: far.name.clone(),
@@ -114,27 +135,15 @@ impl Offload {
             far_ms,
             mbit: way.mbit(),
             network_share: ((far_ms - way.function - way.platform) / far_ms).clamp(0.0, 1.0),
-            link_mbit: way.link_for(near_ms),
-            round_trip_ms: way.round_trip_for(near_ms),
-            photos: photos(pace(near, near_best), pace(far, far_best)),
+            link_mbit,
+            round_trip_ms,
+            photos,
             near_at_once,
             far_at_once,
-            at_once: crowd(near_best, &paces, far_ms, &way, sharing),
+            at_once,
             way_ms: way,
         })
     }
-}
-
-/// The bytes that share the link, and the milliseconds which neither the function nor the link's round trip explains, on
-/// average: turn by turn, or photo by photo where the clock decides what is under way together.
-fn rests(samples: &[Sample], target: usize, round_trip_ms: f64, by_the_clock: bool) -> Vec<(f64, f64)> {
-    let mut turns: BTreeMap<(usize, usize), (f64, f64, f64)> = BTreeMap::new();
-    for sample in samples.iter().filter(|sample| sample.target == target && sample.run > 0 && sample.is_warm()) {
-        let sum = turns.entry((sample.turn, if by_the_clock { sample.place } else { 0 })).or_default();
-        let rest = sample.round_trip_ms() - sample.there_ms() - round_trip_ms;
-        *sum = (sum.0 + sample.record.traffic.sent as f64, sum.1 + rest, sum.2 + 1.0);
-    }
-    turns.into_values().map(|(bytes, rest, photos)| (bytes, rest / photos)).collect()
 }
 
 /// A URL is farther than what runs here; of two of a kind, the one with the longer link.

@@ -8,6 +8,7 @@ use wire::{Answer, Outcome};
 
 use crate::journey::Record;
 use crate::link::as_millis;
+use crate::report::tally::upload_ms;
 
 /// One photo at one target.
 #[derive(Debug)]
@@ -42,14 +43,25 @@ impl Sample {
         self.record.round_trip.as_secs_f64() * 1e3
     }
 
-    /// Time in the function: waiting for its turn, and worked on.
-    pub(crate) fn there_ms(&self) -> f64 {
-        self.answer().map_or(0.0, |answer| answer.timings_ms.total)
+    /// The way there and back on an open connection: no waiting, no work, no other tries.
+    pub(crate) fn way_ms(&self) -> f64 {
+        let phases = &self.record.phases;
+        let way = as_millis(phases.send + phases.wait + phases.receive);
+        self.answer().map_or(0.0, |answer| (way - answer.timings_ms.total).max(0.0))
     }
 
     /// Time in which the function worked on it: what Lambda, where nobody waits inside, would bill.
     pub(crate) fn work_ms(&self) -> f64 {
         self.answer().map_or(0.0, |answer| (answer.timings_ms.total - answer.timings_ms.queue).max(0.0))
+    }
+
+    pub(crate) fn inference_ms(&self) -> f64 {
+        self.answer().map_or(0.0, |answer| answer.timings_ms.inference)
+    }
+
+    /// The round trip without waiting for a worker and the function's own time.
+    pub(crate) fn upload_ms(&self) -> f64 {
+        self.answer().map_or(0.0, |answer| upload_ms(&self.record, answer))
     }
 
     pub(crate) fn photo(&self) -> String {

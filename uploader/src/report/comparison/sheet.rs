@@ -1,6 +1,15 @@
 //! The tables of a report, as text: the same on a terminal, in Markdown and in HTML.
 
-use super::{Comparison, Measured, PHASES};
+use super::phase::Phase;
+use super::statistics::Estimate;
+use super::steps::Step;
+use super::{Comparison, Measured, PHASES, Rung, SEEN_MS, Waterfall};
+use crate::args::Kind;
+
+/// What a cell says where there is nothing.
+const NONE: &str = "-";
+/// What a waterfall is called, before its target.
+const WATERFALL: &str = "What each step saves, at ";
 
 /// A table. The first column names the rows.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -12,12 +21,17 @@ pub(crate) struct Sheet {
     pub(crate) note: Option<String>,
 }
 
-/// All tables that there is something for.
+/// What each step saves, where that was measured.
+pub(crate) fn waterfall_sheets(comparison: &Comparison) -> Vec<Sheet> {
+    comparison.waterfalls.iter().map(waterfall).collect()
+}
+
+/// All other tables that there is something for.
 pub(crate) fn sheets(comparison: &Comparison) -> Vec<Sheet> {
-    let mut sheets = vec![targets(comparison), phases(comparison), cost(comparison)];
+    let mut sheets = vec![targets(comparison), phases(comparison)];
     sheets.extend(ladder(comparison));
+    sheets.push(cost(comparison));
     sheets.extend(folders(comparison));
-    sheets.extend(waterfalls(comparison));
     sheets
 }
 
@@ -29,6 +43,11 @@ pub(crate) fn number(value: f64) -> String {
         v if v >= 0.001 || v == 0.0 => format!("{value:.2}"),
         _ => format!("{value:.4}"),
     }
+}
+
+/// A digest as people tell it from others.
+pub(crate) fn short(digest: &str) -> &str {
+    digest.get(..8).unwrap_or(digest)
 }
 
 pub(crate) fn dollars(value: f64) -> String {
@@ -55,76 +74,96 @@ fn header(comparison: &Comparison, corner: &str) -> Vec<String> {
 
 fn targets(comparison: &Comparison) -> Sheet {
     let settings = &comparison.settings;
-    let header = header(comparison, "");
-    let mut rows = Rows { targets: &comparison.targets, rows: Vec::new() };
+    let all = &comparison.targets;
+    let mut rows = Rows { targets: all, rows: Vec::new() };
     let measured = |value: fn(&Measured) -> f64| {
-        move |target: &Measured| if target.is_measured() { number(value(target)) } else { "-".to_owned() }
+        move |target: &Measured| if target.is_measured() { number(value(target)) } else { NONE.to_owned() }
     };
-    let or_none = |value: Option<f64>| value.map_or_else(|| "-".to_owned(), number);
+    let or_none = |value: Option<f64>| value.map_or_else(|| NONE.to_owned(), number);
+    let interval = |of: Option<Estimate>| {
+        of.map_or_else(|| NONE.to_owned(), |of| format!("{} to {}", number(of.low), number(of.high)))
+    };
     rows.add("model", |t| {
-        let names: Vec<String> = t
-            .models
-            .iter()
-            .map(|model| format!("{} {}", model.name, model.sha256.get(..8).unwrap_or(&model.sha256)))
-            .collect();
-        if names.is_empty() { "-".to_owned() } else { names.join(", ") }
+        let names: Vec<String> =
+            t.models.iter().map(|model| format!("{} {}", model.name, short(&model.sha256))).collect();
+        if names.is_empty() { NONE.to_owned() } else { names.join(", ") }
     });
     rows.add("photos answered", |t| format!("{} of {}", t.answered, t.photos));
-    if comparison.targets.iter().any(|target| target.failed() > 0) {
+    if all.iter().any(|target| target.failed() > 0) {
         rows.add("failed", |t| {
             let codes: Vec<String> = t.failures.iter().map(|(code, count)| format!("{code} {count}")).collect();
             if codes.is_empty() { "0".to_owned() } else { codes.join(", ") }
         });
     }
-    if comparison.targets.iter().any(|target| target.sent_again > 0) {
+    if all.iter().any(|target| target.sent_again > 0) {
         rows.add("sent more than once", |t| t.sent_again.to_string());
     }
-    rows.add("ms per photo", measured(|t| t.per_photo_ms));
-    rows.add("photos/s", measured(|t| t.photos_per_second));
-    rows.add("round trip mean, ms", measured(|t| t.round_trip_ms.mean));
-    rows.add("round trip p50, ms", measured(|t| t.round_trip_ms.p50));
-    rows.add("round trip p90, ms", measured(|t| t.round_trip_ms.p90));
-    rows.add("round trip p99, ms", measured(|t| t.round_trip_ms.p99));
+    // One after the other, that is the round trip.
+    if settings.concurrency > 1 && all.iter().any(|target| target.per_photo_ms > 0.0) {
+        rows.add("wall time per photo, ms", measured(|t| t.per_photo_ms));
+        if all.iter().any(|target| target.per_photo_interval_ms.is_some()) {
+            rows.add("95 % interval, ms", |t| interval(t.per_photo_interval_ms));
+        }
+    }
+    rows.add("round trip, ms", measured(|t| t.round_trip_ms.p50));
+    if all.iter().any(|target| target.round_trip_interval_ms.is_some()) {
+        rows.add("95 % interval, ms", |t| interval(t.round_trip_interval_ms));
+    }
+    let most = all.iter().map(|target| target.round_trip_ms.count).max().unwrap_or(0);
+    if most >= 10 {
+        rows.add("round trip p90, ms", measured(|t| t.round_trip_ms.p90));
+    }
+    if most >= 100 {
+        rows.add("round trip p99, ms", measured(|t| t.round_trip_ms.p99));
+    }
     rows.add("round trip max, ms", measured(|t| t.round_trip_ms.max));
     rows.add("inference, ms", measured(|t| t.inference_ms));
     rows.add("upload, ms", measured(|t| t.upload_ms));
-    rows.add("link round trip, ms", |t| number(t.link_ms.round_trip));
-    rows.add("cold starts", |t| t.cold.map_or_else(|| "0".to_owned(), |cold| cold.count.to_string()));
-    if comparison.targets.iter().any(|target| target.cold.is_some()) {
+    rows.add("photos/s", measured(|t| t.photos_per_second));
+    if all.iter().any(|target| target.kind == Kind::Url && target.link_ms.round_trip >= SEEN_MS) {
+        rows.add("link round trip, ms", |t| number(t.link_ms.round_trip));
+    }
+    if all.iter().any(|target| target.cold.is_some()) {
+        rows.add("cold starts", |t| t.cold.map_or_else(|| "0".to_owned(), |cold| cold.count.to_string()));
         rows.add("cold round trip, ms", |t| or_none(t.cold.map(|cold| cold.round_trip_ms)));
         rows.add("init, ms", |t| or_none(t.cold.map(|cold| cold.init_ms)));
     }
     rows.add("kB sent per photo", |t| number(t.sent_per_photo() / 1e3));
     rows.add("kB received per photo", |t| number(t.wire_bytes.received as f64 / t.photos.max(1) as f64 / 1e3));
-    let clock = settings.rate.map_or_else(String::new, |rate| {
-        format!(" at {rate} photos/s, latency counted from when each should have left")
-    });
+    let clock = settings
+        .rate
+        .map_or_else(String::new, |rate| format!(" at {rate} photos/s, latency measured from the scheduled send time"));
     Sheet {
         title: "Side by side".to_owned(),
-        header,
+        header: header(comparison, ""),
         rows: rows.rows,
         note: Some(format!(
-            "{} photos, {} run{}, {} at once{clock}; upload is the round trip less the function's own time; cold starts \
-             are not in the averages",
-            settings.photos,
-            settings.runs,
-            if settings.runs == 1 { "" } else { "s" },
+            "medians of {}, {}, {} at once{clock}; upload is network and platform, the round trip without the queue and the \
+             function; cold starts do not count",
+            counted(settings.photos, "photo"),
+            counted(settings.runs as usize, "run"),
             settings.concurrency,
         )),
     }
 }
 
+fn counted(number: usize, what: &str) -> String {
+    if number == 1 { format!("1 {what}") } else { format!("{number} {what}s") }
+}
+
 fn phases(comparison: &Comparison) -> Sheet {
     let header = header(comparison, "ms per photo");
     let mut rows = Rows { targets: &comparison.targets, rows: Vec::new() };
-    for phase in &PHASES {
-        if comparison.targets.iter().any(|target| target.phase(phase.name) > 0.0) {
-            rows.add(phase.name, |target| number(target.phase(phase.name)));
+    let seen = |phase: &&Phase| comparison.targets.iter().any(|target| target.phase(phase.name) >= SEEN_MS);
+    let mut notes = vec!["a typical photo: the middle half by round trip, scaled to the median".to_owned()];
+    for phase in PHASES.iter().filter(seen) {
+        rows.add(phase.name, |target| number(target.phase(phase.name)));
+        if ["bytes", "link", "overhead", "queue", "other"].contains(&phase.name) {
+            notes.push(format!("{}: {}", phase.name, phase.meaning));
         }
     }
-    let note = PHASES.iter().filter(|phase| ["link", "overhead"].contains(&phase.name));
-    let note: Vec<String> = note.map(|phase| format!("{}: {}", phase.name, phase.meaning)).collect();
-    Sheet { title: "Where the time went".to_owned(), header, rows: rows.rows, note: Some(note.join("; ")) }
+    rows.add("all", |target| number(target.phases_ms.iter().map(|phase| phase.ms).sum()));
+    Sheet { title: "Where the time went".to_owned(), header, rows: rows.rows, note: Some(notes.join("; ")) }
 }
 
 fn cost(comparison: &Comparison) -> Sheet {
@@ -134,9 +173,11 @@ fn cost(comparison: &Comparison) -> Sheet {
     if comparison.targets.iter().any(|target| target.cost.memory_mb != rates.memory_mb) {
         rows.add("memory, MB", |t| t.cost.memory_mb.to_string());
     }
-    rows.add("billed ms per photo", |t| number(t.cost.billed_ms));
-    rows.add("Lambda, Function URL", |t| dollars(t.cost.url));
-    rows.add("Lambda, S3 and SQS", |t| dollars(t.cost.bulk));
+    // Who has answered nothing has cost nothing that can be told.
+    let measured = |value: String, target: &Measured| if target.is_measured() { value } else { NONE.to_owned() };
+    rows.add("billed ms per photo", |t| measured(number(t.cost.billed_ms), t));
+    rows.add("Lambda, Function URL", |t| measured(dollars(t.cost.url), t));
+    rows.add("Lambda, S3 and SQS", |t| measured(dollars(t.cost.bulk), t));
     if rates.machine_per_hour.is_some() {
         rows.add("this machine, always busy", |t| t.cost.machine.map_or_else(|| "-".to_owned(), dollars));
     }
@@ -161,28 +202,35 @@ fn ladder(comparison: &Comparison) -> Option<Sheet> {
         comparison.targets.iter().flat_map(|target| &target.ladder).map(|rung| rung.at_once).collect();
     steps.sort_unstable();
     steps.dedup();
-    let header = header(comparison, "photos/s with so many at once");
+    let cell = |rung: &Rung| {
+        let interval =
+            rung.interval.map_or_else(String::new, |of| format!(" ({} to {})", number(of.low), number(of.high)));
+        format!("{}{interval}", number(rung.photos_per_second))
+    };
     let rows: Vec<Vec<String>> = steps
         .iter()
         .map(|at_once| {
             let mut row = vec![at_once.to_string()];
             row.extend(comparison.targets.iter().map(|target| {
                 let rung = target.ladder.iter().find(|rung| rung.at_once == *at_once);
-                rung.map_or_else(|| "-".to_owned(), |rung| number(rung.photos_per_second))
+                rung.map_or_else(|| NONE.to_owned(), cell)
             }));
             row
         })
         .collect();
-    (!rows.is_empty()).then(|| Sheet { title: "What concurrency buys".to_owned(), header, rows, note: None })
+    let note = "medians of rounds in turn, 95 % intervals".to_owned();
+    let header = header(comparison, "photos/s by photos at once");
+    (!rows.is_empty()).then(|| Sheet { title: "Concurrency".to_owned(), header, rows, note: Some(note) })
 }
 
 fn folders(comparison: &Comparison) -> Option<Sheet> {
+    let failed = comparison.folders.iter().any(|folder| folder.failed > 0);
     let rows: Vec<Vec<String>> = comparison
         .folders
         .iter()
         .map(|folder| {
             let seconds = |value: f64| format!("{value:.4}");
-            vec![
+            let mut row = vec![
                 folder.name.clone(),
                 folder.photos.to_string(),
                 folder.target.clone(),
@@ -190,47 +238,43 @@ fn folders(comparison: &Comparison) -> Option<Sheet> {
                 seconds(folder.upload_s),
                 seconds(folder.round_trip_s),
                 number(folder.photos_per_second),
-                folder.failed.to_string(),
-            ]
+            ];
+            row.extend(failed.then(|| folder.failed.to_string()));
+            row
         })
         .collect();
-    let header = ["folder", "photos", "target", "inference, s", "upload, s", "round trip, s", "photos/s", "failed"];
+    let mut header = vec!["folder", "photos", "target", "inference, s", "upload, s", "round trip, s", "photos/s"];
+    header.extend(failed.then_some("failed"));
     (!rows.is_empty()).then(|| Sheet {
         title: "Small, medium and big folders".to_owned(),
-        header: header.map(str::to_owned).to_vec(),
+        header: header.into_iter().map(str::to_owned).collect(),
         rows,
         note: Some(
-            "averages per photo; the student project measured 0.207 s of inference and 0.2765 s of round trip on a \
+            "medians per photo; the student project measured 0.207 s of inference and 0.2765 s of round trip on a \
              laptop, 0.185 s and 0.80 s on EC2"
                 .to_owned(),
         ),
     })
 }
 
-fn waterfalls(comparison: &Comparison) -> Vec<Sheet> {
-    let header = ["step", "ms per photo", "saves, ms", "kB sent per photo", "failed"];
-    comparison
-        .waterfalls
-        .iter()
-        .map(|waterfall| Sheet {
-            title: format!("From the student project's client to this one, at {}", waterfall.target),
-            header: header.map(str::to_owned).to_vec(),
-            rows: waterfall
-                .steps
-                .iter()
-                .enumerate()
-                .map(|(place, step)| {
-                    let saves = if place == 0 { String::new() } else { number(step.saves_ms) };
-                    vec![
-                        step.name.clone(),
-                        number(step.ms),
-                        saves,
-                        number(step.sent_bytes / 1e3),
-                        step.failed.to_string(),
-                    ]
-                })
-                .collect(),
-            note: Some("wall time; each step keeps what those before it brought".to_owned()),
-        })
-        .collect()
+fn waterfall(waterfall: &Waterfall) -> Sheet {
+    let failed = waterfall.steps.iter().any(|step| step.failed > 0);
+    let mut header = vec!["step", "ms per photo", "saves, ms", "95 % interval, ms", "kB sent per photo"];
+    header.extend(failed.then_some("failed"));
+    let row = |(place, step): (usize, &Step)| {
+        let interval = step.saves_interval_ms.map(|of| format!("{} to {}", number(of.low), number(of.high)));
+        let (saves, interval) = match place {
+            0 => (String::new(), String::new()),
+            _ => (number(step.saves_ms), interval.unwrap_or_else(|| NONE.to_owned())),
+        };
+        let mut row = vec![step.name.clone(), number(step.ms), saves, interval, number(step.sent_bytes / 1e3)];
+        row.extend(failed.then(|| step.failed.to_string()));
+        row
+    };
+    Sheet {
+        title: format!("{WATERFALL}{}", waterfall.target),
+        header: header.into_iter().map(str::to_owned).collect(),
+        rows: waterfall.steps.iter().enumerate().map(row).collect(),
+        note: Some("medians of wall time; each step keeps what those before it brought".to_owned()),
+    }
 }

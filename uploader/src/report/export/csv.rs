@@ -21,7 +21,7 @@ impl Exporter for Csv {
             .collect();
         header.extend(CLIENT.iter().map(|(name, _)| format!("client_{name}_ms")));
         header.extend(SERVER.iter().map(|(name, _)| format!("server_{name}_ms")));
-        header.push("server_total_ms".to_owned());
+        header.extend(["server_total_ms", "client_queue_ms"].map(str::to_owned));
         table.write_record(&header)?;
         for sample in &comparison.samples {
             let record = &sample.record;
@@ -48,6 +48,7 @@ impl Exporter for Csv {
             let stage = |value: Option<f64>| value.map_or_else(String::new, |ms| ms.to_string());
             row.extend(SERVER.iter().map(|(_, of)| stage(answer.map(of))));
             row.push(stage(answer.map(|answer| answer.timings_ms.total)));
+            row.push(as_millis(record.phases.queue).to_string());
             table.write_record(&row)?;
         }
         table.flush()?;

@@ -27,13 +27,15 @@ mod tests {
     #[test]
     fn everything_is_in_it() {
         let report: Value = serde_json::from_str(&written(&Json, &comparison())).unwrap();
-        for part in ["environment", "settings", "targets", "pairs", "rates", "folders", "waterfalls", "verdict"] {
+        for part in
+            ["environment", "settings", "targets", "pairs", "rates", "folders", "waterfalls", "summary", "verdict"]
+        {
             assert!(!report[part].is_null(), "{part} is missing");
         }
         let sample = &report["samples"][0];
         assert_eq!((&sample["target"], &sample["run"]), (&Value::from("here"), &Value::from(1)));
         assert_eq!(sample["answer"]["detections"][0]["label"], "cat");
-        assert_eq!(report["targets"][1]["phases_ms"].as_array().unwrap().len(), 14);
+        assert_eq!(report["targets"][1]["phases_ms"].as_array().unwrap().len(), 15);
         assert_eq!(report["pairs"][0]["offload"]["far"], "there");
     }
 }

@@ -5,39 +5,65 @@ use std::io::Write;
 use anyhow::Result;
 
 use super::{Comparison, Exporter};
-use crate::report::comparison::sheets;
+use crate::report::comparison::{Marked, Sheet, sheets, waterfall_sheets};
 
 pub(super) struct Markdown;
 
 impl Exporter for Markdown {
     fn export(&self, comparison: &Comparison, to: &mut dyn Write) -> Result<()> {
-        let environment = &comparison.environment;
         writeln!(to, "# Spotter: a comparison\n")?;
-        writeln!(to, "{}, on {}.\n", escaped(&environment.date), escaped(&environment.machine()))?;
-        for target in &comparison.targets {
-            writeln!(to, "- **{}**: {}", escaped(&target.name), escaped(&target.title))?;
+        for headline in &comparison.summary {
+            if let Some(note) = &headline.note {
+                writeln!(to, "{}\n", marked(note))?;
+            }
+            for (value, what) in &headline.figures {
+                writeln!(to, "- **{}** {}", escaped(value), marked(what))?;
+            }
         }
-        // A fence of its own, longer than any in the command.
-        writeln!(to, "\n````sh\n{}\n````\n", environment.command.replace("````", "```"))?;
-        writeln!(to, "## Verdict\n")?;
+        for sheet in waterfall_sheets(comparison) {
+            table(to, &sheet)?;
+        }
+        writeln!(to, "\n## Verdict\n")?;
         for finding in &comparison.verdict {
-            writeln!(to, "- {}", escaped(&finding.text))?;
+            writeln!(to, "- {}", marked(&finding.text))?;
         }
         for sheet in sheets(comparison) {
-            writeln!(to, "\n## {}\n", escaped(&sheet.title))?;
-            row(to, &sheet.header)?;
-            let alignment: Vec<&str> =
-                (0..sheet.header.len()).map(|column| if column == 0 { "---" } else { "---:" }).collect();
-            writeln!(to, "| {} |", alignment.join(" | "))?;
-            for cells in &sheet.rows {
-                row(to, cells)?;
-            }
-            if let Some(note) = &sheet.note {
-                writeln!(to, "\n{}", escaped(note))?;
-            }
+            table(to, &sheet)?;
         }
+        let environment = &comparison.environment;
+        writeln!(to, "\n## How it was measured\n")?;
+        writeln!(to, "{}, on {}.\n", escaped(&environment.date), escaped(&environment.machine()))?;
+        for target in &comparison.targets {
+            writeln!(to, "- {}: {}", code(&target.name), escaped(&target.title))?;
+        }
+        // A fence of its own, longer than any in the command.
+        writeln!(to, "\n````sh\n{}\n````", environment.command.replace("````", "```"))?;
         Ok(())
     }
+}
+
+fn table(to: &mut dyn Write, sheet: &Sheet) -> Result<()> {
+    writeln!(to, "\n## {}\n", escaped(&sheet.title))?;
+    row(to, &sheet.header)?;
+    let alignment: Vec<&str> = (0..sheet.header.len()).map(|column| if column == 0 { "---" } else { "---:" }).collect();
+    writeln!(to, "| {} |", alignment.join(" | "))?;
+    for cells in &sheet.rows {
+        row(to, cells)?;
+    }
+    if let Some(note) = &sheet.note {
+        writeln!(to, "\n{}", escaped(note))?;
+    }
+    Ok(())
+}
+
+/// A sentence whose names are code.
+fn marked(text: &Marked) -> String {
+    text.shown(escaped, code)
+}
+
+/// A name as code; one that would end its own quotes is text.
+fn code(name: &str) -> String {
+    if name.contains(['`', '|', '\n', '\r']) { escaped(name) } else { format!("`{name}`") }
 }
 
 fn row(to: &mut dyn Write, cells: &[String]) -> Result<()> {
@@ -71,7 +97,7 @@ mod tests {
     fn tables_and_verdict() {
         let text = written(&Markdown, &comparison());
         for part in
-            ["## Verdict", "here is faster than there", "|  | here | there |", "## Where the time went", "## Cost"]
+            ["## Verdict", "`here` is faster than `there`", "|  | here | there |", "## Where the time went", "## Cost"]
         {
             assert!(text.contains(part), "{part} is missing in\n{text}");
         }

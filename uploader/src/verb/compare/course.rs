@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 
+use super::agenda::Agenda;
 use super::field::Runner;
 use crate::journey::{Lane, Ready, Record, prepare};
 use crate::link::Patience;
-use crate::output::Progress;
 use crate::photo::{Found, Recipe};
 use crate::report::Tally;
 use crate::report::comparison::{Sample, Turn};
@@ -42,7 +42,7 @@ pub(super) struct Course<'a> {
     runners: &'a [Runner],
     manner: &'a Manner,
     lanes: Vec<Lane<'a>>,
-    progress: &'a Progress,
+    agenda: &'a Agenda,
     samples: Vec<Sample>,
     turns: Vec<Turn>,
     tallies: Vec<Tally>,
@@ -51,7 +51,7 @@ pub(super) struct Course<'a> {
 }
 
 impl<'a> Course<'a> {
-    pub(super) fn new(runners: &'a [Runner], manner: &'a Manner, progress: &'a Progress) -> Self {
+    pub(super) fn new(runners: &'a [Runner], manner: &'a Manner, agenda: &'a Agenda) -> Self {
         let lane = |runner: &'a Runner| {
             Lane::new(runner.target.as_ref(), runner.tls.as_ref(), manner.patience, manner.concurrency)
         };
@@ -59,7 +59,7 @@ impl<'a> Course<'a> {
             runners,
             manner,
             lanes: runners.iter().map(lane).collect(),
-            progress,
+            agenda,
             samples: Vec::new(),
             turns: Vec::new(),
             tallies: runners.iter().map(|_| Tally::begin()).collect(),
@@ -75,7 +75,9 @@ impl<'a> Course<'a> {
             let photos: Vec<&Found> = endless.by_ref().take(self.manner.concurrency).collect();
             let ready = readable(prepared(&photos, &self.manner.recipe).await);
             for place in self.order(turn as usize) {
-                for record in self.lanes[place].turn(&ready, None).await {
+                let records = self.lanes[place].turn(&ready, None).await;
+                self.agenda.advance(records.len());
+                for record in records {
                     let sample = self.sample(place, 0, turn as usize, 0, record);
                     if let Some(answer) = sample.answer().filter(|answer| answer.cold_start) {
                         self.tallies[place].add_start(&sample.record, answer);
@@ -101,8 +103,13 @@ impl<'a> Course<'a> {
             for target in self.order(turn).filter(|_| !ready.is_empty()) {
                 let start = Instant::now();
                 let records = self.lanes[target].turn(&ready, self.manner.rate).await;
-                taken.push((target, start.elapsed(), records));
-                self.progress.advance(ready.len() as u64);
+                let wall = match (records.as_slice(), self.manner.rate) {
+                    // One photo after the other is its round trip.
+                    ([only], None) => only.round_trip,
+                    _ => start.elapsed(),
+                };
+                taken.push((target, wall, records));
+                self.agenda.advance(ready.len());
             }
             for (target, wall, records) in taken {
                 self.busy[target] += wall;
@@ -118,7 +125,7 @@ impl<'a> Course<'a> {
                     .filter_map(|bad| Some(Record::unsent(&bad.photo, bad.prepared.as_ref().err()?.clone())))
                     .collect();
                 self.take(target, run, turn, ready.len(), records);
-                self.progress.advance(bad.len() as u64);
+                self.agenda.advance(bad.len());
             }
         }
     }

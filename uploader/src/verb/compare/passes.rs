@@ -5,110 +5,141 @@ use std::time::{Duration, Instant};
 use http_body_util::Full;
 use hyper::Request;
 use hyper::header::HOST;
+use wire::Outcome;
 
+use super::agenda::Agenda;
 use super::course::{Course, Manner, prepared, readable};
 use super::field::Runner;
 use crate::args::{BodyKind, Kind};
-use crate::journey::{Journey, Lane, Plan};
+use crate::journey::{Journey, Lane, Plan, Record};
 use crate::link::{Connection, Phases};
-use crate::output::Progress;
 use crate::photo::{Found, Recipe};
 use crate::report::Tally;
-use crate::report::comparison::{Folder, Rung, Waterfall};
+use crate::report::comparison::{Folder, Passed, Rung, Sample, Waterfall, median};
 use crate::target::CONNECT_WITHIN;
 
-/// Photos for each place of a rung: enough that its end, with places already empty, weighs little.
-const EACH: usize = 4;
+/// Photos for each place of a rung, in each of its rounds.
+const EACH: usize = 2;
+/// So many rounds give a median an interval.
+pub(super) const ROUNDS: usize = 6;
 /// The side to which photos are shrunk where the function does not tell its model's.
 const SIDE: u32 = 416;
+/// So many steps separate the student project's client from this one.
+pub(super) const STEPS: usize = 5;
 
-/// Throughput of each target with so many photos at once.
-pub(super) async fn ladders(runners: &[Runner], manner: &Manner, photos: &[Found], steps: &[usize]) -> Vec<Vec<Rung>> {
-    let mut ladders = vec![Vec::new(); runners.len()];
-    for at_once in steps.iter().copied() {
-        let photos: Vec<&Found> = photos.iter().cycle().take(at_once * EACH).collect();
-        let ready = readable(prepared(&photos, &manner.recipe).await);
-        for (runner, ladder) in runners.iter().zip(&mut ladders) {
-            if runner.target.most_at_once().is_some_and(|most| at_once > most) {
-                continue;
-            }
-            let mut lane = Lane::new(runner.target.as_ref(), runner.tls.as_ref(), manner.patience, at_once);
+/// Photos that a rung sends to each target, the first ones to open connections included.
+pub(super) fn of_rung(at_once: usize) -> usize {
+    at_once * (EACH * ROUNDS + 1)
+}
+
+/// Throughput of each target with so many photos at once. In each round all targets take their turn, so that what slows the
+/// machine for a while slows all.
+pub(super) async fn ladder(
+    runners: &[Runner],
+    manner: &Manner,
+    photos: &[Found],
+    at_once: usize,
+    agenda: &Agenda,
+) -> Vec<Option<Rung>> {
+    let photos: Vec<&Found> = photos.iter().cycle().take(at_once * EACH).collect();
+    let ready = readable(prepared(&photos, &manner.recipe).await);
+    let mut lanes: Vec<Option<Lane<'_>>> = Vec::with_capacity(runners.len());
+    for runner in runners {
+        let bears = runner.target.most_at_once().is_none_or(|most| at_once <= most);
+        let lane = || Lane::new(runner.target.as_ref(), runner.tls.as_ref(), manner.patience, at_once);
+        let mut lane = bears.then(lane);
+        if let Some(lane) = &mut lane {
             // Opens the connections and starts as many functions.
-            lane.turn(&ready[..at_once.min(ready.len())], None).await;
-            let start = Instant::now();
-            let mut tally = Tally::begin();
-            lane.turn(&ready, None).await.iter().for_each(|record| tally.add(record));
-            tally.elapsed = start.elapsed();
-            if tally.answered() > 0 {
-                ladder.push(Rung { at_once, photos_per_second: tally.throughput() });
-            }
+            let first = &ready[..at_once.min(ready.len())];
+            lane.turn(first, None).await;
+            agenda.advance(first.len());
+        }
+        lanes.push(lane);
+    }
+    let mut paces = vec![Vec::with_capacity(ROUNDS); runners.len()];
+    for round in 0..ROUNDS {
+        for place in (0..runners.len()).map(|place| (round + place) % runners.len()) {
+            let Some(lane) = &mut lanes[place] else { continue };
+            let records = lane.turn(&ready, None).await;
+            agenda.advance(records.len());
+            paces[place].extend(pace(&records, at_once));
         }
     }
-    ladders
+    paces.iter().map(|rounds| Rung::new(at_once, rounds)).collect()
 }
 
-/// The student project's table.
-pub(super) async fn folders(
+/// Photos per second of a round. Each place is busy with one photo after the other: that it has none any more at the end is not
+/// counted against the target.
+fn pace(records: &[Record], at_once: usize) -> Option<f64> {
+    let busy: Duration = records.iter().map(|record| record.round_trip).sum();
+    let answered = records.iter().filter(|record| matches!(record.outcome, Outcome::Answer(_))).count();
+    let places = at_once.min(records.len());
+    (answered > 0 && !busy.is_zero()).then(|| (answered * places) as f64 / busy.as_secs_f64())
+}
+
+/// One folder of the student project's table.
+pub(super) async fn folder(
     runners: &[Runner],
     manner: &Manner,
     photos: &[Found],
-    sizes: &[u32],
-    progress: &Progress,
+    (name, size): (String, usize),
+    agenda: &Agenda,
 ) -> Vec<Folder> {
-    let mut folders = Vec::new();
-    for (place, size) in sizes.iter().map(|size| *size as usize).enumerate() {
-        let repeated: Vec<Found> = photos.iter().cycle().take(size).cloned().collect();
-        let mut course = Course::new(runners, manner, progress);
-        course.run(&repeated, 1).await;
-        let (_, _, tallies) = course.finish();
-        for (runner, tally) in runners.iter().zip(&tallies) {
-            let times = tally.times();
-            folders.push(Folder {
-                name: Folder::name(place, sizes.len(), size),
-                photos: size,
-                target: runner.name.clone(),
-                failed: tally.failed(),
-                inference_s: times.inference().mean() / 1e3,
-                upload_s: times.upload.mean() / 1e3,
-                round_trip_s: times.round_trip.mean() / 1e3,
-                photos_per_second: tally.throughput(),
-            });
+    let repeated: Vec<Found> = photos.iter().cycle().take(size).cloned().collect();
+    let mut course = Course::new(runners, manner, agenda);
+    course.run(&repeated, 1).await;
+    let (samples, _, tallies) = course.finish();
+    let sum = |(place, (runner, tally)): (usize, (&Runner, &Tally))| {
+        let own = || samples.iter().filter(move |sample| sample.target == place && sample.answer().is_some());
+        let warm = own().any(Sample::is_warm);
+        let seconds = |of: fn(&Sample) -> f64| median(own().filter(|sample| sample.is_warm() == warm).map(of)) / 1e3;
+        Folder {
+            name: name.clone(),
+            photos: size,
+            target: runner.name.clone(),
+            failed: tally.failed(),
+            inference_s: seconds(Sample::inference_ms),
+            upload_s: seconds(Sample::upload_ms),
+            round_trip_s: seconds(Sample::round_trip_ms),
+            photos_per_second: tally.throughput(),
         }
-    }
-    folders
+    };
+    runners.iter().zip(&tallies).enumerate().map(sum).collect()
 }
 
-/// For each URL (or, where there is none, each target) the steps from the student project's client to this one.
-pub(super) async fn waterfalls(
-    runners: &[Runner],
+/// For each URL, or where there is none, each target.
+pub(super) fn falling(runners: &[Runner]) -> impl Iterator<Item = &Runner> {
+    let any_url = runners.iter().any(|runner| runner.kind == Kind::Url);
+    runners.iter().filter(move |runner| !any_url || runner.kind == Kind::Url)
+}
+
+/// The steps from the student project's client to this one.
+pub(super) async fn waterfall(
+    runner: &Runner,
     manner: &Manner,
     photos: &[Found],
-    runs: u32,
-    crowd: usize,
-) -> Vec<Waterfall> {
-    let any_url = runners.iter().any(|runner| runner.kind == Kind::Url);
-    let mut waterfalls = Vec::new();
-    for runner in runners.iter().filter(|runner| !any_url || runner.kind == Kind::Url) {
-        let side = match manner.recipe.resize {
-            Some(side) => side,
-            None => input_side(runner).await.unwrap_or(SIDE),
-        };
-        let steps = steps(side, crowd);
-        let mut sums = vec![(Duration::ZERO, 0_u64, 0_u64, 0_u64); steps.len()];
-        // All steps in each run, so that drift hits all of them.
-        for _ in 0..runs {
-            for (step, sum) in steps.iter().zip(&mut sums) {
-                let pass = pass(runner, manner, photos, step).await;
-                *sum = (sum.0 + pass.wall, sum.1 + pass.sent, sum.2 + pass.photos, sum.3 + pass.failed);
-            }
+    (runs, crowd): (u32, usize),
+    agenda: &Agenda,
+) -> Waterfall {
+    let side = match manner.recipe.resize {
+        Some(side) => side,
+        None => input_side(runner).await.unwrap_or(SIDE),
+    };
+    let plans = steps(side, crowd);
+    let step = |plan: &StepPlan| Passed { name: plan.name.clone(), ms: Vec::new(), sent_bytes: 0.0 };
+    let mut passed: Vec<Passed> = plans.iter().map(step).collect();
+    // All steps in each run, so that drift hits all of them.
+    for _ in 0..runs {
+        for (plan, passed) in plans.iter().zip(&mut passed) {
+            let (ms, sent) = pass(runner, manner, photos, plan, agenda).await;
+            passed.ms.extend(ms);
+            passed.sent_bytes += sent as f64;
         }
-        let measured = steps.into_iter().zip(sums).map(|(step, (wall, sent, photos, failed))| {
-            let photos = photos.max(1) as f64;
-            (step.name, wall.as_secs_f64() * 1e3 / photos, sent as f64 / photos, failed)
-        });
-        waterfalls.push(Waterfall::new(runner.name.clone(), measured.collect()));
     }
-    waterfalls
+    for passed in &mut passed {
+        passed.sent_bytes /= passed.ms.len().max(1) as f64;
+    }
+    Waterfall::new(runner.name.clone(), &passed)
 }
 
 struct StepPlan {
@@ -136,14 +167,14 @@ fn steps(side: u32, crowd: usize) -> Vec<StepPlan> {
     ]
 }
 
-struct Pass {
-    wall: Duration,
-    photos: u64,
-    sent: u64,
-    failed: u64,
-}
-
-async fn pass(runner: &Runner, manner: &Manner, photos: &[Found], step: &StepPlan) -> Pass {
+/// Each photo's share of the wall time in milliseconds, where it was answered; and the bytes that went out.
+async fn pass(
+    runner: &Runner,
+    manner: &Manner,
+    photos: &[Found],
+    step: &StepPlan,
+    agenda: &Agenda,
+) -> (Vec<Option<f64>>, u64) {
     let plan = Plan {
         photos: photos.to_vec(),
         recipe: Recipe { body: step.body, resize: step.resize, ..manner.recipe.clone() },
@@ -152,19 +183,25 @@ async fn pass(runner: &Runner, manner: &Manner, photos: &[Found], step: &StepPla
         patience: manner.patience,
         fresh: step.fresh,
     };
+    let places = step.concurrency.min(runner.target.most_at_once().unwrap_or(usize::MAX)).min(photos.len()).max(1);
     let start = Instant::now();
     let mut journey = Journey::begin(plan, &runner.target, runner.tls.clone());
-    let mut pass = Pass { wall: Duration::ZERO, photos: 0, sent: 0, failed: 0 };
-    let mut one_by_one = Duration::ZERO;
+    let mut records = Vec::with_capacity(photos.len());
     while let Some(record) = journey.next().await {
-        pass.photos += 1;
-        pass.sent += record.traffic.sent;
-        pass.failed += u64::from(matches!(record.outcome, wire::Outcome::Error { .. }));
-        one_by_one += record.phases.total;
+        records.push(record);
+        agenda.advance(1);
     }
-    // The student project's client encoded a photo only when the one before had been answered; ours does so meanwhile.
-    pass.wall = if step.fresh { one_by_one } else { start.elapsed() };
-    pass
+    let wall = start.elapsed();
+    let busy: Duration = records.iter().map(|record| record.round_trip).sum();
+    // When photos are not made ready as fast as they are sent, all wait.
+    let idle = wall.saturating_sub(busy / places as u32) / records.len().max(1) as u32;
+    let of = |record: &Record| match step.fresh {
+        // The student project's client encoded a photo only when the one before had been answered.
+        true => record.phases.total,
+        false => record.round_trip / places as u32 + idle,
+    };
+    let ms = |record: &Record| matches!(record.outcome, Outcome::Answer(_)).then(|| of(record).as_secs_f64() * 1e3);
+    (records.iter().map(ms).collect(), records.iter().map(|record| record.traffic.sent).sum())
 }
 
 /// The longer side of the model's input, as the function tells it.

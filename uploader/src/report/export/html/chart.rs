@@ -11,7 +11,7 @@ pub(super) const FONT: (&str, i32) = ("sans-serif", 15);
 
 /// Series and phases that have a colour of their own; then they repeat.
 const SERIES: u8 = 6;
-const PHASES: u8 = 14;
+const PHASES: u8 = 15;
 
 pub(super) type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 
