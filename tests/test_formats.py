@@ -36,7 +36,7 @@ def test_photos_are_what_pillow_reads(server, folder, kind):
         # No score is above 1, so nothing is drawn.
         reply = server.client.post((folder / entry["file"]).read_bytes(), "/detect?annotate=true&confidence=1", "application/octet-stream")
         if entry["unread"]:
-            assert f"is a {kind.upper()} image" in reply.problem(415, "unsupported_image").json["detail"], entry["file"]
+            assert f"file type: {kind.upper()} image" in reply.problem(415, "unsupported_image").json["detail"], entry["file"]
             continue
         if entry["reference"] is None:
             if reply.status != 200:

@@ -56,10 +56,12 @@ impl Display for Summary<'_> {
             line(f, "retried", &counted(tally.sent_again, "photo"))?;
         }
         set_apart(f, self.passed, self.stop)?;
-        if tally.photos == 1 && tally.answered() == 1 {
+        if tally.photos != 1 {
+            line(f, "time", &self.pace())?;
+        }
+        if tally.answered() == 1 {
             return self.only_one(f);
         }
-        line(f, "time", &self.pace())?;
         if tally.cold.round_trip.count() > 0 {
             line(f, "cold starts", &self.cold_starts())?;
         }
@@ -76,7 +78,7 @@ impl Display for Summary<'_> {
 }
 
 impl Summary<'_> {
-    /// The times of a single photo, which nothing is an average of.
+    /// The times of a single answer, which nothing is an average of.
     fn only_one(&self, f: &mut Formatter<'_>) -> fmt::Result {
         if self.tally.cold.round_trip.count() > 0 {
             line(f, "cold start", &format!("init {} ms", ms(self.tally.cold_inits.mean())))?;
@@ -95,12 +97,10 @@ impl Summary<'_> {
     fn pace(&self) -> String {
         let tally = self.tally;
         let elapsed = tally.elapsed.as_secs_f64();
-        let (megabytes, mut text) = (tally.photo_bytes as f64 / 1e6, format!("{elapsed:.2} s"));
-        // The rate of a single photo is its round trip in other words.
-        if tally.photos > 1 {
-            let asked = self.rate.map_or_else(String::new, |rate| format!(" (--rate {rate})"));
-            text += &format!(", {:.1} photos/s{asked}, {} at once", tally.throughput(), self.concurrency);
-        }
+        let megabytes = tally.photo_bytes as f64 / 1e6;
+        let asked = self.rate.map_or_else(String::new, |rate| format!(" (--rate {rate})"));
+        let mut text =
+            format!("{elapsed:.2} s, {:.1} photos/s{asked}, {} at once", tally.throughput(), self.concurrency);
         if megabytes >= 0.05 {
             let bits = if elapsed > 0.0 { megabytes * 8.0 / elapsed } else { 0.0 };
             text += &format!(", {megabytes:.1} MB sent at {bits:.1} Mbit/s");
