@@ -138,7 +138,7 @@ fn batch_operations() {
 fn what_is_no_event_says_so() {
     for payload in ["{}", "[]", "null", "7", "\"s3\"", r#"{"Records": [{}]}"#, r#"{"Records": [{"s3": {}}]}"#] {
         let error = Event::read(serde_json::from_str(payload).unwrap()).unwrap_err();
-        assert!(error.starts_with("it is no ") && !error.contains(" line "), "{payload}: {error}");
+        assert!(error.starts_with("not an ") && !error.contains(" line "), "{payload}: {error}");
     }
     assert_eq!(Event::read(serde_json::json!({"Records": []})).unwrap().deliveries[0].entries, Ok(vec![]));
     // SNS in SNS in SNS …

@@ -41,7 +41,7 @@ fn told_twice_it_ends_at_once() {
     // Now the body is being waited for.
     assert_eq!(half.answer(false).status, 100);
     server.signal("INT");
-    server.wait_until("it is ending", |server| server.log().contains("ending"));
+    server.wait_until("it is ending", |server| server.log().contains("stopping"));
     server.signal("INT");
     assert_eq!(server.ended().0.code(), Some(0));
     assert!(server.log().contains("aborted"), "{}", server.log());
