@@ -169,11 +169,11 @@ fn waiting_for_a_worker_is_no_upload() {
 }
 
 #[test]
-fn nobody_there_is_no_winner() {
+fn who_answers_nothing_is_no_winner() {
     let here = function();
+    let there = function_that(|_, _| Say::new(404, ""));
     let folder = photos(2);
-    let more = [&PLAIN[..], &["--retries", "0"]].concat();
-    let run = compare(folder.path(), &here.url(), "http://127.0.0.1:1/", &more);
+    let run = compare(folder.path(), &here.url(), &there.url(), &PLAIN);
     run.ends_with(1);
     assert!(run.told("speed").contains("cannot be compared"), "{}", run.told("speed"));
     assert!(run.report["pairs"][0]["offload"].is_null());

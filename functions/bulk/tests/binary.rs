@@ -62,9 +62,9 @@ fn it_serves_events_within_its_memory() {
 fn it_refuses_to_start_where_results_would_be_lost_or_endless() {
     let server = Server::start();
     for (variables, said) in [
-        ([("RESULTS_URI", ""), ("INPUT_URI", "")], "RESULTS_URI is missing"),
+        ([("RESULTS_URI", ""), ("INPUT_URI", "")], "RESULTS_URI is not set"),
         ([("RESULTS_URI", "results"), ("INPUT_URI", "")], "s3://bucket/prefix"),
-        ([("RESULTS_URI", "s3://photos-in/out"), ("INPUT_URI", "s3://photos-in")], "listens"),
+        ([("RESULTS_URI", "s3://photos-in/out"), ("INPUT_URI", "s3://photos-in")], "is inside INPUT_URI"),
     ] {
         let output = function(&server, "127.0.0.1:9", &variables).output().unwrap();
         let text = String::from_utf8_lossy(&output.stderr);

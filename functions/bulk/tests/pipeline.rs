@@ -240,7 +240,7 @@ async fn whole_events_are_answered_with_nothing_or_an_error() {
     assert!(error.to_string().contains("SlowDown"), "{error}");
     assert_eq!(summary(&server.lines("later")), pairs(&[("cat.jpg", "ok")]));
     let error = app.handle(json!({"hello": 1}), "other", Deadline::UNKNOWN).await.unwrap_err();
-    assert!(error.to_string().contains("cannot be read"), "{error}");
+    assert!(error.to_string().contains("cannot read the event"), "{error}");
     // An unreadable message is handed back alone.
     let mut mixed = sqs(&["cat.jpg"]);
     mixed["Records"].as_array_mut().unwrap().push(json!({"messageId": "text", "body": "hello"}));

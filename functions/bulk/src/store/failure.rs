@@ -109,7 +109,7 @@ mod tests {
         ] {
             assert_eq!(
                 failure(status, code),
-                Failure::Later(format!("S3 did not hand out the photo: {code} Because")),
+                Failure::Later(format!("cannot get the photo from S3: {code} Because")),
                 "{status}"
             );
         }
