@@ -294,7 +294,7 @@ fn suits(card: &Card, graph: &Graph, shape: Option<(u32, u32)>) -> bool {
 fn repeated(graph: &Graph) -> Option<String> {
     let photos = graph.batch.photos;
     (photos > 1).then(|| {
-        format!("its graph takes {photos} photos at once and no fewer: each photo is computed {photos} times (export it with batch 1)")
+        format!("the graph has a fixed batch of {photos}, so each photo is computed {photos} times; export it with batch 1")
     })
 }
 

@@ -109,7 +109,11 @@ impl Batch {
             return Self::one();
         };
         let mut batched = Vec::new();
-        for tensor in inputs.iter_mut().chain(outputs.iter_mut()).filter(|tensor| tensor.dim(0) == Some(photos)) {
+        // Exporters may leave the batch of outputs open all the same.
+        let is_batched = |tensor: &&mut TensorInfo| {
+            tensor.dim(0) == Some(photos) || tensor.shape.len() > 2 && tensor.shape.first().is_some_and(|d| *d < 1)
+        };
+        for tensor in inputs.iter_mut().chain(outputs.iter_mut()).filter(is_batched) {
             tensor.shape[0] = 1;
             batched.push(tensor.name.clone());
         }

@@ -107,7 +107,7 @@ pub(crate) fn readings(name: &str, graph: &Graph) -> Result<Vec<Reading>, String
     }
     if readings.is_empty() {
         return Err(format!(
-            "no known head fits its {graph}. Write a model.toml beside it with [input] and [head] kind = \"yolox\", \
+            "no known head fits its {graph}. Write a model.toml next to it with [input] and [head] kind = \"yolox\", \
              \"yolo\", \"yolo-e2e\", \"detr\", \"ssd\", \"nanodet\" or \"fastestdet\"; kind = \"table\" describes any other \
              rows of candidates, kind = \"grid\" any other grid of strides and anchors"
         ));

@@ -53,7 +53,7 @@ pub(crate) enum Verb {
     Collect(Box<CollectArgs>),
     /// Run the function on this machine as an HTTP server with a web page.
     Local(LocalArgs),
-    /// List, download, prepare, show and verify models.
+    /// List, download, prepare, try and verify models.
     Model(ModelArgs),
     /// Print a shell completion script.
     ///

@@ -6,6 +6,7 @@ use image::{Rgb, RgbImage};
 use super::{Reading, numbers};
 use crate::card::{Activation, BoxForm, Card, HeadKind};
 use crate::graph::Graph;
+use crate::head::Outputs;
 use crate::nms::Candidate;
 use crate::plan::InputPlan;
 use crate::session::Worker;
@@ -40,8 +41,9 @@ impl From<String> for Refusal {
 /// That there is none, or are several, or that its classes have no names: with each card that may be right.
 pub(crate) fn choose(readings: Vec<Reading>, graph: &Graph, worker: &mut Worker) -> Result<Chosen, Refusal> {
     let (mut right, mut silent, mut objections) = (Vec::new(), Vec::new(), Vec::new());
-    for reading in readings {
-        match look(&reading.card, graph, worker) {
+    let looks = look_at_all(&readings, graph, worker);
+    for (reading, look) in readings.into_iter().zip(looks) {
+        match look {
             Ok(true) => right.push(reading),
             Ok(false) => silent.push(reading),
             Err(objection) => {
@@ -82,20 +84,55 @@ pub(crate) fn choose(readings: Vec<Reading>, graph: &Graph, worker: &mut Worker)
     Err(Refusal { reason, cards: possible.iter().filter_map(|reading| reading.card.to_toml().ok()).collect() })
 }
 
-/// Whether a card finds anything, or nothing, in what the graph gives.
+/// Whether each card finds anything, or nothing, in what the graph gives, or what speaks against it. Cards that feed the graph
+/// alike share a run: there may be many, and a run of a large graph takes a second.
+fn look_at_all(readings: &[Reading], graph: &Graph, worker: &mut Worker) -> Vec<Result<bool, String>> {
+    let mut looks: Vec<Option<Result<bool, String>>> = vec![None; readings.len()];
+    for first in 0..readings.len() {
+        if looks[first].is_some() {
+            continue;
+        }
+        let input = &readings[first].card.input;
+        let alike: Vec<usize> = (first..readings.len()).filter(|i| readings[*i].card.input == *input).collect();
+        let cards: Vec<&Card> = alike.iter().map(|i| &readings[*i].card).collect();
+        let found = look(&cards, graph, worker).unwrap_or_else(|error| vec![Err(error); cards.len()]);
+        for (index, look) in alike.into_iter().zip(found) {
+            looks[index] = Some(look);
+        }
+    }
+    looks.into_iter().map(|look| look.unwrap_or(Ok(false))).collect()
+}
+
+/// One run, as each of some cards reads it that feed the graph alike.
 ///
 /// # Errors
-/// What speaks against it: it does not fit the graph, the graph cannot be run, or what it gives is none of a detector's.
-fn look(card: &Card, graph: &Graph, worker: &mut Worker) -> Result<bool, String> {
-    let plan = InputPlan::new(card, graph)?;
-    let head = head::build(card, graph, plan.fitting.size)?;
-    let placement = worker.preprocess(&scene(), card, &plan);
-    let mut candidates = Vec::new();
-    let run = worker.run(card, &plan, |outputs| {
-        numbers::weigh(card, graph, outputs)?;
-        head.read(outputs, f32::NEG_INFINITY, &mut candidates).map_err(|error| error.to_string())
+/// What keeps the graph from running as they want it.
+fn look(cards: &[&Card], graph: &Graph, worker: &mut Worker) -> Result<Vec<Result<bool, String>>, String> {
+    let Some(first) = cards.first() else { return Ok(Vec::new()) };
+    let plan = InputPlan::new(first, graph)?;
+    let placement = worker.preprocess(&scene(), first, &plan);
+    let run = worker.run(first, &plan, |outputs| {
+        let judged = |card: &&Card| judge(card, graph, &plan, outputs, placement.input);
+        cards.iter().map(judged).collect()
     });
-    run.map_err(|error| error.to_string())??;
+    run.map_err(|error| error.to_string())
+}
+
+/// Whether a card finds anything, or nothing, in a run's outputs.
+///
+/// # Errors
+/// What speaks against it: it does not fit the graph, or what it gives is none of a detector's.
+fn judge(
+    card: &Card,
+    graph: &Graph,
+    plan: &InputPlan,
+    outputs: &Outputs<'_, '_>,
+    input: (u32, u32),
+) -> Result<bool, String> {
+    let head = head::build(card, graph, plan.fitting.size)?;
+    let mut candidates = Vec::new();
+    numbers::weigh(card, graph, outputs)?;
+    head.read(outputs, f32::NEG_INFINITY, &mut candidates).map_err(|error| error.to_string())?;
     candidates.retain(|candidate| candidate.score.is_finite());
     if let Some(lowest) = candidates.iter().map(|candidate| candidate.score).min_by(f32::total_cmp) {
         if lowest < 0.0 {
@@ -112,10 +149,10 @@ fn look(card: &Card, graph: &Graph, worker: &mut Worker) -> Result<bool, String>
     // Rows that only fill a list up have no score.
     candidates.retain(|candidate| candidate.score > 0.0);
     let finds = !candidates.is_empty();
-    if lie_together(&candidates, placement.input) {
+    if lie_together(&candidates, input) {
         return Err("all boxes are at the same place".to_owned());
     }
-    if are_misplaced(candidates, placement.input) {
+    if are_misplaced(candidates, input) {
         return Err("most boxes are empty or outside the input".to_owned());
     }
     Ok(finds)

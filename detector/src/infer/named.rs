@@ -16,7 +16,7 @@ pub(super) fn ultralytics(evidence: &Evidence<'_>) -> Result<Vec<Guess>, String>
     let task = metadata.get("task").map_or("detect", String::as_str);
     if !["detect", "segment", "pose"].contains(&task) {
         return Err(format!(
-            "its metadata says task = {task:?}; \"detect\" is read here, and the boxes of \"segment\" and \"pose\""
+            "unsupported task in its metadata: {task:?}; supported are \"detect\", and the boxes of \"segment\" and \"pose\""
         ));
     }
     let Some(output) = evidence.outputs(3).next() else { return Ok(Vec::new()) };

@@ -14,7 +14,7 @@ pub(super) fn label_names(graph: &Graph) -> Result<Option<Vec<String>>, String> 
     names_in(text).map(Some).ok_or_else(|| {
         let start: String = text.chars().take(40).collect();
         format!(
-            "its metadata names the classes in a way that is not read ({start}…). Write a card with labels = [\"…\"]"
+            "cannot read the class names in its metadata ({start}…). Write a model.toml next to it with labels = [\"…\"]"
         )
     })
 }
