@@ -294,7 +294,9 @@ fn suits(card: &Card, graph: &Graph, shape: Option<(u32, u32)>) -> bool {
 fn repeated(graph: &Graph) -> Option<String> {
     let photos = graph.batch.photos;
     (photos > 1).then(|| {
-        format!("the graph has a fixed batch of {photos}, so each photo is computed {photos} times; export it with batch 1")
+        format!(
+            "the graph has a fixed batch of {photos}, so each photo is computed {photos} times; export it with batch 1"
+        )
     })
 }
 
