@@ -7,6 +7,7 @@ import io
 import json
 import os
 import pathlib
+import pty
 import re
 import signal
 import subprocess
@@ -254,3 +255,19 @@ def same_boxes(found, expected, pixels=0.5, score=0.02):
         assert f["class_id"] == e["class_id"]
         assert f["score"] == pytest.approx(e["score"], abs=score)
         assert f["box"] == pytest.approx(e["box"], abs=pixels)
+
+
+def on_terminal(command, printed, **variables):
+    """What a command writes to standard error where that is a terminal; standard output goes to `printed`."""
+    terminal, theirs = pty.openpty()
+    process = subprocess.Popen(
+        list(map(str, command)), stdout=printed, stderr=theirs, env=environment(TERM="xterm-256color", **variables)
+    )
+    os.close(theirs)
+    shown = b""
+    with contextlib.suppress(OSError):  # Linux's way to say that nobody is at the other end.
+        while piece := os.read(terminal, 4096):
+            shown += piece
+    os.close(terminal)
+    assert process.wait(60) == 0, shown[-2000:]
+    return shown

@@ -1,12 +1,9 @@
 """`uploader compare` with real functions: here, under the emulator, behind a link that takes time, and in a container."""
 
-import contextlib
 import csv
 import io
 import itertools
 import json
-import os
-import pty
 import re
 import subprocess
 import urllib.parse
@@ -147,17 +144,8 @@ def test_the_bar_tells_all_passes_and_the_end_where_the_report_lies(folder, far,
     report = tmp_path / "report.md"
     command = [support.binary("uploader"), "compare", folder, "--url", f"here={far}", "--url", f"there={far}"]
     command += ["--ladder", "1,2", "--sizes=3", "--like-2023", "--report", report]
-    terminal, theirs = pty.openpty()
-    environment = support.environment(TERM="xterm-256color", NO_COLOR="1")
     with (tmp_path / "printed").open("w") as printed:
-        process = subprocess.Popen(list(map(str, command)), stdout=printed, stderr=theirs, env=environment)
-    os.close(theirs)
-    shown = b""
-    with contextlib.suppress(OSError):  # Linux's way to say that nobody is at the other end.
-        while piece := os.read(terminal, 4096):
-            shown += piece
-    os.close(terminal)
-    assert process.wait(60) == 0
+        shown = support.on_terminal(command, printed, NO_COLOR="1")
     told = re.findall(r"(warm-up|sequential|concurrency \d|folder \w+|steps at \w+) (\d+)/(\d+)(?:, (\w+) left)?", shown.decode())
     passes = [name for name, _ in itertools.groupby(told, key=lambda part: part[0])]
     expected = ["warm-up", "sequential", "concurrency 1", "concurrency 2", "folder 3", "steps at here", "steps at there"]

@@ -129,16 +129,7 @@ def test_the_progress_bar_has_a_rate_and_no_colour(squares, folder, tmp_path):
         (tmp_path / f"{number}.png").write_bytes((folder / "1.png").read_bytes())
     command = [str(support.binary("uploader")), "detect", str(tmp_path), "--url", squares.base, "-o", "/dev/null", "--rate", "40"]
     for variables in ({}, {"NO_COLOR": "1"}):
-        terminal, theirs = pty.openpty()
-        environment = support.environment(TERM="xterm-256color", **variables)
-        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=theirs, env=environment)
-        os.close(theirs)
-        shown = b""
-        with contextlib.suppress(OSError):  # Linux's way to say that nobody is at the other end.
-            while piece := os.read(terminal, 4096):
-                shown += piece
-        os.close(terminal)
-        assert process.wait(60) == 0
+        shown = support.on_terminal(command, subprocess.DEVNULL, **variables)
         rates = re.findall(r"photos (\S+)/s, \S+ left", shown.decode())
         assert rates and all(re.fullmatch(r"\d+\.\d", rate) for rate in rates), shown[-300:]
         assert not re.search(rb"\x1b\[[0-9;]*m", shown), shown[-300:]

@@ -87,20 +87,22 @@ impl Detector {
             prepared::open(&model.path, threads, options.prepared, usual)?;
         let path = || model.path.display().to_string();
         let graph = Graph::of(&first).map_err(|e| ModelError::Graph { path: path(), reason: e.to_string() })?;
-        let kept = || Card::parse(prepared::CARD_KEY, graph.metadata.get(prepared::CARD_KEY)?).ok();
         // What is only called like a known model may be anything: its own digest says more, and what its graph takes and gives.
         let is_its_own = |card: &Card| {
             model.origin != Origin::Known || card.sha256.as_ref() == Some(&sha256) || suits(card, &graph, shape)
         };
         let given = model.card.filter(is_its_own).map(|card| (card, model.origin));
         let known = || catalog::card_of(&sha256).map(|card| (card, Origin::Known));
-        let kept = || kept().map(|card| (card, Origin::Prepared));
+        let kept = || {
+            let card = Card::parse(prepared::CARD_KEY, graph.metadata.get(prepared::CARD_KEY)?).ok()?;
+            Some((card, Origin::Prepared))
+        };
         let (card, origin, assumed) = match given.or_else(known).or_else(kept) {
             Some((card, origin)) => (card, origin, None),
             None => {
                 let unknown = |infer::Refusal { reason, cards }| ModelError::NoCard { path: path(), reason, cards };
                 let mut worker = Worker::new(&file, first, shape);
-                let probed = infer::probed(&graph, &mut worker);
+                let probed = infer::Probed::of(&graph, &mut worker);
                 let readings = infer::readings(&model.name, &probed).map_err(|reason| unknown(reason.into()))?;
                 let chosen = infer::choose(readings, &graph, &mut worker).map_err(unknown)?;
                 first = worker.into_session();

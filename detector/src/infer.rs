@@ -10,11 +10,10 @@ mod names;
 mod numbers;
 mod tables;
 
-use crate::card::{Card, Defaults, HeadCard, Input};
-use crate::graph::Graph;
+use crate::card::{Card, HeadCard, Input};
 use crate::labels::coco80;
 use evidence::Evidence;
-pub(crate) use evidence::probed;
+pub(crate) use evidence::Probed;
 pub(crate) use look::{Refusal, checked, choose};
 
 /// One way to read a graph.
@@ -85,8 +84,9 @@ const SHAPED: [Family; 9] = [
 ///
 /// # Errors
 /// What could not be told, and what to write into a card instead.
-pub(crate) fn readings(name: &str, graph: &Graph) -> Result<Vec<Reading>, String> {
-    let evidence = Evidence::of(graph)?;
+pub(crate) fn readings(name: &str, probed: &Probed) -> Result<Vec<Reading>, String> {
+    let graph = &probed.graph;
+    let evidence = Evidence::of(graph, probed.has_open_size)?;
     let mut guesses = Vec::new();
     for family in NAMED {
         guesses = family(&evidence)?;
@@ -129,18 +129,7 @@ impl Guess {
             (None, Classes::Unknown) => (coco80(), true),
         };
         let assumes_coco = names.is_none() && !is_nameless && self.classes != Classes::Face;
-        let card = Card {
-            name: name.to_owned(),
-            license: None,
-            source: None,
-            sha256: None,
-            bytes: None,
-            summary: None,
-            labels,
-            input: evidence.input(self.input),
-            head: self.head,
-            defaults: Defaults::default(),
-        };
+        let card = Card::of_graph(name, labels, evidence.input(self.input), self.head);
         Some(Reading { card, is_nameless, assumes_coco })
     }
 }

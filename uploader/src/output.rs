@@ -21,6 +21,7 @@ use crate::link::Phases;
 
 pub(crate) use image_ids::ImageIds;
 pub(crate) use progress::Progress;
+pub(crate) use text::described;
 
 /// One photo's result, whichever way it came.
 #[derive(Debug, Clone, Copy)]

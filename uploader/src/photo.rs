@@ -5,7 +5,7 @@ pub(crate) mod fault;
 mod inputs;
 mod kind;
 mod list;
-pub(crate) mod mark;
+mod mark;
 mod passed;
 mod payload;
 mod shrink;

@@ -30,7 +30,7 @@ fn folder(graph: &str) -> (tempfile::TempDir, PathBuf, PathBuf) {
 fn a_model_is_tried_on_photos() {
     let (folder, model, photo) = folder("bare/picodet.onnx");
     let drawn = folder.path().join("drawn");
-    let output = uploader(&["model", "try", text(&model), text(&photo), "--output", text(&drawn)]).output().unwrap();
+    let output = uploader(&["model", "try", text(&model), text(&photo), "--annotate", text(&drawn)]).output().unwrap();
     assert_eq!(output.status.code(), Some(0), "{}", err(&output));
     let said = out(&output);
     for words in ["Graph: inputs \"input\" [1,3,64,64]", "Card: inferred", "grid", "3 classes: red, green, blue"] {
@@ -38,7 +38,7 @@ fn a_model_is_tried_on_photos() {
     }
     assert!(said.contains("red 0.75 [12 12 54 48]") && said.contains("blue 0.82 [66 24 120 84]"), "{said}");
     assert!(!said.contains("Warning"), "{said}");
-    let annotated = image::open(drawn.join("001-rectangles.jpg")).unwrap();
+    let annotated = image::open(drawn.join("rectangles.jpg")).unwrap();
     assert_eq!((annotated.width(), annotated.height()), (128, 96));
 }
 
@@ -50,7 +50,7 @@ fn what_looks_wrong_is_said() {
     let card = out(&uploader(&["model", "card", text(&model)]).output().unwrap());
     let path = folder.path().join("best.toml");
     std::fs::write(&path, card.replace("scale = 0.003921569", "scale = 0.00001")).unwrap();
-    let output = uploader(&["model", "try", text(&model), text(&photo), "--output", text(&drawn)]).output().unwrap();
+    let output = uploader(&["model", "try", text(&model), text(&photo), "--annotate", text(&drawn)]).output().unwrap();
     let said = out(&output);
     assert!(said.contains("nothing found") && said.contains("Warning: ") && said.contains("input.color"), "{said}");
 }
@@ -59,7 +59,7 @@ fn what_looks_wrong_is_said() {
 fn several_readings_are_all_tried_and_one_is_kept() {
     let (folder, model, photo) = folder("several/yolov6.onnx");
     let drawn = folder.path().join("drawn");
-    let output = uploader(&["model", "try", text(&model), text(&photo), "--output", text(&drawn)]).output().unwrap();
+    let output = uploader(&["model", "try", text(&model), text(&photo), "--annotate", text(&drawn)]).output().unwrap();
     let said = out(&output);
     assert_eq!(output.status.code(), Some(2), "{said}");
     assert!(said.contains("Card 1 of 2") && said.contains("Card 2 of 2") && said.contains("--reading 2"), "{said}");
@@ -86,6 +86,17 @@ fn several_readings_are_all_tried_and_one_is_kept() {
     assert_eq!(output.status.code(), Some(2));
     assert!(err(&output).contains("--force"), "{}", err(&output));
     assert_eq!(std::fs::read(folder.path().join("best.toml")).unwrap(), kept);
+}
+
+#[test]
+fn labels_that_are_only_assumed_are_said_so() {
+    let (_folder, model, _) = folder("several/nameless.onnx");
+    let output = uploader(&["model", "card", text(&model), "--write"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", err(&output));
+    assert!(err(&output).contains("best.toml") && err(&output).contains("labels"), "{}", err(&output));
+    let (_folder, model, _) = folder("bare/yolo.onnx");
+    let output = uploader(&["model", "card", text(&model), "--write"]).output().unwrap();
+    assert_eq!((output.status.code(), err(&output).as_str()), (Some(0), ""));
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! What can be known of a graph before a reading is tried, and the inputs that families of models are trained on.
 
 use super::names::label_names;
-use crate::card::{Card, Color, Defaults, HeadCard, HeadKind, Input, Layout, Resize};
+use crate::card::{Card, Color, HeadCard, HeadKind, Input, Layout, Resize};
 use crate::graph::{Element, Graph, TensorInfo};
 use crate::head::{STRIDES, grid};
 use crate::letterbox::Placement;
@@ -23,7 +23,7 @@ pub(super) struct Evidence<'g> {
 impl<'g> Evidence<'g> {
     /// # Errors
     /// Names that are there and cannot be read.
-    pub(super) fn of(graph: &'g Graph) -> Result<Self, String> {
+    pub(super) fn of(graph: &'g Graph, is_open: bool) -> Result<Self, String> {
         let names = label_names(graph)?;
         let image = image_input(graph).ok();
         let axes = image.map_or(&[][..], |image| &image.shape[image.shape.len().saturating_sub(3)..]);
@@ -37,7 +37,7 @@ impl<'g> Evidence<'g> {
             Layout::Nchw => side(2).zip(side(1)),
             Layout::Nhwc => side(1).zip(side(0)),
         };
-        Ok(Self { graph, names, size, layout, is_open: graph.metadata.contains_key(OPEN) })
+        Ok(Self { graph, names, size, layout, is_open })
     }
 
     /// Candidates of grids of these strides, one for each cell.
@@ -77,44 +77,41 @@ impl<'g> Evidence<'g> {
     }
 }
 
-/// Marks a graph whose sizes were found by a run.
-const OPEN: &str = "spotter.probed";
+/// A graph with the shapes that one run of it has, where it leaves some open.
+#[derive(Debug, Clone)]
+pub(crate) struct Probed {
+    pub(crate) graph: Graph,
+    /// Its input's height or width is open.
+    pub(crate) has_open_size: bool,
+}
 
-/// The graph with the shapes that one run of it has, where it leaves some open.
-pub(crate) fn probed(graph: &Graph, worker: &mut Worker) -> Graph {
-    let is_open = |tensor: &TensorInfo| tensor.shape.iter().any(|d| *d < 1);
-    let mut probed = graph.clone();
-    if !graph.inputs.iter().chain(&graph.outputs).any(is_open) {
-        return probed;
+impl Probed {
+    /// Runs the graph where that tells more than it says itself. One that cannot be run stays as it is.
+    pub(crate) fn of(graph: &Graph, worker: &mut Worker) -> Self {
+        Self::by_a_run(graph, worker).unwrap_or_else(|| Self { graph: graph.clone(), has_open_size: false })
     }
-    let Ok(image) = image_input(graph) else { return probed };
-    let layout = Evidence::of(graph).map_or(Layout::Nchw, |evidence| evidence.layout);
-    let input = Input { layout, resize: Resize::Stretch, ..Input::default() };
-    let card = Card {
-        name: String::new(),
-        license: None,
-        source: None,
-        sha256: None,
-        bytes: None,
-        summary: None,
-        labels: Vec::new(),
-        input,
-        head: HeadCard::of(HeadKind::Table),
-        defaults: Defaults::default(),
-    };
-    let Ok(plan) = InputPlan::new(&card, graph) else { return probed };
-    let placement = worker.preprocess(&super::look::scene(), &card, &plan);
-    let names: Vec<&str> = graph.outputs.iter().map(|output| output.name.as_str()).collect();
-    let run = worker.run(&card, &plan, |outputs| names.iter().map(|name| outputs.shape(name)).collect::<Vec<_>>());
-    let Ok(shapes) = run else { return probed };
-    for (output, shape) in probed.outputs.iter_mut().zip(shapes) {
-        output.shape = shape.unwrap_or_default().into_iter().map(|d| i64::try_from(d).unwrap_or(-1)).collect();
+
+    fn by_a_run(graph: &Graph, worker: &mut Worker) -> Option<Self> {
+        let is_open = |tensor: &TensorInfo| tensor.shape.iter().any(|d| *d < 1);
+        if !graph.inputs.iter().chain(&graph.outputs).any(is_open) {
+            return None;
+        }
+        let image = image_input(graph).ok()?;
+        let layout = Evidence::of(graph, false).map_or(Layout::Nchw, |evidence| evidence.layout);
+        let input = Input { layout, resize: Resize::Stretch, ..Input::default() };
+        let card = Card::of_graph("", Vec::new(), input, HeadCard::of(HeadKind::Table));
+        let plan = InputPlan::new(&card, graph).ok()?;
+        let placement = worker.preprocess(&super::look::scene(), &card, &plan);
+        let names = graph.outputs.iter().map(|output| output.name.as_str());
+        let shapes: Vec<_> =
+            worker.run(&card, &plan, |outputs| names.map(|name| outputs.shape(name)).collect()).ok()?;
+        let mut graph = graph.clone();
+        for (output, shape) in graph.outputs.iter_mut().zip(shapes) {
+            output.shape = shape.unwrap_or_default().into_iter().map(|d| i64::try_from(d).unwrap_or(-1)).collect();
+        }
+        let has_open_size = open_sides(image, layout, &placement, &mut graph);
+        Some(Self { graph, has_open_size })
     }
-    let is_size_open = open_sides(image, layout, &placement, &mut probed);
-    if is_size_open {
-        probed.metadata.insert(OPEN.to_owned(), String::new());
-    }
-    probed
 }
 
 /// Writes the run's width and height into the photo's input, and says whether they had been open.

@@ -2,15 +2,21 @@ use std::collections::BTreeMap;
 
 use super::*;
 use crate::card::{HeadKind, Unit};
-use crate::graph::{Batch, Element, TensorInfo};
+use crate::graph::{Batch, Element, Graph, TensorInfo};
 
 fn tensor(name: &str, element: Element, shape: &[i64]) -> TensorInfo {
     TensorInfo { name: name.to_owned(), element, shape: shape.to_vec() }
 }
 
-fn graph(outputs: Vec<TensorInfo>, metadata: &[(&str, &str)]) -> Graph {
+fn graph(outputs: Vec<TensorInfo>, metadata: &[(&str, &str)]) -> Probed {
     let metadata: BTreeMap<String, String> = metadata.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
-    Graph { inputs: vec![tensor("images", Element::F32, &[1, 3, 416, 416])], outputs, metadata, batch: Batch::one() }
+    let graph = Graph {
+        inputs: vec![tensor("images", Element::F32, &[1, 3, 416, 416])],
+        outputs,
+        metadata,
+        batch: Batch::one(),
+    };
+    Probed { graph, has_open_size: false }
 }
 
 fn output(shape: &[i64]) -> TensorInfo {

@@ -69,9 +69,9 @@ pub(crate) struct TryArgs {
     #[arg(long)]
     pub(crate) confidence: Option<f32>,
 
-    /// Where the annotated photos go.
-    #[arg(long, short, value_name = "DIR", default_value = "model-try")]
-    pub(crate) output: PathBuf,
+    /// Save each photo with its boxes drawn, as a JPEG in this folder.
+    #[arg(long, value_name = "DIR", default_value = "model-try")]
+    pub(crate) annotate: PathBuf,
 }
 
 #[derive(Debug, Args)]

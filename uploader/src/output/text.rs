@@ -29,7 +29,8 @@ impl Results for Text {
     }
 }
 
-fn described(outcome: &Outcome) -> String {
+/// A photo's outcome in a line.
+pub(crate) fn described(outcome: &Outcome) -> String {
     match outcome {
         Outcome::Error { error } => format!("{}: {}", error.code, error.message),
         Outcome::Answer(answer) if answer.detections.is_empty() => "nothing found".to_owned(),

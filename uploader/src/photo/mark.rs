@@ -11,7 +11,7 @@ const COM: u8 = 0xfe;
 const SOS: u8 = 0xda;
 
 /// The JPEG with the mark, as near to its beginning as JFIF allows.
-pub(crate) fn marked(jpeg: Vec<u8>) -> Vec<u8> {
+pub(super) fn marked(jpeg: Vec<u8>) -> Vec<u8> {
     // JFIF wants to be the first segment.
     let first = segments(&jpeg).next().filter(|(marker, _)| *marker == APP0);
     let at = 2 + first.map_or(0, |(_, content)| 4 + content.len());

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use detector::catalog::{self, Origin};
+use detector::labels::coco80;
 use detector::{Card, Detector, DetectorOptions, ModelError};
 
 use crate::args::CardArgs;
@@ -14,7 +15,7 @@ use crate::verb::Ending;
 
 /// The cards of a model: the one in use, or those that may fit.
 enum Cards {
-    One { card: Box<Card>, origin: Origin, path: PathBuf },
+    One { card: Box<Card>, origin: Origin, path: PathBuf, note: Option<String> },
     Several { reason: String, cards: Vec<String>, path: PathBuf },
 }
 
@@ -26,7 +27,8 @@ impl Cards {
         match Detector::load(found, &DetectorOptions::default()) {
             Ok(detector) => {
                 let (card, origin) = (Box::new(detector.card().clone()), detector.card_origin().clone());
-                Ok(Self::One { card, origin, path })
+                let note = detector.note().map(str::to_owned);
+                Ok(Self::One { card, origin, path, note })
             }
             Err(ModelError::NoCard { reason, cards, .. }) if !cards.is_empty() => {
                 Ok(Self::Several { reason, cards, path })
@@ -48,7 +50,7 @@ pub(super) fn show(model: &str) -> Result<Ending> {
         }
     };
     match cards {
-        Cards::One { card, origin, path } => print(&card, &path.display().to_string(), &origin),
+        Cards::One { card, origin, path, .. } => print(&card, &path.display().to_string(), &origin),
         Cards::Several { reason, cards, path } => {
             notice!("uploader: {} has no card, and none can be inferred: {}", path.display(), hint::here(&reason));
             writeln!(stdout(), "{}", cards.join("\n# or\n\n").trim_end())?;
@@ -65,13 +67,13 @@ fn print(card: &Card, place: &str, origin: &Origin) -> Result<Ending> {
 /// The card alone, or, with `--write`, as a file beside the graph.
 pub(super) fn card(args: &CardArgs) -> Result<Ending> {
     let cards = Cards::of(&args.model)?;
-    let (text, path) = match (cards, args.reading) {
-        (Cards::One { card, origin, path }, None | Some(1)) => {
+    let (text, path, note) = match (cards, args.reading) {
+        (Cards::One { card, origin, path, note }, None | Some(1)) => {
             let text = card.to_toml()?;
             if let (true, Origin::File(card)) = (args.write && !args.force, &origin) {
                 bail!("{} already has a card: {} (--force replaces it)", path.display(), card.display());
             }
-            (text, path)
+            (text, path, note)
         }
         (Cards::One { .. }, Some(reading)) => bail!("--reading {reading}: there is only one card"),
         (Cards::Several { cards, path, .. }, reading) => {
@@ -88,7 +90,10 @@ pub(super) fn card(args: &CardArgs) -> Result<Ending> {
                 );
             };
             let text = cards.get(usize::from(reading) - 1).cloned();
-            (text.with_context(|| format!("--reading {reading}: there are {} cards", cards.len()))?, path)
+            let text = text.with_context(|| format!("--reading {reading}: there are {} cards", cards.len()))?;
+            let note = has_assumed_labels(&text)
+                .then(|| "the graph does not name its classes; check that labels = […] does".to_owned());
+            (text, path, note)
         }
     };
     if !args.write {
@@ -98,17 +103,16 @@ pub(super) fn card(args: &CardArgs) -> Result<Ending> {
     let to = beside(&path);
     write(&to, &text, args.force)?;
     writeln!(stdout(), "wrote {}", to.display())?;
-    if text.contains("\"class 0\"") || Card::parse("card", &text).is_ok_and(|card| unsure(&card, &args.model)) {
-        notice!("uploader: the graph does not name its classes; check labels = […] in {}", to.display());
+    if let Some(note) = note {
+        notice!("uploader: {}: {}", to.display(), hint::here(&note));
     }
     Ok(Ending::Good)
 }
 
-/// Whether the labels of a card that was inferred are only COCO's because there are no others.
-fn unsure(card: &Card, model: &str) -> bool {
-    let is_coco = card.labels == detector::labels::coco80();
-    let detector = catalog::find(Some(model)).map(|found| Detector::load(found, &DetectorOptions::default()));
-    is_coco && detector.is_ok_and(|loaded| loaded.is_ok_and(|detector| detector.note().is_some()))
+/// Whether the labels of a card that may fit are only numbers, or COCO's because there are no others.
+fn has_assumed_labels(card: &str) -> bool {
+    let labels = Card::parse("card", card).map_or_else(|_| Vec::new(), |card| card.labels);
+    labels == coco80() || labels.first().is_some_and(|label| label == "class 0")
 }
 
 fn beside(graph: &Path) -> PathBuf {

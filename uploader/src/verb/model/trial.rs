@@ -1,18 +1,21 @@
 //! `uploader model try`: what a model makes of photos, and what looks wrong.
 
-use std::io::{Write, stdout};
-use std::path::{Path, PathBuf};
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::io::{Read, Write, stdout};
+use std::path::PathBuf;
 
-use anyhow::{Context, Result, bail};
-use detector::annotate::{self, Label};
+use anyhow::{Result, bail};
 use detector::catalog::{self, ModelFile, Origin};
-use detector::{Card, Detector, DetectorOptions, Findings, Limits, ModelError, Photo, Thresholds};
+use detector::{Card, Detector, DetectorOptions, Findings, ModelError, Thresholds};
+use wire::{Answer, ModelRef, Outcome};
 
 use super::doubts::doubts;
 use crate::args::TryArgs;
 use crate::hint;
 use crate::notice::notice;
-use crate::photo::{Found, Inputs, Request, Source, look, mark};
+use crate::output::described;
+use crate::photo::{Annotations, Found, Inputs, Request, Source, folder_of, look};
 use crate::verb::Ending;
 
 /// Scores from here on say whether anything is found at all.
@@ -30,8 +33,8 @@ pub(super) async fn run(args: &TryArgs) -> Result<Ending> {
     let out = &mut stdout();
     match Detector::load(model.clone(), &DetectorOptions::default()) {
         Ok(detector) => {
-            let trial = Trial { detector, folder: args.output.clone(), confidence: args.confidence };
-            trial.run(&listing.found, &inputs, out)
+            let trial = Trial { detector, folder: args.annotate.clone(), confidence: args.confidence };
+            trial.run(&listing.found, &inputs, out).await
         }
         Err(ModelError::NoCard { path, reason, cards }) if !cards.is_empty() => {
             writeln!(out, "{path} has no card, and none can be inferred: {}.", hint::here(&reason))?;
@@ -41,8 +44,10 @@ pub(super) async fn run(args: &TryArgs) -> Result<Ending> {
                 let card = Card::parse("card", text)?;
                 let model = ModelFile { card: Some(card), origin: Origin::Inferred, ..model.clone() };
                 let detector = Detector::load(model, &DetectorOptions::default())?;
-                let folder = if cards.len() == 1 { args.output.clone() } else { args.output.join(number.to_string()) };
-                Trial { detector, folder, confidence: args.confidence }.run(&listing.found, &inputs, out)?;
+                let folder =
+                    if cards.len() == 1 { args.annotate.clone() } else { args.annotate.join(number.to_string()) };
+                let trial = Trial { detector, folder, confidence: args.confidence };
+                trial.run(&listing.found, &inputs, out).await?;
                 let reading = if cards.len() == 1 { String::new() } else { format!(" --reading {number}") };
                 writeln!(out, "To use this card: {} model card {} --write{reading}", hint::program(), args.model)?;
             }
@@ -60,19 +65,23 @@ struct Trial {
 }
 
 impl Trial {
-    fn run(&self, photos: &[Found], inputs: &Inputs, out: &mut impl Write) -> Result<Ending> {
+    async fn run(&self, photos: &[Found], inputs: &Inputs, out: &mut impl Write) -> Result<Ending> {
         self.describe(out)?;
-        std::fs::create_dir_all(&self.folder).with_context(|| format!("--output {}", self.folder.display()))?;
+        let folders: BTreeSet<PathBuf> = photos.iter().map(|photo| self.folder.join(folder_of(&photo.name))).collect();
+        folders.iter().try_for_each(|folder| inputs.spare_drawing_in(folder))?;
+        let mut annotations = Annotations::in_folder(&self.folder)?;
         let defaults = self.detector.card().defaults;
         let plain = Thresholds::default();
         let shown = self.confidence.or(defaults.confidence).unwrap_or(plain.confidence);
         let iou = defaults.iou.unwrap_or(plain.iou);
         let thresholds = Thresholds { confidence: LOWEST.min(shown), iou, ..plain };
         let (mut findings, mut failed) = (Vec::new(), 0);
-        for (index, photo) in photos.iter().enumerate() {
-            match self.photo(photo, index, &thresholds, shown, inputs) {
-                Ok((found, line)) => {
-                    writeln!(out, "{}: {line}", photo.path.display())?;
+        for photo in photos {
+            match self.photo(photo, &thresholds) {
+                Ok(found) => {
+                    let answer = self.answer(&found, &thresholds, shown);
+                    annotations.draw(&photo.name, &photo.path, &answer).await;
+                    writeln!(out, "{}: {}", photo.path.display(), described(&Outcome::Answer(Box::new(answer))))?;
                     findings.push(found);
                 }
                 Err(error) => {
@@ -80,6 +89,10 @@ impl Trial {
                     notice!("uploader: {}: {error:#}", photo.path.display());
                 }
             }
+        }
+        for error in annotations.finish().await {
+            failed += 1;
+            notice!("uploader: {error:#}");
         }
         let doubts = if findings.is_empty() {
             Vec::new()
@@ -110,48 +123,22 @@ impl Trial {
         Ok(())
     }
 
-    /// What is found in one photo, as a line, and drawn.
-    fn photo(
-        &self,
-        photo: &Found,
-        index: usize,
-        thresholds: &Thresholds,
-        shown: f32,
-        inputs: &Inputs,
-    ) -> Result<(Findings, String)> {
+    /// What is found in one photo, low scores included.
+    fn photo(&self, photo: &Found, thresholds: &Thresholds) -> Result<Findings> {
         if let Source::Fault { error, .. } = &photo.source {
             bail!("{}", error.message);
         }
-        let bytes = std::fs::read(&photo.path)?;
-        let findings = self.detector.detect(&bytes, thresholds)?;
-        let labels: Vec<Label> = findings
-            .detections
-            .iter()
-            .filter(|found| found.score >= shown)
-            .map(|found| {
-                let name = self.detector.labels().get(found.class_id).map_or("?", String::as_str);
-                Label { bbox: found.bbox, text: format!("{name} {:.2}", found.score), class_id: found.class_id }
-            })
-            .collect();
-        let stem = photo.path.file_stem().unwrap_or_default().to_string_lossy();
-        let to = self.folder.join(format!("{:03}-{stem}.jpg", index + 1));
-        inputs.spare("--output", &to)?;
-        draw(&bytes, &labels, &to)?;
-        let line = if labels.is_empty() {
-            "nothing found".to_owned()
-        } else {
-            let text = |Label { bbox: b, text, .. }: &Label| {
-                format!("{text} [{:.0} {:.0} {:.0} {:.0}]", b.x1, b.y1, b.x2, b.y2)
-            };
-            labels.iter().map(text).collect::<Vec<_>>().join(", ")
-        };
-        Ok((findings, line))
+        let mut bytes = Vec::new();
+        // One byte more than is taken tells that there are too many.
+        let most = self.detector.limits().max_bytes as u64 + 1;
+        File::open(&photo.path).and_then(|file| file.take(most).read_to_end(&mut bytes))?;
+        Ok(self.detector.detect(&bytes, thresholds)?)
     }
-}
 
-fn draw(bytes: &[u8], labels: &[Label], to: &Path) -> Result<()> {
-    let mut image = Photo::decode(bytes, &Limits::default())?.into_image();
-    annotate::draw(&mut image, labels);
-    let jpeg = mark::marked(annotate::jpeg(&image, annotate::QUALITY)?);
-    std::fs::write(to, jpeg).with_context(|| format!("cannot write {}", to.display()))
+    /// What of it is shown, as the function would answer it.
+    fn answer(&self, findings: &Findings, thresholds: &Thresholds, shown: f32) -> Answer {
+        let mut answer = Answer::new(findings, self.detector.labels(), ModelRef::default(), thresholds);
+        answer.detections.retain(|found| found.score >= f64::from(shown));
+        answer
+    }
 }
