@@ -49,11 +49,29 @@ impl BBox {
     /// Intersection over union (Jaccard index) with another box, 0..=1; 0 when both are empty.
     #[must_use]
     pub fn iou(&self, other: &Self) -> f32 {
-        let width = (self.x2.min(other.x2) - self.x1.max(other.x1)).max(0.0);
-        let height = (self.y2.min(other.y2) - self.y1.max(other.y1)).max(0.0);
-        let intersection = width * height;
+        let intersection = self.shared(other);
         let union = self.area() + other.area() - intersection;
         if union > 0.0 { intersection / union } else { 0.0 }
+    }
+
+    /// The share of this box's area that lies inside another, 0..=1; 0 where this one is empty.
+    #[must_use]
+    pub fn inside(&self, other: &Self) -> f32 {
+        let area = self.area();
+        if area > 0.0 { self.shared(other) / area } else { 0.0 }
+    }
+
+    /// The area that two boxes share.
+    fn shared(&self, other: &Self) -> f32 {
+        let width = (self.x2.min(other.x2) - self.x1.max(other.x1)).max(0.0);
+        let height = (self.y2.min(other.y2) - self.y1.max(other.y1)).max(0.0);
+        width * height
+    }
+
+    /// The box moved by `dx`, `dy`.
+    #[must_use]
+    pub fn shifted(&self, dx: f32, dy: f32) -> Self {
+        Self::new(self.x1 + dx, self.y1 + dy, self.x2 + dx, self.y2 + dy)
     }
 
     /// The part of the box that lies inside a photo of `width` x `height` pixels.
@@ -132,4 +150,6 @@ pub struct Findings {
     pub detections: Vec<Detection>,
     /// Where the time went.
     pub timings: Timings,
+    /// How many slices were looked at beside the whole photo.
+    pub slices: usize,
 }

@@ -4,7 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::Instant;
 
-use image::RgbImage;
+use image::{RgbImage, imageops};
 
 use crate::card::{Card, Resize};
 use crate::catalog::{self, ModelFile, Origin};
@@ -14,7 +14,8 @@ use crate::letterbox::Placement;
 use crate::plan::{InputPlan, UsualShape};
 use crate::prepared::{self, Opened};
 use crate::session::Worker;
-use crate::{Findings, Limits, ModelError, Photo, PhotoError, Thresholds, Timings, infer, nms};
+use crate::slices::{self, Part, Slicing, TooManySlices, Window};
+use crate::{Detection, Findings, Limits, ModelError, Photo, PhotoError, Thresholds, Timings, infer, nms};
 
 /// How a detector runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,6 +50,9 @@ pub enum DetectError {
     /// The photo's fault.
     #[error(transparent)]
     Photo(#[from] PhotoError),
+    /// The photo is too large for the slices asked for.
+    #[error(transparent)]
+    Slices(#[from] TooManySlices),
     /// The model's fault.
     #[error(transparent)]
     Model(#[from] ModelError),
@@ -218,10 +222,28 @@ impl Detector {
     /// # Errors
     /// [`DetectError::Photo`] for what the sender can change, [`DetectError::Model`] for the rest.
     pub fn detect(&self, bytes: &[u8], thresholds: &Thresholds) -> Result<Findings, DetectError> {
+        self.detect_sliced(bytes, thresholds, &Slicing { side: 0, ..Slicing::default() })
+    }
+
+    /// Finds objects in a photo's bytes, looking at slices of it, too, where it is larger than one.
+    ///
+    /// # Errors
+    /// As [`Detector::detect`], and [`DetectError::Slices`].
+    pub fn detect_sliced(
+        &self,
+        bytes: &[u8],
+        thresholds: &Thresholds,
+        slicing: &Slicing,
+    ) -> Result<Findings, DetectError> {
         let start = Instant::now();
-        let photo = self.decode(bytes)?;
+        let photo = if slicing.side == 0 { self.decode(bytes)? } else { Photo::decode(bytes, &self.limits)? };
         let decode = start.elapsed();
-        let mut findings = self.detect_photo(&photo, thresholds)?;
+        let windows = slicing.windows((photo.width(), photo.height()))?;
+        let mut findings = if windows.is_empty() {
+            self.detect_photo(&photo, thresholds)?
+        } else {
+            self.detect_windows(&photo, &windows, thresholds)?
+        };
         findings.timings.decode = decode;
         findings.timings.total = start.elapsed();
         Ok(findings)
@@ -245,6 +267,47 @@ impl Detector {
     /// [`ModelError::Run`].
     pub fn detect_photo(&self, photo: &Photo, thresholds: &Thresholds) -> Result<Findings, ModelError> {
         let start = Instant::now();
+        let mut timings = Timings::default();
+        let detections = self.look(photo, thresholds, &mut timings)?;
+        timings.total = start.elapsed();
+        Ok(Findings { width: photo.width(), height: photo.height(), detections, timings, slices: 0 })
+    }
+
+    /// The whole photo and its slices, one after the other, and what they found as one.
+    fn detect_windows(
+        &self,
+        photo: &Photo,
+        windows: &[Window],
+        thresholds: &Thresholds,
+    ) -> Result<Findings, ModelError> {
+        let size = (photo.width(), photo.height());
+        let mut timings = Timings::default();
+        let whole = |detection: Detection| Part { candidate: detection.into(), cut: false };
+        let mut parts: Vec<Part> = self.look(photo, thresholds, &mut timings)?.into_iter().map(whole).collect();
+        for window in windows {
+            let cutting = Instant::now();
+            let Window { x, y, width, height } = *window;
+            let slice = Photo::from_image(imageops::crop_imm(photo.pixels(), x, y, width, height).to_image());
+            timings.preprocess += cutting.elapsed();
+            parts.extend(self.look(&slice, thresholds, &mut timings)?.into_iter().map(|mut detection| {
+                detection.bbox = detection.bbox.shifted(x as f32, y as f32);
+                Part { candidate: detection.into(), cut: window.cuts(&detection.bbox, size) }
+            }));
+        }
+        let merging = Instant::now();
+        let detections = nms::select(slices::merge(parts, thresholds), thresholds, false);
+        timings.postprocess += merging.elapsed();
+        Ok(Findings { width: size.0, height: size.1, detections, timings, slices: windows.len() })
+    }
+
+    /// One run of the graph on all that is given as a photo; its stages are added to `timings`.
+    fn look(
+        &self,
+        photo: &Photo,
+        thresholds: &Thresholds,
+        timings: &mut Timings,
+    ) -> Result<Vec<Detection>, ModelError> {
+        let start = Instant::now();
         let (placement, packed, run) = self.with_worker(|worker| {
             let placement = worker.preprocess(photo, &self.card, &self.plan);
             let packed = Instant::now();
@@ -260,14 +323,10 @@ impl Detector {
             detection.bbox = detection.bbox.clamped(width, height);
         }
         detections.retain(|detection| detection.bbox.area() > 0.0);
-        let timings = Timings {
-            decode: std::time::Duration::ZERO,
-            preprocess: packed - start,
-            inference: inferred - packed,
-            postprocess: inferred.elapsed(),
-            total: start.elapsed(),
-        };
-        Ok(Findings { width: photo.width(), height: photo.height(), detections, timings })
+        timings.preprocess += packed - start;
+        timings.inference += inferred - packed;
+        timings.postprocess += inferred.elapsed();
+        Ok(detections)
     }
 
     /// Lends a worker from the pool, or waits for one. It returns to the pool whatever happens.

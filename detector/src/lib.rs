@@ -19,11 +19,14 @@ mod outputs;
 mod photo;
 mod plan;
 pub mod prepared;
+pub mod redact;
 pub mod runtime;
 mod session;
+pub mod slices;
 
 pub use card::{Card, CardError};
 pub use detection::{BBox, Detection, Findings, Thresholds, Timings};
 pub use detector::{DetectError, Detector, DetectorOptions};
 pub use model::ModelError;
 pub use photo::{Foreign, Limits, Photo, PhotoError, PhotoFormat};
+pub use slices::{Slicing, TooManySlices};

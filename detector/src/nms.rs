@@ -10,6 +10,12 @@ pub(crate) struct Candidate {
     pub(crate) bbox: BBox,
 }
 
+impl From<Detection> for Candidate {
+    fn from(Detection { class_id, score, bbox }: Detection) -> Self {
+        Self { class_id, score, bbox }
+    }
+}
+
 /// Candidates to detections, best first: confidence, classes, NMS (where the head needs it) and count.
 ///
 /// A box is dropped when its IoU with a better kept box of its class (of any class with `class_agnostic`) exceeds

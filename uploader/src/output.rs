@@ -126,6 +126,7 @@ mod tests {
                 cold_start: false,
                 init_ms: 61.0,
                 annotated: None,
+                redacted: None,
             }))
         };
         let error = Outcome::Error { error: crate::photo::item_error("undecodable_image", "It ends, early.") };

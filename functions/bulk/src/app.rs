@@ -74,7 +74,14 @@ impl App {
         let pipeline = Pipeline {
             fetcher: Fetcher::new(store, max_bytes, run_ahead),
             workers: Arc::new(Semaphore::new(workers)),
-            looker: Arc::new(Looker { detector, thresholds, model, annotate: settings.annotate }),
+            looker: Arc::new(Looker {
+                detector,
+                thresholds,
+                model,
+                slicing: settings.function.options.slicing(),
+                redaction: settings.function.options.redaction(),
+                annotate: settings.annotate,
+            }),
             results,
         };
         Ok(Self { pipeline: Arc::new(pipeline), settings })

@@ -94,8 +94,8 @@ impl Pipeline {
         if matches!(outcome.verdict, Verdict::Later(_)) {
             return outcome;
         }
-        let picture = outcome.picture.take();
-        match deadline.before_end(self.results.photo(key, outcome.line.as_deref(), picture)).await {
+        let pictures = std::mem::take(&mut outcome.pictures);
+        match deadline.before_end(self.results.photo(key, outcome.line.as_deref(), pictures)).await {
             Some(Ok(())) => outcome,
             Some(Err(reason)) => Outcome::later(reason),
             None => Outcome::later("timed out while storing the result".to_owned()),

@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use wire::ModelRef;
 
+use crate::outcome::Pictures;
 use crate::settings::Layout;
 use crate::store::Store;
 use wire::S3Uri;
@@ -33,13 +34,15 @@ impl Results {
         self.put(&format!("part-{request_id}.jsonl"), PART_TYPE, lines).await
     }
 
-    /// Stores a photo's own objects: its line where every photo has an object, and its picture.
+    /// Stores a photo's own objects: its line where every photo has an object, and its pictures.
     ///
     /// # Errors
     /// What S3 said after all tries.
-    pub(crate) async fn photo(&self, key: &str, line: Option<&[u8]>, picture: Option<Vec<u8>>) -> Result<(), String> {
-        if let Some(picture) = picture {
-            self.put(&format!("{key}.annotated.jpg"), PICTURE_TYPE, picture).await?;
+    pub(crate) async fn photo(&self, key: &str, line: Option<&[u8]>, pictures: Pictures) -> Result<(), String> {
+        for (kind, picture) in [("annotated", pictures.annotated), ("redacted", pictures.redacted)] {
+            if let Some(picture) = picture {
+                self.put(&format!("{key}.{kind}.jpg"), PICTURE_TYPE, picture).await?;
+            }
         }
         match line {
             Some(line) if self.layout == Layout::Object => {

@@ -3,10 +3,12 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use detector::annotate::{self, Label};
-use detector::{DetectError, Detector, Photo, Thresholds};
+use detector::redact::{self, Style};
+use detector::{BBox, DetectError, Detector, Photo, Slicing, Thresholds};
+use image::RgbImage;
 use wire::{Answer, ItemError, Line, LineOutcome, ModelRef, Problem, Source};
 
-use crate::outcome::{Outcome, Seen, Verdict};
+use crate::outcome::{Outcome, Pictures, Seen, Verdict};
 
 /// What worker threads share.
 #[derive(Debug)]
@@ -14,6 +16,8 @@ pub(crate) struct Looker {
     pub(crate) detector: Detector,
     pub(crate) thresholds: Thresholds,
     pub(crate) model: ModelRef,
+    pub(crate) slicing: Slicing,
+    pub(crate) redaction: Option<(Style, f32)>,
     pub(crate) annotate: bool,
 }
 
@@ -23,6 +27,7 @@ impl Looker {
         match catch_unwind(AssertUnwindSafe(|| self.detect(&source, bytes))) {
             Ok(Ok(outcome)) => outcome,
             Ok(Err(DetectError::Photo(error))) => self.never(source, ItemError::from(&Problem::from(&error))),
+            Ok(Err(DetectError::Slices(error))) => self.never(source, ItemError::from(&Problem::from(&error))),
             Ok(Err(DetectError::Model(error))) => Outcome::later(format!("the model failed on this photo: {error}")),
             Err(_) => Outcome::later("the function panicked on this photo".to_owned()),
         }
@@ -35,7 +40,7 @@ impl Looker {
     }
 
     fn detect(&self, source: &Source, bytes: &[u8]) -> Result<Outcome, DetectError> {
-        let findings = self.detector.detect(bytes, &self.thresholds)?;
+        let findings = self.detector.detect_sliced(bytes, &self.thresholds, &self.slicing)?;
         // `cold_start` and `init_ms` stay at their defaults: they are facts of a process, and the same photo is to
         // have the same line in every one. The log has them.
         let answer = Answer::new(&findings, self.detector.labels(), self.model.clone(), &self.thresholds);
@@ -44,24 +49,34 @@ impl Looker {
             detections: answer.detections.len(),
             timings: answer.timings_ms,
         };
-        let picture = if self.annotate { self.draw(bytes, &answer)? } else { None };
+        let pictures = self.pictures(bytes, &answer)?;
         let line = Line { source: source.clone(), outcome: LineOutcome::Answer(Box::new(answer)) };
         let mut outcome = Outcome::with_line(&line, Verdict::Found(seen.detections), seen);
-        outcome.picture = picture;
+        outcome.pictures = pictures;
         Ok(outcome)
     }
 
-    /// The photo in its original size with boxes, as a JPEG; `None` for one that JPEG has no room for.
-    fn draw(&self, bytes: &[u8], answer: &Answer) -> Result<Option<Vec<u8>>, DetectError> {
+    /// The photo in its original size, redacted and then with boxes; none of one that JPEG has no room for.
+    fn pictures(&self, bytes: &[u8], answer: &Answer) -> Result<Pictures, DetectError> {
+        let mut pictures = Pictures::default();
+        if !self.annotate && self.redaction.is_none() {
+            return Ok(pictures);
+        }
         let mut image = Photo::decode(bytes, self.detector.limits())?.into_image();
         let labels: Vec<Label> = answer.detections.iter().map(wire::FoundObject::to_label).collect();
-        annotate::draw(&mut image, &labels);
-        match annotate::jpeg(&image, annotate::QUALITY) {
-            Ok(jpeg) => Ok(Some(jpeg)),
-            Err(error) => {
-                tracing::error!(%error, "cannot encode an annotated photo");
-                Ok(None)
-            }
+        if let Some((style, margin)) = self.redaction {
+            let boxes: Vec<BBox> = labels.iter().map(|label| label.bbox).collect();
+            redact::redact(&mut image, &boxes, style, margin);
+            pictures.redacted = jpeg(&image);
         }
+        if self.annotate {
+            annotate::draw(&mut image, &labels);
+            pictures.annotated = jpeg(&image);
+        }
+        Ok(pictures)
     }
+}
+
+fn jpeg(image: &RgbImage) -> Option<Vec<u8>> {
+    annotate::jpeg(image, annotate::QUALITY).inspect_err(|error| tracing::error!(%error, "cannot encode a photo")).ok()
 }

@@ -4,13 +4,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use detector::{Detector, ModelError, Thresholds};
-use wire::{ModelRef, Settings};
+use wire::{ModelRef, Options, Settings};
 
 /// A loaded model with the function's defaults.
 #[derive(Debug)]
 pub(crate) struct Engine {
     pub(crate) detector: Detector,
     pub(crate) defaults: Thresholds,
+    /// What a request that says nothing else is given.
+    pub(crate) options: Options,
     pub(crate) model: ModelRef,
     /// Process start to ready, in milliseconds.
     pub(crate) init_ms: f64,
@@ -44,7 +46,8 @@ impl Engine {
             init_ms,
             "ready"
         );
-        Ok(Self { detector, defaults, model, init_ms, cold: AtomicBool::new(true) })
+        let options = settings.options.clone();
+        Ok(Self { detector, defaults, options, model, init_ms, cold: AtomicBool::new(true) })
     }
 
     /// True for the first request that has photos, and for no other.

@@ -7,8 +7,10 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use detector::annotate::{self, Label};
-use detector::{DetectError, Photo, Thresholds};
+use detector::redact::{self, Style};
+use detector::{BBox, DetectError, Photo, Slicing, Thresholds};
 use http::Response;
+use image::RgbImage;
 use wire::{Answer, Code, Format, ItemError, Problem, TimingsMs};
 
 use crate::engine::Engine;
@@ -29,10 +31,29 @@ pub(crate) struct Done {
     pub(crate) code: Option<Code>,
 }
 
-/// An answer and, where asked for, its photo with boxes as a JPEG.
+/// An answer and, where asked for, its photo as JPEGs.
 struct Answered {
     answer: Answer,
-    picture: Option<Vec<u8>>,
+    pictures: Pictures,
+}
+
+/// What a photo is made into.
+#[derive(Default)]
+struct Pictures {
+    /// With its boxes drawn.
+    annotated: Option<Vec<u8>>,
+    /// With its objects made unrecognisable.
+    redacted: Option<Vec<u8>>,
+}
+
+/// What is asked of every photo of a request.
+struct Wishes {
+    thresholds: Thresholds,
+    slicing: Slicing,
+    annotate: bool,
+    redaction: Option<(Style, f32)>,
+    /// What each picture may have, in bytes.
+    budget: usize,
 }
 
 /// The context of a request.
@@ -56,16 +77,19 @@ pub(crate) fn answer(
 ) -> Result<Response<Bytes>, Problem> {
     let platform = context.platform;
     let format = intake.options.format.unwrap_or(context.format);
-    let annotate = intake.options.annotate.unwrap_or(false);
     let thresholds = intake.options.thresholds(&engine.defaults, engine.detector.labels())?;
-    let budget = platform.max_picture_bytes() / intake.photos.len().max(1);
+    let options = intake.options.or(engine.options.clone());
+    let (annotate, redaction) = (options.annotate.unwrap_or(false), options.redaction());
+    let pictures = intake.photos.len() * (usize::from(annotate) + usize::from(redaction.is_some()));
+    let budget = platform.max_picture_bytes() / pictures.max(1);
+    let wishes = Wishes { thresholds, slicing: options.slicing(), annotate, redaction, budget };
     done.cold_start = engine.is_cold_start();
     let mut outcomes = Vec::with_capacity(intake.photos.len());
     for photo in intake.photos {
         if (context.abandoned)() {
             break;
         }
-        let outcome = photo.and_then(|bytes| one(engine, &bytes, &thresholds, annotate.then_some(budget)));
+        let outcome = photo.and_then(|bytes| one(engine, &bytes, &wishes));
         done.photos += 1;
         match &outcome {
             Ok(Answered { answer, .. }) => {
@@ -87,23 +111,27 @@ pub(crate) fn answer(
         let outcomes: Vec<Result<Answer, ItemError>> = outcomes
             .into_iter()
             .map(|outcome| match outcome {
-                Ok(answered) => Ok(with_picture(answered.answer, answered.picture)),
+                Ok(answered) => Ok(with_pictures(answered)),
                 Err(problem) => Err(ItemError::from(&problem)),
             })
             .collect();
         reply::many(&outcomes, format)
     } else {
-        let answered = outcomes.pop().unwrap_or_else(|| Err(internal()))?;
-        match answered.picture {
-            Some(picture) if intake.raw => reply::jpeg(picture),
-            picture => reply::one(&with_picture(answered.answer, picture), format),
+        let Answered { answer, pictures } = outcomes.pop().unwrap_or_else(|| Err(internal()))?;
+        match pictures {
+            Pictures { annotated: Some(picture), .. } | Pictures { redacted: Some(picture), .. } if intake.raw => {
+                reply::jpeg(picture)
+            }
+            pictures => reply::one(&with_pictures(Answered { answer, pictures }), format),
         }
     };
     reply::bounded(reply::with_timing(response, &done.timings), platform.max_answer_bytes())
 }
 
-fn with_picture(mut answer: Answer, picture: Option<Vec<u8>>) -> Answer {
-    answer.annotated = picture.map(|jpeg| STANDARD.encode(jpeg));
+fn with_pictures(Answered { mut answer, pictures }: Answered) -> Answer {
+    let text = |jpeg| STANDARD.encode::<Vec<u8>>(jpeg);
+    answer.annotated = pictures.annotated.map(text);
+    answer.redacted = pictures.redacted.map(text);
     answer
 }
 
@@ -112,18 +140,24 @@ pub(crate) fn internal() -> Problem {
 }
 
 /// One photo. A panic in it is this photo's failure only.
-fn one(engine: &Engine, bytes: &[u8], thresholds: &Thresholds, picture: Option<usize>) -> Result<Answered, Problem> {
+fn one(engine: &Engine, bytes: &[u8], wishes: &Wishes) -> Result<Answered, Problem> {
+    let Wishes { thresholds, slicing, annotate, redaction, .. } = wishes;
     let work = || -> Result<Answered, Problem> {
-        let findings = engine.detector.detect(bytes, thresholds).map_err(|error| match error {
+        let findings = engine.detector.detect_sliced(bytes, thresholds, slicing).map_err(|error| match error {
             DetectError::Photo(error) => Problem::from(&error),
+            DetectError::Slices(error) => Problem::from(&error),
             DetectError::Model(error) => {
                 tracing::error!(%error, "inference failed");
                 internal()
             }
         })?;
         let answer = Answer::new(&findings, engine.detector.labels(), engine.model.clone(), thresholds);
-        let picture = picture.map(|budget| draw(engine, bytes, &answer, budget)).transpose()?;
-        Ok(Answered { answer, picture })
+        let pictures = if *annotate || redaction.is_some() {
+            pictures(engine, bytes, &answer, wishes)?
+        } else {
+            Pictures::default()
+        };
+        Ok(Answered { answer, pictures })
     };
     catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| {
         tracing::error!("the function panicked on a photo");
@@ -131,14 +165,28 @@ fn one(engine: &Engine, bytes: &[u8], thresholds: &Thresholds, picture: Option<u
     })
 }
 
-/// The photo in its original size with boxes, halved until it fits into `budget` bytes.
-fn draw(engine: &Engine, bytes: &[u8], answer: &Answer, budget: usize) -> Result<Vec<u8>, Problem> {
+/// The photo in its original size: redacted, and then with boxes, so that these hide nothing less.
+fn pictures(engine: &Engine, bytes: &[u8], answer: &Answer, wishes: &Wishes) -> Result<Pictures, Problem> {
     let mut image = Photo::decode(bytes, engine.detector.limits()).map_err(|error| Problem::from(&error))?.into_image();
     let labels: Vec<Label> = answer.detections.iter().map(wire::FoundObject::to_label).collect();
-    annotate::draw(&mut image, &labels);
+    let mut pictures = Pictures::default();
+    if let Some((style, margin)) = wishes.redaction {
+        let boxes: Vec<BBox> = labels.iter().map(|label| label.bbox).collect();
+        redact::redact(&mut image, &boxes, style, margin);
+        pictures.redacted = Some(within(wishes.budget, image.clone())?);
+    }
+    if wishes.annotate {
+        annotate::draw(&mut image, &labels);
+        pictures.annotated = Some(within(wishes.budget, image)?);
+    }
+    Ok(pictures)
+}
+
+/// A JPEG of an image, which is halved until it fits into `budget` bytes.
+fn within(budget: usize, mut image: RgbImage) -> Result<Vec<u8>, Problem> {
     loop {
         let jpeg = annotate::jpeg(&image, annotate::QUALITY).map_err(|error| {
-            tracing::error!(%error, "cannot encode the annotated photo");
+            tracing::error!(%error, "cannot encode the photo");
             internal()
         })?;
         let (width, height) = (image.width() / 2, image.height() / 2);

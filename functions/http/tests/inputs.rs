@@ -9,7 +9,20 @@ use serde_json::json;
 
 use common::{DOORS, FORM, app, case, form, photo, post};
 
-const OPTIONS: [&str; 7] = ["confidence", "iou", "max_detections", "classes", "class_agnostic", "format", "annotate"];
+const OPTIONS: [&str; 12] = [
+    "confidence",
+    "iou",
+    "max_detections",
+    "classes",
+    "class_agnostic",
+    "format",
+    "annotate",
+    "slice",
+    "slice_overlap",
+    "max_slices",
+    "redact",
+    "redact_margin",
+];
 const FILE: &str = "name=\"image\"; filename=\"a.webp\"\r\nContent-Type: image/webp";
 const EMPTY: &str = "name=\"image\"; filename=\"\"\r\nContent-Type: application/octet-stream";
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use detector::annotate::Label;
-use detector::{BBox, Findings, Thresholds, Timings};
+use detector::{BBox, Findings, Thresholds};
 use serde::{Deserialize, Serialize};
 
 use crate::Problem;
@@ -93,6 +93,14 @@ pub struct TimingsMs {
     pub postprocess: f64,
     /// All of it, waiting included.
     pub total: f64,
+    /// How many slices the stages cover beside the whole photo; a number, not a time.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub slices: u64,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref)] // serde's way
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 impl TimingsMs {
@@ -105,16 +113,20 @@ impl TimingsMs {
     /// The stages as a `Server-Timing` header (W3C Server Timing).
     #[must_use]
     pub fn server_timing(&self) -> String {
-        format!(
-            "queue;dur={}, decode;dur={}, preprocess;dur={}, inference;dur={}, postprocess;dur={}, total;dur={}",
-            self.queue, self.decode, self.preprocess, self.inference, self.postprocess, self.total
-        )
+        let Self { queue, decode, preprocess, inference, postprocess, total, slices } = self;
+        let stages = format!(
+            "queue;dur={queue}, decode;dur={decode}, preprocess;dur={preprocess}, inference;dur={inference}, \
+             postprocess;dur={postprocess}, total;dur={total}"
+        );
+        if *slices == 0 { stages } else { format!("{stages}, slices;desc=\"{slices}\"") }
     }
 }
 
-impl From<&Timings> for TimingsMs {
-    fn from(timings: &Timings) -> Self {
+impl From<&Findings> for TimingsMs {
+    fn from(findings: &Findings) -> Self {
+        let timings = &findings.timings;
         Self {
+            slices: findings.slices as u64,
             queue: 0.0,
             decode: millis(timings.decode),
             preprocess: millis(timings.preprocess),
@@ -133,6 +145,7 @@ impl std::ops::AddAssign for TimingsMs {
         self.inference += other.inference;
         self.postprocess += other.postprocess;
         self.total += other.total;
+        self.slices += other.slices;
     }
 }
 
@@ -156,6 +169,9 @@ pub struct Answer {
     /// The photo with its boxes drawn: base64 of a JPEG, where `annotate` asked for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub annotated: Option<String>,
+    /// The photo with its objects made unrecognisable: base64 of a JPEG, where `redact` asked for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub redacted: Option<String>,
 }
 
 impl Answer {
@@ -180,10 +196,11 @@ impl Answer {
             detections,
             model,
             thresholds: thresholds.into(),
-            timings_ms: (&findings.timings).into(),
+            timings_ms: findings.into(),
             cold_start: false,
             init_ms: 0.0,
             annotated: None,
+            redacted: None,
         }
     }
 }

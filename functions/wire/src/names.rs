@@ -3,11 +3,23 @@
 use crate::{Code, Problem};
 
 /// Every option of a request.
-pub(crate) const OPTIONS: [&str; 7] =
-    ["confidence", "iou", "max_detections", "classes", "class_agnostic", "format", "annotate"];
+pub(crate) const OPTIONS: [&str; 12] = [
+    "confidence",
+    "iou",
+    "max_detections",
+    "classes",
+    "class_agnostic",
+    "format",
+    "annotate",
+    "slice",
+    "slice_overlap",
+    "max_slices",
+    "redact",
+    "redact_margin",
+];
 
 /// What other detectors call the same.
-const ELSEWHERE: [(&str, &str); 14] = [
+const ELSEWHERE: [(&str, &str); 18] = [
     ("threshold", "confidence"),
     ("confthreshold", "confidence"),
     ("confidencethreshold", "confidence"),
@@ -22,6 +34,10 @@ const ELSEWHERE: [(&str, &str); 14] = [
     ("topk", "max_detections"),
     ("agnostic", "class_agnostic"),
     ("agnosticnms", "class_agnostic"),
+    ("slicesize", "slice"),
+    ("tile", "slice"),
+    ("blur", "redact"),
+    ("anonymize", "redact"),
 ];
 
 /// So many letters of an option's name, from its beginning, mean that option.

@@ -1,6 +1,7 @@
 //! The options of a request: the same names in JSON, in the query, on the command line and in the environment.
 
-use detector::Thresholds;
+use detector::redact::{self, Style};
+use detector::{Slicing, Thresholds, slices};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -35,6 +36,65 @@ pub struct Options {
     /// Draw the boxes and answer with the photo.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub annotate: Option<bool>,
+    /// Side in pixels of the slices in which large photos are also looked at, 32..=32768; 0 for none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub slice: Option<u32>,
+    /// Share of a slice's side that lies in its neighbour, 0..=0.9.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub slice_overlap: Option<f32>,
+    /// At most this many slices per photo, 1..=1024.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_slices: Option<usize>,
+    /// Answer with the photo, its objects made unrecognisable and its metadata left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub redact: Option<Redact>,
+    /// By how much of its width and height a box is enlarged on every side before it is redacted, 0..=1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub redact_margin: Option<f32>,
+}
+
+/// How objects are made unrecognisable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Redact {
+    /// Not at all, where the function is configured to.
+    None,
+    /// Smoothly.
+    Blur,
+    /// As large squares.
+    Pixelate,
+    /// As black rectangles.
+    Fill,
+}
+
+impl Redact {
+    /// The names, as they are written in options.
+    pub const NAMES: [&str; 4] = ["blur", "pixelate", "fill", "none"];
+
+    /// What is done to the pixels, if anything.
+    #[must_use]
+    pub fn style(self) -> Option<Style> {
+        match self {
+            Self::None => None,
+            Self::Blur => Some(Style::Blur),
+            Self::Pixelate => Some(Style::Pixelate),
+            Self::Fill => Some(Style::Fill),
+        }
+    }
+}
+
+impl std::str::FromStr for Redact {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text.trim().to_ascii_lowercase().as_str() {
+            "none" => Ok(Self::None),
+            "blur" => Ok(Self::Blur),
+            "pixelate" => Ok(Self::Pixelate),
+            "fill" => Ok(Self::Fill),
+            other => Err(format!("must be one of {}, not {other:?}", Self::NAMES.join(", "))),
+        }
+    }
 }
 
 impl Options {
@@ -74,16 +134,22 @@ impl Options {
     pub fn from_json(members: &Map<String, Value>) -> Result<Self, Problem> {
         members.keys().try_for_each(|name| names::check(name, Unknown::Ignored))?;
         let given = |name: &str| members.get(name).filter(|value| !value.is_null());
-        let fraction = |name: &'static str| given(name).map(|value| as_fraction(name, value)).transpose();
+        let fraction = |name: &'static str, most| given(name).map(|value| as_fraction(name, value, most)).transpose();
+        let count = |name: &'static str, range: &Accepted| given(name).map(|value| range.read(name, value)).transpose();
         Ok(Self {
-            confidence: fraction("confidence")?,
-            iou: fraction("iou")?,
-            max_detections: given("max_detections").map(as_count).transpose()?,
+            confidence: fraction("confidence", 1.0)?,
+            iou: fraction("iou", 1.0)?,
+            max_detections: count("max_detections", &DETECTIONS)?,
             // No label at all is no filter.
             classes: given("classes").map(as_labels).transpose()?.filter(|labels| !labels.is_empty()),
             class_agnostic: given("class_agnostic").map(|value| as_bool("class_agnostic", value)).transpose()?,
             format: given("format").map(as_format).transpose()?,
             annotate: given("annotate").map(|value| as_bool("annotate", value)).transpose()?,
+            slice: count("slice", &SIDES)?.and_then(|side| u32::try_from(side).ok()),
+            slice_overlap: fraction("slice_overlap", slices::MAX_OVERLAP)?,
+            max_slices: count("max_slices", &SLICES)?,
+            redact: given("redact").map(as_redact).transpose()?,
+            redact_margin: fraction("redact_margin", redact::MAX_MARGIN)?,
         })
     }
 
@@ -113,7 +179,29 @@ impl Options {
             class_agnostic: self.class_agnostic.or(other.class_agnostic),
             format: self.format.or(other.format),
             annotate: self.annotate.or(other.annotate),
+            slice: self.slice.or(other.slice),
+            slice_overlap: self.slice_overlap.or(other.slice_overlap),
+            max_slices: self.max_slices.or(other.max_slices),
+            redact: self.redact.or(other.redact),
+            redact_margin: self.redact_margin.or(other.redact_margin),
         }
+    }
+
+    /// How a request wants photos sliced.
+    #[must_use]
+    pub fn slicing(&self) -> Slicing {
+        let defaults = Slicing::default();
+        Slicing {
+            side: self.slice.unwrap_or(defaults.side),
+            overlap: self.slice_overlap.unwrap_or(defaults.overlap),
+            max_slices: self.max_slices.unwrap_or(defaults.max_slices),
+        }
+    }
+
+    /// How a request wants objects made unrecognisable, and with which margin; `None` where it does not.
+    #[must_use]
+    pub fn redaction(&self) -> Option<(Style, f32)> {
+        Some((self.redact?.style()?, self.redact_margin.unwrap_or(redact::MARGIN)))
     }
 
     /// The thresholds of a request: these options over the function's `defaults`. Labels are matched without case.
@@ -131,6 +219,34 @@ impl Options {
             max_detections: self.max_detections.unwrap_or(defaults.max_detections),
             class_agnostic: self.class_agnostic.unwrap_or(defaults.class_agnostic),
             classes,
+        })
+    }
+}
+
+/// What a whole number may be.
+struct Accepted {
+    least: usize,
+    most: usize,
+    /// 0, too.
+    zero: bool,
+}
+
+const DETECTIONS: Accepted = Accepted { least: 0, most: MAX_DETECTIONS_LIMIT, zero: true };
+const SIDES: Accepted = Accepted { least: slices::MIN_SIDE as usize, most: slices::MAX_SIDE as usize, zero: true };
+const SLICES: Accepted = Accepted { least: 1, most: slices::MAX_SLICES, zero: false };
+
+impl Accepted {
+    fn read(&self, name: &str, value: &Value) -> Result<usize, Problem> {
+        let Self { least, most, zero } = *self;
+        let number = match value {
+            Value::Number(number) => number.as_u64(),
+            Value::String(text) => text.trim().parse().ok(),
+            _ => None,
+        };
+        let number = number.and_then(|n| usize::try_from(n).ok());
+        number.filter(|n| (least..=most).contains(n) || (zero && *n == 0)).ok_or_else(|| {
+            let off = if zero && least > 0 { "0 (off) or " } else { "" };
+            invalid(format!("{name} must be {off}a whole number from {least} to {most}, not {}.", shown(value)))
         })
     }
 }
@@ -164,30 +280,16 @@ fn shown(value: &Value) -> String {
     if text.chars().count() <= 40 { text } else { format!("{}…", text.chars().take(40).collect::<String>()) }
 }
 
-fn as_fraction(name: &str, value: &Value) -> Result<f32, Problem> {
+fn as_fraction(name: &str, value: &Value, most: f32) -> Result<f32, Problem> {
     let number = match value {
         Value::Number(number) => number.as_f64(),
         Value::String(text) => text.trim().parse().ok(),
         _ => None,
     };
     number
-        .filter(|n| (0.0..=1.0).contains(n))
-        .map(|n| n as f32)
-        .ok_or_else(|| invalid(format!("{name} must be a number from 0 to 1, not {}.", shown(value))))
-}
-
-fn as_count(value: &Value) -> Result<usize, Problem> {
-    let number = match value {
-        Value::Number(number) => number.as_u64(),
-        Value::String(text) => text.trim().parse().ok(),
-        _ => None,
-    };
-    number.and_then(|n| usize::try_from(n).ok()).filter(|n| *n <= MAX_DETECTIONS_LIMIT).ok_or_else(|| {
-        invalid(format!(
-            "max_detections must be a whole number from 0 to {MAX_DETECTIONS_LIMIT}, not {}.",
-            shown(value)
-        ))
-    })
+        .map(|n: f64| n as f32)
+        .filter(|n| (0.0..=most).contains(n))
+        .ok_or_else(|| invalid(format!("{name} must be a number from 0 to {most}, not {}.", shown(value))))
 }
 
 fn as_bool(name: &str, value: &Value) -> Result<bool, Problem> {
@@ -213,6 +315,13 @@ fn as_labels(value: &Value) -> Result<Vec<String>, Problem> {
     let labels: Vec<String> =
         labels.ok_or_else(|| invalid(format!("classes must be a list of labels, not {}.", shown(value))))?;
     Ok(labels.into_iter().filter(|label| !label.is_empty()).collect())
+}
+
+fn as_redact(value: &Value) -> Result<Redact, Problem> {
+    value
+        .as_str()
+        .and_then(|text| text.parse().ok())
+        .ok_or_else(|| invalid(format!("redact must be one of {}, not {}.", Redact::NAMES.join(", "), shown(value))))
 }
 
 fn as_format(value: &Value) -> Result<Format, Problem> {
@@ -256,7 +365,7 @@ mod tests {
 
     #[test]
     fn a_value_left_empty_is_not_there() {
-        for name in ["confidence", "iou", "max_detections", "classes", "class_agnostic", "format", "annotate"] {
+        for name in names::OPTIONS {
             for query in [format!("{name}="), name.to_owned(), format!("{name}=+%09"), format!("{name}=&{name}=")] {
                 assert_eq!(parsed(&query).unwrap(), Options::default(), "{query}");
             }
@@ -274,6 +383,14 @@ mod tests {
             ("max_detections=-1", "max_detections"),
             ("max_detections=1e9", "max_detections"),
             ("annotate=perhaps", "annotate"),
+            ("slice=31", "slice"),
+            ("slice=-1", "slice"),
+            ("slice=1e3", "slice"),
+            ("slice_overlap=0.91", "slice_overlap"),
+            ("max_slices=0", "max_slices"),
+            ("max_slices=1025", "max_slices"),
+            ("redact=black", "redact"),
+            ("redact_margin=2", "redact_margin"),
             ("format=xml", "format"),
         ] {
             let problem = parsed(query).unwrap_err();

@@ -1,6 +1,6 @@
 //! Errors as callers see them: RFC 9457 problem details with a stable code.
 
-use detector::PhotoError;
+use detector::{PhotoError, TooManySlices};
 use serde::{Deserialize, Serialize};
 
 /// What went wrong, in one stable word. Every code has one HTTP status.
@@ -29,6 +29,8 @@ pub enum Code {
     TooManyBytes,
     /// The photo has more pixels, or a longer side, than the function accepts.
     TooManyPixels,
+    /// The photo needs more slices than allowed.
+    TooManySlices,
     /// The request's content type, or its coding, is not one the function reads.
     UnsupportedMediaType,
     /// The bytes are no photo of a kind that is read.
@@ -57,7 +59,7 @@ impl Code {
             Self::NotFound => 404,
             Self::MethodNotAllowed => 405,
             Self::Timeout => 408,
-            Self::TooManyBytes | Self::TooManyPixels => 413,
+            Self::TooManyBytes | Self::TooManyPixels | Self::TooManySlices => 413,
             Self::UnsupportedMediaType | Self::UnsupportedImage => 415,
             Self::UndecodableImage => 422,
             Self::Internal => 500,
@@ -78,6 +80,7 @@ impl Code {
             Self::Timeout => "Request timeout",
             Self::TooManyBytes => "Too many bytes",
             Self::TooManyPixels => "Too many pixels",
+            Self::TooManySlices => "Too many slices",
             Self::UnsupportedMediaType => "Unsupported media type",
             Self::UnsupportedImage => "Unsupported file type",
             Self::UndecodableImage => "Cannot decode image",
@@ -134,6 +137,12 @@ impl std::fmt::Display for Problem {
 }
 
 impl std::error::Error for Problem {}
+
+impl From<&TooManySlices> for Problem {
+    fn from(error: &TooManySlices) -> Self {
+        Self::new(Code::TooManySlices, error.to_string())
+    }
+}
 
 impl From<&PhotoError> for Problem {
     fn from(error: &PhotoError) -> Self {

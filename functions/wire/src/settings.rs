@@ -6,12 +6,26 @@ use detector::{DetectorOptions, Limits, ModelError, Thresholds, catalog};
 
 use crate::{Options, Problem};
 
+/// The variables that are called like the option for which they are the default.
+pub(crate) const VARIABLES: [&str; 10] = [
+    "CONFIDENCE",
+    "IOU",
+    "MAX_DETECTIONS",
+    "CLASSES",
+    "CLASS_AGNOSTIC",
+    "SLICE",
+    "SLICE_OVERLAP",
+    "MAX_SLICES",
+    "REDACT",
+    "REDACT_MARGIN",
+];
+
 /// The environment of a function, checked.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Settings {
     /// `MODEL`: a name or path; the default model where unset.
     pub model: Option<String>,
-    /// `CONFIDENCE`, `IOU`, `MAX_DETECTIONS`: what a request that says nothing gets.
+    /// What a request that says nothing gets: each of [`VARIABLES`].
     pub options: Options,
     /// `MAX_IMAGE_BYTES`, `MAX_PIXELS`.
     pub limits: Limits,
@@ -52,7 +66,7 @@ impl Settings {
         let memory: u32 = number("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", &given)?.unwrap_or(1769);
         Ok(Self {
             model: given("MODEL"),
-            options: option("CONFIDENCE")?.or(option("IOU")?).or(option("MAX_DETECTIONS")?),
+            options: VARIABLES.iter().try_fold(Options::default(), |all, name| Ok(all.or(option(name)?)))?,
             limits: Limits {
                 max_bytes: number("MAX_IMAGE_BYTES", &given)?.unwrap_or(defaults.max_bytes),
                 max_pixels: number("MAX_PIXELS", &given)?.unwrap_or(defaults.max_pixels),
@@ -68,10 +82,12 @@ impl Settings {
     /// [`ModelError`].
     pub fn load(&self, sessions: usize, threads: usize) -> Result<detector::Detector, ModelError> {
         let model = catalog::find(self.model.as_deref())?;
-        detector::Detector::load(
-            model,
-            &DetectorOptions { threads, sessions, limits: self.limits, ..DetectorOptions::default() },
-        )
+        let options = DetectorOptions { threads, sessions, limits: self.limits, ..DetectorOptions::default() };
+        let detector = detector::Detector::load(model, &options)?;
+        self.options
+            .thresholds(&Thresholds::default(), detector.labels())
+            .map_err(|problem| ModelError::UnknownLabel(format!("CLASSES: {}", problem.detail)))?;
+        Ok(detector)
     }
 
     /// The thresholds of a request that says nothing: the environment's, else the card's own, else the general ones.
@@ -79,12 +95,13 @@ impl Settings {
     pub fn thresholds(&self, detector: &detector::Detector) -> Thresholds {
         let general = Thresholds::default();
         let card = detector.card().defaults;
-        Thresholds {
-            confidence: self.options.confidence.or(card.confidence).unwrap_or(general.confidence),
-            iou: self.options.iou.or(card.iou).unwrap_or(general.iou),
-            max_detections: self.options.max_detections.unwrap_or(general.max_detections),
+        let defaults = Thresholds {
+            confidence: card.confidence.unwrap_or(general.confidence),
+            iou: card.iou.unwrap_or(general.iou),
             ..general
-        }
+        };
+        // Labels were looked up when the model was loaded.
+        self.options.thresholds(&defaults, detector.labels()).unwrap_or(defaults)
     }
 }
 

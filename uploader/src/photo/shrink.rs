@@ -114,6 +114,7 @@ mod tests {
             cold_start: false,
             init_ms: 0.0,
             annotated: None,
+            redacted: None,
         }
     }
 

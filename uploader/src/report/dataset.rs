@@ -247,6 +247,7 @@ mod tests {
             cold_start: false,
             init_ms: 0.0,
             annotated: None,
+            redacted: None,
         };
         tally.add_upload(1_000_000, Duration::from_millis(30));
         tally.add_result(&Outcome::Answer(Box::new(answer)), Some(Duration::from_millis(1500)));

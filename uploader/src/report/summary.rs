@@ -244,6 +244,7 @@ mod tests {
             cold_start,
             init_ms: 61.0,
             annotated: None,
+            redacted: None,
         };
         Record {
             photo: "a.jpg".into(),

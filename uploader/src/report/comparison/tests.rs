@@ -29,6 +29,7 @@ pub(crate) fn answer(detections: Vec<FoundObject>) -> Answer {
         cold_start: false,
         init_ms: 61.0,
         annotated: None,
+        redacted: None,
     }
 }
 
