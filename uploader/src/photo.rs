@@ -15,7 +15,7 @@ use anyhow::Result;
 
 use crate::notice::notice;
 
-pub(crate) use annotation::{Annotations, folder_of};
+pub(crate) use annotation::{Annotations, Drawing, folder_of};
 pub(crate) use inputs::Inputs;
 pub(crate) use list::{Found, Listing, Request, Source, find};
 pub(crate) use passed::Passed;

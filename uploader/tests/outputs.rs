@@ -70,7 +70,7 @@ fn no_photo_that_is_read_is_written_over_by_whatever_name() {
     fs::write(house.path("list"), "P/a.jpg\n").unwrap();
     let absolute = house.path("P");
     let before = house.contents();
-    let cases: [&[&str]; 14] = [
+    let cases: [&[&str]; 16] = [
         &["detect", "P", "--annotate", "P"],
         &["detect", "P", "--annotate", "./P/../P/."],
         &["detect", "P", "--annotate", "link"],
@@ -79,6 +79,8 @@ fn no_photo_that_is_read_is_written_over_by_whatever_name() {
         &["detect", "P/*.jpg", "--annotate", "P"],
         &["detect", "P", "--annotate", "soft"],
         &["detect", "P", "--annotate", "hard"],
+        &["detect", "P", "--redact", "P"],
+        &["detect", "P", "--redact", "hard"],
         &["detect", "P", "--output", "P/a.jpg"],
         &["detect", "P", "--output", "link/../P/b.jpg", "--format", "csv"],
         &["detect", "P", "--output", "a-link.txt"],
@@ -100,7 +102,7 @@ fn no_photo_that_is_read_is_written_over_by_whatever_name() {
         let output = house.run(args);
         assert_eq!(output.status.code(), Some(2), "{args:?}: {}{}", out(&output), err(&output));
         let said = err(&output);
-        let option = args.iter().find(|arg| ["--annotate", "--output", "--report"].contains(arg)).unwrap();
+        let option = args.iter().find(|arg| ["--annotate", "--redact", "--output", "--report"].contains(arg)).unwrap();
         assert!(said.contains("overwrite an input") || args[0] == "compare", "{args:?}: {said}");
         assert!(said.contains(option), "{args:?}: {said}");
     }
@@ -211,7 +213,7 @@ fn a_photo_that_cannot_be_drawn_is_that_photos_notice() {
         Some(fs::read(house.path("P/a.jpg")).unwrap().len().min(fs::read(house.path("P/b.jpg")).unwrap().len()))
     );
     assert!(
-        err(&output).contains("cannot draw the boxes of /dev/fd/") && err(&output).contains("read only once"),
+        err(&output).contains("cannot draw /dev/fd/") && err(&output).contains("read only once"),
         "{}",
         err(&output)
     );
@@ -222,7 +224,7 @@ fn a_photo_that_cannot_be_drawn_is_that_photos_notice() {
     let output = house.run(&["detect", "P", "--annotate", "out2", "-c", "1"]);
     assert_eq!(output.status.code(), Some(1), "{}", err(&output));
     assert!(
-        out(&output).contains("2 objects in 2 photos") && err(&output).contains("cannot draw the boxes of P/a.jpg"),
+        out(&output).contains("2 objects in 2 photos") && err(&output).contains("cannot draw P/a.jpg"),
         "{}",
         err(&output)
     );

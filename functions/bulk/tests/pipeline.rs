@@ -143,6 +143,27 @@ async fn objects_and_annotated_photos() {
 }
 
 #[tokio::test]
+async fn slices_and_redacted_photos() {
+    let server = Server::start();
+    server.put("large.png", &photo(200, 120, image::ImageFormat::Png));
+    server.put("huge.png", &photo(2000, 400, image::ImageFormat::Png));
+    let options =
+        serde_json::json!({"slice": 64, "slice_overlap": 0, "max_slices": 8, "redact": "fill", "confidence": 0.0});
+    let app = server
+        .app(|settings| settings.function.options = wire::Options::from_json(options.as_object().unwrap()).unwrap())
+        .await;
+    assert_eq!(handed_back(&app, &["large.png", "huge.png"], "r1").await, [""; 0]);
+    let lines = server.lines("r1");
+    assert_eq!(summary(&lines), pairs(&[("large.png", "ok"), ("huge.png", "too_many_slices")]));
+    let large = lines.iter().find(|line| line["source"]["key"] == "large.png").unwrap();
+    assert_eq!(large["timings_ms"]["slices"], 8);
+    let hidden = image::load_from_memory(&server.read("run/large.png.redacted.jpg").unwrap()).unwrap().into_rgb8();
+    assert_eq!(hidden.dimensions(), (200, 120));
+    assert!(hidden.pixels().any(|pixel| pixel.0.iter().all(|value| *value < 8)));
+    assert!(server.read("run/huge.png.redacted.jpg").is_none());
+}
+
+#[tokio::test]
 async fn repeats_are_looked_at_once_and_always_the_same() {
     let server = Server::start();
     server.put("cat.jpg", &jpeg());

@@ -4,7 +4,7 @@ use detector::card::Fit;
 use detector::catalog::Origin;
 use detector::{Card, annotate};
 use serde::Serialize;
-use wire::{ModelRef, ThresholdsUsed};
+use wire::{ModelRef, Options, ThresholdsUsed};
 
 use crate::engine::Engine;
 use crate::platform::Platform;
@@ -37,6 +37,8 @@ pub(crate) struct Model<'a> {
     /// Whether what runs was prepared of the file with that digest.
     prepared: bool,
     thresholds: ThresholdsUsed,
+    /// What a request that says nothing else is given.
+    options: Options,
     needs_nms: bool,
     limits: Limits,
     labels: &'a [String],
@@ -89,6 +91,7 @@ impl<'a> Model<'a> {
             fit: if detector.fits_shape() { Fit::Shape } else { Fit::Square },
             prepared: detector.is_prepared(),
             thresholds: (&engine.defaults).into(),
+            options: engine.options.clone().or(Options::general()),
             needs_nms: detector.needs_nms(),
             limits: Limits {
                 bytes: platform.max_photo_bytes().map_or(limits.max_bytes, |most| most.min(limits.max_bytes)),

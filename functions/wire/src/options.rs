@@ -98,6 +98,24 @@ impl std::str::FromStr for Redact {
 }
 
 impl Options {
+    /// What holds where neither a request nor the environment says anything, thresholds and labels apart: these are the
+    /// model's.
+    #[must_use]
+    pub fn general() -> Self {
+        let Slicing { side, overlap, max_slices } = Slicing::default();
+        Self {
+            class_agnostic: Some(false),
+            format: Some(Format::default()),
+            annotate: Some(false),
+            slice: Some(side),
+            slice_overlap: Some(overlap),
+            max_slices: Some(max_slices),
+            redact: Some(Redact::None),
+            redact_margin: Some(redact::MARGIN),
+            ..Self::default()
+        }
+    }
+
     /// Options from a query string (`confidence=0.5&classes=cat,dog`).
     ///
     /// # Errors

@@ -3,12 +3,13 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use clap::{Args, ValueEnum};
+use detector::redact::{self, Style};
 
 use crate::hint;
 use crate::notice::notice;
-use crate::photo::{Inputs, folder_of};
+use crate::photo::{Drawing, Inputs, folder_of};
 use crate::report::{Condition, Tally};
 
 /// Shape of the results.
@@ -22,6 +23,32 @@ pub(crate) enum ResultFormat {
     Csv,
     /// A COCO results list.
     Coco,
+}
+
+/// How objects are made unrecognisable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum RedactStyle {
+    /// A few averages with smooth changes between them.
+    Blur,
+    /// The same averages as squares.
+    Pixelate,
+    /// Black.
+    Fill,
+}
+
+impl RedactStyle {
+    fn style(self) -> Style {
+        match self {
+            Self::Blur => Style::Blur,
+            Self::Pixelate => Style::Pixelate,
+            Self::Fill => Style::Fill,
+        }
+    }
+}
+
+fn margin(text: &str) -> Result<f32, String> {
+    let margin: Option<f32> = text.trim().parse().ok();
+    margin.filter(|margin| (0.0..=redact::MAX_MARGIN).contains(margin)).ok_or_else(|| "must be from 0 to 1".to_owned())
 }
 
 #[derive(Debug, Clone, Args)]
@@ -38,6 +65,19 @@ pub(crate) struct ReportArgs {
     /// Save each photo with its boxes drawn, as a JPEG in this folder.
     #[arg(long, value_name = "DIR")]
     pub(crate) annotate: Option<PathBuf>,
+
+    /// Save each photo as a JPEG in this folder, with the objects found (of --classes) made unrecognisable and without
+    /// metadata. A detector misses objects: lower --confidence, and look at the photos before you publish them.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) redact: Option<PathBuf>,
+
+    /// How --redact hides objects.
+    #[arg(long, value_enum, value_name = "STYLE", default_value_t = RedactStyle::Blur, requires = "redact")]
+    pub(crate) redact_style: RedactStyle,
+
+    /// By how much of its width and height --redact enlarges a box on every side, 0 to 1.
+    #[arg(long, value_name = "SHARE", default_value_t = redact::MARGIN, requires = "redact", value_parser = margin, allow_negative_numbers = true)]
+    pub(crate) redact_margin: f32,
 
     /// Print only results and warnings: no progress, no summary.
     #[arg(long, short)]
@@ -65,14 +105,29 @@ impl ReportArgs {
         }
     }
 
-    /// Refuses outputs that are what is read. `places` are where in its folder `--annotate` puts photos.
+    /// The pictures to be made of each photo, and where.
+    pub(crate) fn pictures(&self) -> Vec<(PathBuf, Drawing)> {
+        let redacted = Drawing::Redacted(self.redact_style.style(), self.redact_margin);
+        let folders = [(&self.annotate, Drawing::Boxes), (&self.redact, redacted)];
+        folders.into_iter().filter_map(|(folder, drawing)| Some((folder.clone()?, drawing))).collect()
+    }
+
+    /// Refuses outputs that are what is read. `places` are where in their folders pictures are put.
     pub(crate) fn spare<'a>(&self, inputs: &Inputs, places: impl Iterator<Item = &'a Path>) -> Result<()> {
         inputs.spare_standard_output()?;
         if let Some(output) = &self.output {
             inputs.spare("--output", output)?;
         }
-        let Some(folder) = &self.annotate else { return Ok(()) };
-        let folders: BTreeSet<PathBuf> = places.map(|place| folder.join(folder_of(place))).collect();
-        folders.iter().try_for_each(|folder| inputs.spare_drawing_in(folder))
+        if let (Some(annotate), Some(redact)) = (&self.annotate, &self.redact)
+            && annotate == redact
+        {
+            bail!("--annotate and --redact would write the same files in {}; use two folders", annotate.display());
+        }
+        let wanted = [("--annotate", &self.annotate), ("--redact", &self.redact)];
+        let below: BTreeSet<PathBuf> = places.map(folder_of).collect();
+        for (option, folder) in wanted.into_iter().filter_map(|(option, folder)| Some((option, folder.as_ref()?))) {
+            below.iter().try_for_each(|below| inputs.spare_drawing_in(option, &folder.join(below)))?;
+        }
+        Ok(())
     }
 }

@@ -77,6 +77,19 @@ pub(crate) struct DetectionArgs {
     #[arg(long, value_name = "LABELS")]
     classes: Option<String>,
 
+    /// Also look at overlapping slices of this many pixels, for small objects in large photos; 0 for none [default: the
+    /// function's, 0].
+    #[arg(long, value_name = "PX", allow_negative_numbers = true)]
+    slice: Option<String>,
+
+    /// Share of a slice's side that lies in its neighbour, 0 to 0.9 [default: the function's, 0.2].
+    #[arg(long, value_name = "SHARE", visible_alias = "slice_overlap", allow_negative_numbers = true)]
+    slice_overlap: Option<String>,
+
+    /// Maximum number of slices per photo, 1 to 1024 [default: the function's, 64].
+    #[arg(long, value_name = "N", visible_alias = "max_slices", allow_negative_numbers = true)]
+    max_slices: Option<String>,
+
     /// Also drop overlapping boxes of different labels.
     #[arg(long, visible_alias = "class_agnostic")]
     class_agnostic: bool,
@@ -90,6 +103,9 @@ impl DetectionArgs {
             ("iou", self.iou.clone()),
             ("max_detections", self.max_detections.clone()),
             ("classes", self.classes.clone()),
+            ("slice", self.slice.clone()),
+            ("slice_overlap", self.slice_overlap.clone()),
+            ("max_slices", self.max_slices.clone()),
             ("class_agnostic", self.class_agnostic.then(|| "true".to_owned())),
         ];
         let members: Map<String, Value> =

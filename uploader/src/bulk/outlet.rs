@@ -40,7 +40,7 @@ impl Outlet {
         names: Option<impl Iterator<Item = &'a Path> + Clone>,
     ) -> Result<Self> {
         Ok(Self {
-            annotations: report.annotate.as_deref().map(Annotations::in_folder).transpose()?,
+            annotations: Annotations::of(report.pictures())?,
             results: output::open(report.format, report.output.as_deref(), names)?,
             store,
             folder,

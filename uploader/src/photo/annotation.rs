@@ -1,4 +1,4 @@
-//! Photos with their boxes drawn, saved beside the results.
+//! Photos with their boxes drawn or their objects made unrecognisable, saved beside the results.
 
 use std::collections::HashSet;
 use std::io;
@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
 use detector::annotate::{self, Label};
+use detector::redact::{self, Style};
 use detector::{BBox, Limits, Photo};
 use tokio::sync::Semaphore;
 use tokio::task::{JoinError, JoinSet};
@@ -16,22 +17,52 @@ use super::mark;
 
 const QUALITY: u8 = 90;
 
-/// The folder of annotated photos, and the drawing under way. A photo that cannot be drawn ends nothing: the reason is told
+/// What is made of a photo.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Drawing {
+    /// Its boxes are drawn.
+    Boxes,
+    /// Its objects are made unrecognisable, each enlarged by this share of its box on every side.
+    Redacted(Style, f32),
+}
+
+impl Drawing {
+    fn option(self) -> &'static str {
+        match self {
+            Self::Boxes => "--annotate",
+            Self::Redacted(..) => "--redact",
+        }
+    }
+}
+
+/// The folders of pictures, and the drawing under way. A photo that cannot be drawn ends nothing: the reason is told
 /// with the next ones, or at the end.
 pub(crate) struct Annotations {
-    folder: PathBuf,
+    wanted: Arc<[(PathBuf, Drawing)]>,
     taken: HashSet<String>,
     drawing: JoinSet<Result<()>>,
     at_once: Arc<Semaphore>,
 }
 
 impl Annotations {
-    /// Makes the folder where it is missing.
+    /// Where pictures are wanted.
+    pub(crate) fn of(wanted: Vec<(PathBuf, Drawing)>) -> Result<Option<Self>> {
+        if wanted.is_empty() { Ok(None) } else { Self::open(wanted).map(Some) }
+    }
+
+    /// Photos with their boxes drawn, in a folder.
     pub(crate) fn in_folder(folder: &Path) -> Result<Self> {
-        std::fs::create_dir_all(folder).with_context(|| format!("--annotate {}", folder.display()))?;
+        Self::open(vec![(folder.to_owned(), Drawing::Boxes)])
+    }
+
+    /// Makes the folders where they are missing.
+    fn open(wanted: Vec<(PathBuf, Drawing)>) -> Result<Self> {
+        for (folder, drawing) in &wanted {
+            std::fs::create_dir_all(folder).with_context(|| format!("{} {}", drawing.option(), folder.display()))?;
+        }
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         Ok(Self {
-            folder: folder.to_owned(),
+            wanted: wanted.into(),
             taken: HashSet::new(),
             drawing: JoinSet::new(),
             at_once: Arc::new(Semaphore::new(cores)),
@@ -53,17 +84,16 @@ impl Annotations {
         answer: &Answer,
         fetch: impl Future<Output = Result<Vec<u8>>> + Send + 'static,
     ) {
-        let name = self.name(place);
-        let to = self.folder.join(name);
+        let (name, wanted) = (self.name(place), Arc::clone(&self.wanted));
         let (photo, answer) = (photo.to_owned(), answer.clone());
         // It is never closed.
         let permit = Arc::clone(&self.at_once).acquire_owned().await.ok();
         self.drawing.spawn(async move {
             let _permit = permit;
-            let what = || format!("cannot draw the boxes of {} into {}", photo.display(), to.display());
+            let to: Vec<String> = wanted.iter().map(|(folder, _)| folder.join(&name).display().to_string()).collect();
+            let what = || format!("cannot draw {} into {}", photo.display(), to.join(" and "));
             let bytes = fetch.await.with_context(what)?;
-            let to = to.clone();
-            tokio::task::spawn_blocking(move || save(&bytes, &answer, &to)).await?.with_context(what)
+            tokio::task::spawn_blocking(move || save(&bytes, &answer, &wanted, &name)).await?.with_context(what)
         });
     }
 
@@ -115,23 +145,26 @@ async fn read(path: PathBuf) -> Result<Vec<u8>> {
     Ok(tokio::fs::read(path).await?)
 }
 
-fn save(bytes: &[u8], answer: &Answer, to: &Path) -> Result<()> {
+fn save(bytes: &[u8], answer: &Answer, wanted: &[(PathBuf, Drawing)], name: &Path) -> Result<()> {
     let limits = Limits { max_bytes: usize::MAX, max_pixels: 500_000_000, max_side: 65_535 };
-    let mut image = Photo::decode(bytes, &limits)?.into_image();
-    let labels: Vec<Label> = answer
-        .detections
-        .iter()
-        .map(|object| {
-            let [x1, y1, x2, y2] = object.bbox.map(|value| value as f32);
-            Label {
-                bbox: BBox::new(x1, y1, x2, y2),
-                text: format!("{} {:.2}", object.label, object.score),
-                class_id: object.class_id,
+    let photo = Photo::decode(bytes, &limits)?.into_image();
+    let labels: Vec<Label> = answer.detections.iter().map(wire::FoundObject::to_label).collect();
+    for (folder, drawing) in wanted {
+        let mut image = photo.clone();
+        let jpeg = match *drawing {
+            Drawing::Boxes => {
+                annotate::draw(&mut image, &labels);
+                mark::marked(annotate::jpeg(&image, QUALITY)?)
             }
-        })
-        .collect();
-    annotate::draw(&mut image, &labels);
-    write_whole(to, &mark::marked(annotate::jpeg(&image, QUALITY)?))?;
+            // Pixels alone, and no mark: a redacted photo tells nothing about where it is from.
+            Drawing::Redacted(style, margin) => {
+                let boxes: Vec<BBox> = labels.iter().map(|label| label.bbox).collect();
+                redact::redact(&mut image, &boxes, style, margin);
+                annotate::jpeg(&image, QUALITY)?
+            }
+        };
+        write_whole(&folder.join(name), &jpeg)?;
+    }
     Ok(())
 }
 

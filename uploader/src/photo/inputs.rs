@@ -47,7 +47,7 @@ impl Inputs {
     }
 
     /// Refuses to draw photos into a folder that holds JPEGs which are read: what is drawn might get their names.
-    pub(crate) fn spare_drawing_in(&self, folder: &Path) -> Result<()> {
+    pub(crate) fn spare_drawing_in(&self, option: &str, folder: &Path) -> Result<()> {
         for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
             let path = entry.path();
             let extension = path.extension().map(|extension| extension.to_ascii_lowercase());
@@ -56,7 +56,7 @@ impl Inputs {
             }
             if let Some(input) = self.input(&path) {
                 bail!(
-                    "--annotate {} could overwrite an input, {}; use another folder",
+                    "{option} {} could overwrite an input, {}; use another folder",
                     folder.display(),
                     described(input, &path),
                 );
@@ -159,13 +159,13 @@ mod tests {
         inputs.spare("--output", &path("new")).unwrap();
         inputs.spare("--output", Path::new("/dev/null")).unwrap();
         for holds in ["in", "in2", "other", "in/../in"] {
-            assert!(inputs.spare_drawing_in(&path(holds)).is_err(), "{holds}");
+            assert!(inputs.spare_drawing_in("--annotate", &path(holds)).is_err(), "{holds}");
         }
         inputs.add(&path("other/b.txt"));
         fs::remove_file(path("other/hard.jpg")).unwrap();
-        inputs.spare_drawing_in(&path("other")).unwrap();
-        inputs.spare_drawing_in(&path("new")).unwrap();
+        inputs.spare_drawing_in("--annotate", &path("other")).unwrap();
+        inputs.spare_drawing_in("--annotate", &path("new")).unwrap();
         fs::create_dir(path("empty")).unwrap();
-        inputs.spare_drawing_in(&path("empty")).unwrap();
+        inputs.spare_drawing_in("--annotate", &path("empty")).unwrap();
     }
 }

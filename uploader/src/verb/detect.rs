@@ -34,7 +34,7 @@ pub(crate) async fn run(mut args: DetectArgs, interruption: &Interruption) -> Re
     let Listing { found: photos, passed, .. } = listing(&args, &recipe).await?;
     let report = &args.report;
     let paths = photos.iter().map(|photo| photo.path.as_path());
-    let annotations = report.annotate.as_deref().map(Annotations::in_folder).transpose()?;
+    let annotations = Annotations::of(report.pictures())?;
     interruption.heed();
     let results = output::open(report.format, report.output.as_deref(), Some(paths))?;
     let held = photos.iter().find_map(|photo| match &photo.source {

@@ -25,6 +25,7 @@ pub(crate) fn answer(detections: Vec<FoundObject>) -> Answer {
             inference: 7.0,
             postprocess: 1.0,
             total: 10.0,
+            slices: 0,
         },
         cold_start: false,
         init_ms: 61.0,

@@ -82,7 +82,7 @@ mod tests {
                 bbox: BBox::new(*x1, *y1, *x2, *y2),
             })
             .collect();
-        Findings { width: 100, height: 100, detections, timings: Timings::default() }
+        Findings { width: 100, height: 100, detections, timings: Timings::default(), slices: 0 }
     }
 
     #[test]

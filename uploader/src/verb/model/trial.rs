@@ -68,7 +68,7 @@ impl Trial {
     async fn run(&self, photos: &[Found], inputs: &Inputs, out: &mut impl Write) -> Result<Ending> {
         self.describe(out)?;
         let folders: BTreeSet<PathBuf> = photos.iter().map(|photo| self.folder.join(folder_of(&photo.name))).collect();
-        folders.iter().try_for_each(|folder| inputs.spare_drawing_in(folder))?;
+        folders.iter().try_for_each(|folder| inputs.spare_drawing_in("--annotate", folder))?;
         let mut annotations = Annotations::in_folder(&self.folder)?;
         let defaults = self.detector.card().defaults;
         let plain = Thresholds::default();
