@@ -1,6 +1,6 @@
 // One photo on the page: from the chosen file to its boxes, or to a sentence that says why there are none.
-import { copy, counted, element, megabytes } from "./elements.js";
-import { asJpeg, curl, detect } from "./function.js";
+import { copy, counted, download, element, megabytes } from "./elements.js";
+import { asJpeg, curl, detect, redacted } from "./function.js";
 import { choose, tally } from "./choice.js";
 import { isWhole, prepare, show } from "./photo.js";
 import { Boxes } from "./boxes.js";
@@ -21,6 +21,13 @@ export class Card {
   #width = 0;
   #inSight = false;
   #rest = 0;
+  /** What was sent: the file, or a smaller copy. */
+  #blob = null;
+  #parts = [];
+  /** The options of the redacted photo that is shown or on its way, and that photo. */
+  #redaction = "";
+  #redacting = 0;
+  #redacted = null;
   #problem = null;
 
   constructor(file, remove) {
@@ -49,33 +56,44 @@ export class Card {
     });
   }
 
-  /** Shows, sends, and takes in the answer. `model` is what the function said of itself. */
-  async run(model) {
+  /** Shows, sends, and takes in the answer. `model` is what the function said of itself; `slice` is the side of slices. */
+  async run(model, slice, { confidence, iou }) {
     this.summary.textContent = "Detecting …";
+    this.#problem = null;
+    this.picture.classList.add("waiting");
+    for (const part of this.#parts.splice(0)) part.remove();
     try {
-      this.#image = await show(this.file);
-      if (this.#image) this.#showImage();
-      const { blob, note } = await prepare(this.file, this.#image, model.limits);
-      if (note) this.facts.append(element("p", { class: "notice" }, note));
-      const doubtful = !this.#image || !await isWhole(blob);
-      const { answer, milliseconds } = await detect(blob, doubtful, model.thresholds.confidence);
-      if (!this.#image) await this.#borrow(blob);
-      this.#takeIn(answer, milliseconds, model);
+      if (!this.#blob) await this.#prepare(model);
+      const doubtful = !this.#image || !await isWhole(this.#blob);
+      const slices = slice > 0 ? { slice, confidence, iou } : {};
+      const { answer, milliseconds } = await detect(this.#blob, doubtful, model.thresholds.confidence, slices);
+      if (!this.#image) await this.#borrow(this.#blob);
+      this.#takeIn(answer, milliseconds, model, slices);
     } catch (error) {
       this.#fail(error.message);
     }
     this.picture.classList.remove("waiting");
   }
 
-  /** Shows what passes. */
+  async #prepare(model) {
+    this.#image = await show(this.file);
+    if (this.#image) this.#showImage();
+    const { blob, note } = await prepare(this.file, this.#image, model.limits);
+    if (note) this.facts.append(element("p", { class: "notice" }, note));
+    this.#blob = blob;
+  }
+
+  /** Shows what passes. Of slices the function has suppressed what overlaps. */
   choose(thresholds, hidden) {
     if (!this.#sent) return;
-    const { model } = this.#sent;
-    this.passing = choose(this.found, thresholds, model.needs_nms);
-    this.shown = hidden.size > 0 ? choose(this.found, thresholds, model.needs_nms, hidden) : this.passing;
+    const { model, slices } = this.#sent;
+    const needsNms = model.needs_nms && !slices.slice;
+    this.passing = choose(this.found, thresholds, needsNms);
+    this.shown = hidden.size > 0 ? choose(this.found, thresholds, needsNms, hidden) : this.passing;
     this.#sent.options = {
       confidence: thresholds.confidence,
       iou: thresholds.iou,
+      ...(slices.slice && { slice: slices.slice }),
       ...(hidden.size > 0 && this.shown.length > 0 && { classes: tally(this.shown).map(([label]) => label).sort().join(",") }),
     };
     this.#sent.thresholds = thresholds;
@@ -85,7 +103,45 @@ export class Card {
     this.#draw();
   }
 
+  /** Shows the photo with the objects that are shown made unrecognisable; as it is where no `style` is given. */
+  redact(style) {
+    if (!this.#sent?.options || !this.#image) return;
+    const options = { ...this.#sent.options, ...(this.shown.length === 0 && { max_detections: 0 }), redact: style };
+    const wanted = style && JSON.stringify(options);
+    if (wanted === this.#redaction) return;
+    this.#redaction = wanted;
+    clearTimeout(this.#redacting);
+    this.picture.classList.toggle("redacted", Boolean(style));
+    if (!style) {
+      this.#redacted = null;
+      this.#put(this.#image);
+      return;
+    }
+    this.picture.classList.add("waiting");
+    // A slider that moves asks for many.
+    this.#redacting = setTimeout(async () => {
+      try {
+        const jpeg = await redacted(this.#blob, options);
+        const image = await show(jpeg);
+        if (this.#redaction !== wanted) return;
+        this.#redacted = jpeg;
+        image.alt = `${this.file.name}, objects hidden`;
+        this.#put(image);
+      } catch (error) {
+        if (this.#redaction === wanted) this.#fail(error.message);
+      }
+      this.picture.classList.remove("waiting");
+    }, 300);
+  }
+
+  /** The picture that is shown; the overlay stays upon it. */
+  #put(image) {
+    this.picture.querySelector("img")?.replaceWith(image);
+    this.saveButton.textContent = this.#redaction ? "Save photo, objects hidden" : "Save photo with boxes";
+  }
+
   forget() {
+    clearTimeout(this.#redacting);
     clearTimeout(this.#rest);
     this.sight.disconnect();
     this.resized.disconnect();
@@ -119,10 +175,12 @@ export class Card {
   }
 
   #enlarge() {
-    if (this.#image && this.#sent) enlarge(this.file.name, this.#image.src, this.#size, this.shown, this.#sent.model.colors);
+    if (!this.#image || !this.#sent) return;
+    const source = this.picture.querySelector("img").src;
+    enlarge(this.file.name, source, this.#size, this.#redaction ? [] : this.shown, this.#sent.model.colors);
   }
 
-  #takeIn(answer, milliseconds, model) {
+  #takeIn(answer, milliseconds, model, slices) {
     this.#size ??= answer.image;
     this.#fit();
     const [across, down] = [this.#size.width / answer.image.width, this.#size.height / answer.image.height];
@@ -130,9 +188,9 @@ export class Card {
       const [x1, y1, x2, y2] = detection.box;
       return { ...detection, box: [x1 * across, y1 * down, x2 * across, y2 * down] };
     });
-    this.#sent = { answer, model };
+    this.#sent = { answer, model, slices };
     this.command = element("code");
-    const saved = this.#image && element("button", { type: "button", onclick: () => this.#save() }, "Save photo with boxes");
+    this.saveButton = this.#image && element("button", { type: "button", onclick: () => this.#save() }, "Save photo with boxes");
     const line = element("div", { class: "curl", hidden: true },
       element("pre", {}, this.command),
       element("button", { type: "button", onclick: ({ target }) => copy(this.command.textContent, target) }, "Copy line"));
@@ -143,12 +201,14 @@ export class Card {
         target.setAttribute("aria-expanded", String(!line.hidden));
       },
     }, "curl");
-    this.facts.append(
+    this.#parts.push(
       timings(answer, milliseconds),
       element("div", { class: "actions" },
-        element("button", { type: "button", onclick: ({ target }) => copy(JSON.stringify(this.answer, null, 2), target) }, "Copy JSON"), ...(saved ? [saved] : []), curlButton),
+        element("button", { type: "button", onclick: ({ target }) => copy(JSON.stringify(this.answer, null, 2), target) }, "Copy JSON"), ...(this.saveButton ? [this.saveButton] : []), curlButton),
       line);
-    if (!this.#image) this.facts.append(element("p", { class: "notice" }, "The browser cannot show this photo; these are its boxes."));
+    if (!this.#image) this.#parts.push(element("p", { class: "notice" }, "The browser cannot show this photo; these are its boxes."));
+    this.facts.append(...this.#parts);
+    this.#redaction = "";
     this.resized.observe(this.picture);
     this.sight.observe(this.picture);
   }
@@ -163,14 +223,19 @@ export class Card {
     return { ...answer, image: this.#size, detections, thresholds: { confidence, iou, max_detections } };
   }
 
-  /** The photo with its boxes as a file of an archive, or null where the browser cannot show it. */
+  /** The photo with its boxes, or with its objects hidden, as a file of an archive; null where there is none. */
   async drawn() {
     if (!this.#image || !this.#sent) return null;
+    if (this.#redaction) return this.#redacted && { name: savedName(this.file, "redacted"), blob: this.#redacted };
     return { name: savedName(this.file), blob: await drawnPhoto(this.#image, this.shown, this.#sent.model.colors) };
   }
 
   async #save() {
     try {
+      if (this.#redaction) {
+        if (this.#redacted) download(this.#redacted, savedName(this.file, "redacted"));
+        return;
+      }
       await save(this.file, this.#image, this.shown, this.#sent.model.colors);
     } catch (error) {
       this.#fail(error.message);
@@ -190,8 +255,10 @@ export class Card {
 
   #fail(message) {
     this.#problem = message;
-    this.summary.remove();
+    this.summary.textContent = "";
     if (!this.#image) this.stage.hidden = true;
-    this.facts.append(element("p", { class: "notice bad", role: "alert" }, message));
+    const notice = element("p", { class: "notice bad", role: "alert" }, message);
+    this.#parts.push(notice);
+    this.facts.append(notice);
   }
 }

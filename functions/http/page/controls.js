@@ -9,22 +9,42 @@ export class Controls {
   #colors = new Map();
   #chips = new Map();
   #touched = false;
+  #timer = 0;
 
-  constructor(changed) {
+  /** `changed`: what is shown; `again`: the function has to be asked again. */
+  constructor(changed, again) {
     this.changed = changed;
     for (const id of ["confidence", "iou"]) {
       byId(id).addEventListener("input", () => {
         this.#touched = true;
         this.#show();
+        // What slices find becomes one list in the function, by its thresholds.
+        if (this.slice > 0) this.#later(again);
         changed();
       });
     }
+    byId("slice").addEventListener("change", again);
+    byId("redact").addEventListener("change", changed);
     byId("classes").addEventListener("click", ({ target }) => this.#press(target.closest("button")));
     byId("reset").addEventListener("click", () => {
       this.hidden.clear();
       this.#set(this.#model.thresholds);
+      byId("redact").value = "";
+      const sliced = this.slice > 0;
+      byId("slice").value = "0";
+      if (sliced) again();
       changed();
     });
+  }
+
+  /** Side of the slices in pixels, 0 for none. */
+  get slice() {
+    return Number(byId("slice").value);
+  }
+
+  /** How objects are hidden; empty for not at all. */
+  get redact() {
+    return byId("redact").value;
   }
 
   /** The function's own settings are where the sliders start. */
@@ -68,6 +88,12 @@ export class Controls {
     const focused = document.activeElement;
     byId("classes").replaceChildren(...chips);
     if (byId("classes").contains(focused)) focused.focus();
+  }
+
+  /** Once nothing moves. */
+  #later(action) {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(action, 400);
   }
 
   #chip(label) {

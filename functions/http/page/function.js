@@ -66,10 +66,11 @@ async function askTwice(path, options, request) {
 
 /**
  * The answer for a photo, `{ answer, milliseconds }`, or an Error whose message is a sentence. `doubtful` photos go as
- * a list of one: there a refusal is part of a 200, and no browser reports it as a failed request of the page.
+ * a list of one: there a refusal is part of a 200, and no browser reports it as a failed request of the page. `slices` are
+ * options beside.
  */
-export async function detect(photo, doubtful, confidence) {
-  const options = { ...ASKED, confidence: Math.min(ASKED.confidence, confidence) };
+export async function detect(photo, doubtful, confidence, slices = {}) {
+  const options = { ...ASKED, confidence: Math.min(ASKED.confidence, confidence), ...slices };
   const [type, body] = doubtful
     ? ["application/json", JSON.stringify({ images: [await base64(photo)] })]
     : [photo.type || "application/octet-stream", photo];
@@ -88,6 +89,14 @@ export async function asJpeg(photo) {
   const headers = { "Content-Type": photo.type || "application/octet-stream" };
   const { response } = await ask("detect", options, { method: "POST", headers, body: photo });
   return response.ok ? response.blob() : null;
+}
+
+/** The photo with its objects made unrecognisable, as a JPEG. */
+export async function redacted(photo, options) {
+  const headers = { "Content-Type": photo.type || "application/octet-stream" };
+  const { response } = await ask("detect", options, { method: "POST", headers, body: photo });
+  if (!response.ok) throw new Error(await sentence(response));
+  return response.blob();
 }
 
 /** The function's own sample photo, as a file. */

@@ -14,7 +14,7 @@ const COLUMN = 400;
 const cards = [];
 const queue = [];
 let running = 0;
-const controls = new Controls(() => showChoice());
+const controls = new Controls(() => showChoice(), () => detectAgain());
 
 const modelAnswer = askForModel().then((model) => {
   const size = model.input_size ? [`${model.input_size.join(" × ")} input`] : [];
@@ -46,10 +46,18 @@ async function next() {
   running += 1;
   const card = queue.shift();
   next();
-  await card.run(await modelAnswer);
+  await card.run(await modelAnswer, controls.slice, controls.thresholds);
   running -= 1;
   showChoice();
   next();
+}
+
+/** Asks for all photos anew. */
+function detectAgain() {
+  for (const card of cards) {
+    if (!queue.includes(card)) queue.push(card);
+  }
+  for (let i = 0; i < AT_ONCE; i += 1) next();
 }
 
 function remove(card) {
@@ -86,7 +94,10 @@ function showChoice() {
   requestAnimationFrame(() => {
     planned = false;
     const { thresholds, hidden } = controls;
-    for (const card of cards) card.choose(thresholds, hidden);
+    for (const card of cards) {
+      card.choose(thresholds, hidden);
+      card.redact(controls.redact);
+    }
     // Hidden classes are counted too, or a chip would vanish under the finger that pressed it.
     controls.list(tally(cards.flatMap((card) => card.passing)));
     const shown = cards.reduce((sum, card) => sum + card.shown.length, 0);

@@ -2,9 +2,9 @@
 import { overlay, photoScale } from "./overlay.js";
 import { download, element } from "./elements.js";
 
-/** What a photo with its boxes is called. */
-export function savedName(file) {
-  return `${file.name.replace(/\.[^.]*$/, "")}-boxes.jpg`;
+/** What a photo is called that something was done to: its boxes drawn, or else. */
+export function savedName(file, done = "boxes") {
+  return `${file.name.replace(/\.[^.]*$/, "")}-${done}.jpg`;
 }
 
 /** The photo with its boxes, as a blob. */
