@@ -10,9 +10,24 @@ use wire::Code;
 use crate::engine::Engine;
 use crate::work::Done;
 
+/// What a request is called.
+pub(crate) struct Ids {
+    /// By its caller, else by Lambda, else by us.
+    pub(crate) request: RequestId,
+    /// By Lambda, where that is where we are.
+    pub(crate) lambdas: Option<RequestId>,
+}
+
+impl Ids {
+    /// What Lambda's own log lines have, where that is another.
+    pub(crate) fn other(&self) -> Option<&RequestId> {
+        self.lambdas.as_ref().filter(|id| **id != self.request)
+    }
+}
+
 /// A request that was answered.
 pub(crate) struct Entry<'a> {
-    pub(crate) id: &'a RequestId,
+    pub(crate) ids: &'a Ids,
     pub(crate) method: &'a Method,
     pub(crate) path: &'a str,
     pub(crate) status: StatusCode,
@@ -49,7 +64,10 @@ impl Entry<'_> {
     pub(crate) fn document(&self, engine: Option<&Engine>) -> Document {
         let done = self.done;
         let mut document = Document::new("request");
-        document.property("request_id", self.id.as_str());
+        document.property("request_id", self.ids.request.as_str());
+        if let Some(id) = self.ids.other() {
+            document.property("lambda_request_id", id.as_str());
+        }
         document.property("method", self.method.as_str());
         document.property("path", self.path());
         document.property("status", self.status.as_u16());

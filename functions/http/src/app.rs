@@ -15,6 +15,7 @@ use tracing::{Instrument, Span};
 use wire::{Code, Format, Problem, Settings, Unknown};
 
 use crate::about::{Health, Model};
+use crate::account::{self, Ids};
 use crate::body::{self, Bodies};
 use crate::coding::{self, Codings};
 use crate::declared::{Declared, Kind};
@@ -24,7 +25,7 @@ use crate::platform::Platform;
 use crate::queue::Queue;
 use crate::token::Token;
 use crate::work::{self, Context, Done};
-use crate::{account, page, reply};
+use crate::{page, reply};
 
 /// How the service works.
 #[derive(Debug, Clone)]
@@ -96,14 +97,19 @@ impl App {
         B: Body<Data = Bytes, Error: Send> + Send + Unpin + 'static,
     {
         let given = request.headers().get(reply::X_REQUEST_ID).and_then(|id| id.to_str().ok()?.parse().ok());
-        let id: RequestId = given.or_else(|| request.extensions().get().cloned()).unwrap_or_default();
+        let lambdas = request.extensions().get::<RequestId>().cloned();
+        let ids = Ids { request: given.or(lambdas.clone()).unwrap_or_default(), lambdas };
         // At the highest level, so that whatever is logged has it.
-        let span = tracing::error_span!("request", request_id = %id);
-        let response = self.respond(request, &id).instrument(span).await;
-        reply::with_request_id(response, &id)
+        let span = tracing::error_span!(
+            "request",
+            request_id = %ids.request,
+            lambda_request_id = ids.other().map(tracing::field::display)
+        );
+        let response = self.respond(request, &ids).instrument(span).await;
+        reply::with_request_id(response, &ids.request)
     }
 
-    async fn respond<B>(&self, request: Request<B>, id: &RequestId) -> Response<Bytes>
+    async fn respond<B>(&self, request: Request<B>, ids: &Ids) -> Response<Bytes>
     where
         B: Body<Data = Bytes, Error: Send> + Send + Unpin + 'static,
     {
@@ -123,7 +129,7 @@ impl App {
             reply::problem(&problem, allowed_methods(&path))
         });
         let response = reply::with_cold_start(response, done.cold_start);
-        let entry = account::Entry { id, method: &method, path: &path, status: response.status(), done: &done, start };
+        let entry = account::Entry { ids, method: &method, path: &path, status: response.status(), done: &done, start };
         match &self.0.options.metrics {
             Some(metrics) => metrics.emit(entry.document(self.0.engine.get())),
             None => entry.log(),

@@ -61,7 +61,8 @@ pub(crate) fn fetch(uri: &str, wanted: Option<&str>, bounds: Bounds) -> Result<M
     let work = || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(|error| error.to_string())?;
-        runtime.block_on(Fetch { place, bounds, received: AtomicU64::new(0) }.run(&path, wanted))
+        let fetch = Fetch { place, bounds, received: AtomicU64::new(0) };
+        runtime.block_on(async { fetch.run(client(s3::config().await), &path, wanted).await })
     };
     std::thread::scope(|scope| scope.spawn(work).join().unwrap_or_else(|_| Err("the download failed.".to_owned())))
         .map_err(failed)?;
@@ -76,9 +77,8 @@ struct Fetch {
 }
 
 impl Fetch {
-    async fn run(self, path: &Path, wanted: Option<&str>) -> Result<(), String> {
+    async fn run(self, client: Client, path: &Path, wanted: Option<&str>) -> Result<(), String> {
         let work = async {
-            let client = client(s3::config().await);
             let (model, cards) = tokio::join!(self.model(&client, path, wanted), self.card(&client, path));
             model.and(cards)
         };
@@ -196,4 +196,37 @@ fn client(config: aws_sdk_s3::config::Builder) -> Client {
         // `Bounds::stall` watches bodies.
         .stalled_stream_protection(StalledStreamProtectionConfig::disabled());
     Client::from_conf(config.build())
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_sdk_s3::config::{BehaviorVersion, Builder, Credentials, Region};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn who_never_answers_is_not_waited_for() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let config = Builder::new()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::from_static("us-east-1"))
+            .credentials_provider(Credentials::new("key", "secret", None, None, "tests"))
+            .endpoint_url(format!("http://{}", listener.local_addr().unwrap()))
+            .force_path_style(true)
+            .http_client(s3::http_client());
+        let folder = tempfile::tempdir().unwrap();
+        let bounds = Bounds { time: Duration::from_millis(200), ..Bounds::default() };
+        let fetch = Fetch { place: "s3://models/best.onnx".parse().unwrap(), bounds, received: AtomicU64::new(0) };
+        let error = fetch.run(client(config), &folder.path().join("best.onnx"), None).await.unwrap_err();
+        assert!(error.contains("200ms") && error.contains("network"), "{error}");
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn only_an_onnx_file_is_a_model() {
+        for uri in ["s3://", "s3://models", "s3://models/", "s3://models/best.pt", "s3:///best.onnx"] {
+            let error = fetch(uri, None, Bounds::default()).unwrap_err().to_string();
+            assert!(error.contains(uri) && error.contains("s3://bucket/"), "{error}");
+        }
+    }
 }

@@ -40,7 +40,13 @@ pub fn load(settings: &Settings, sessions: usize, threads: usize) -> Result<Dete
     let wanted = settings.model_sha256.as_deref();
     let options = DetectorOptions { threads, sessions, limits: settings.limits, ..DetectorOptions::default() };
     if let Some(uri) = settings.model.as_deref().filter(|model| model.trim_start().starts_with("s3://")) {
-        return Ok(Detector::load(fetched(uri, wanted)?, &options)?);
+        return Detector::load(fetched(uri, wanted)?, &options).map_err(|error| {
+            let beside = match &error {
+                ModelError::NoCard { .. } => format!(". In S3 the card is {}.toml", uri.trim().trim_end_matches(".onnx")),
+                _ => String::new(),
+            };
+            Error::Source(format!("MODEL={}: {error}{beside}", uri.trim()))
+        });
     }
     let model = catalog::find(settings.model.as_deref())?;
     let Some(wanted) = wanted else { return Ok(Detector::load(model, &options)?) };
@@ -118,6 +124,13 @@ mod tests {
         assert_eq!(load(&settings(&model, &sha256), 1, 1).unwrap().sha256(), sha256);
         let error = load(&settings(&model, &"0".repeat(64)), 1, 1).unwrap_err().to_string();
         assert!([&sha256, &"0".repeat(64), "model.onnx"].iter().all(|part| error.contains(*part)), "{error}");
+    }
+
+    #[test]
+    #[cfg(not(feature = "aws"))]
+    fn without_s3_it_says_so() {
+        let error = load(&settings(Path::new("s3://models/best.onnx"), &"0".repeat(64)), 1, 1).unwrap_err().to_string();
+        assert!(error.contains("s3://models/best.onnx") && error.contains("default features"), "{error}");
     }
 
     #[test]

@@ -76,18 +76,20 @@ impl Visit for Fields<'_> {
     }
 }
 
-/// The ids in a span: ours, and Lambda's as its runtime has it.
+/// The ids in a span: the request's, and Lambda's where that is another; in the spans of Lambda's runtime there is only that.
 #[derive(Debug, Default)]
 struct SpanIds {
     ours: Option<String>,
     lambdas: Option<String>,
+    runtimes: Option<String>,
 }
 
 impl Visit for SpanIds {
     fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
         let place = match field.name() {
             "request_id" => &mut self.ours,
-            "requestId" => &mut self.lambdas,
+            "lambda_request_id" => &mut self.lambdas,
+            "requestId" => &mut self.runtimes,
             _ => return,
         };
         *place = Some(format!("{value:?}"));
@@ -106,7 +108,7 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Ids {
     fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, context: Context<'_, S>) {
         let mut ids = SpanIds::default();
         attributes.record(&mut ids);
-        if let Some(span) = context.span(id).filter(|_| ids.ours.is_some() || ids.lambdas.is_some()) {
+        if let Some(span) = context.span(id).filter(|_| ids.ours.is_some() || ids.runtimes.is_some()) {
             span.extensions_mut().insert(ids);
         }
     }
@@ -129,18 +131,12 @@ where
         if let Some((name, message)) = message.map(|index| fields.0.remove(index)) {
             line.push(&name, message);
         }
-        let (mut ours, mut lambdas) = (None, None);
+        // From the innermost outwards; of a name, the first is kept.
         for span in context.event_scope().into_iter().flatten() {
-            if let Some(ids) = span.extensions().get::<SpanIds>() {
-                ours = ours.or_else(|| ids.ours.clone());
-                lambdas = lambdas.or_else(|| ids.lambdas.clone());
+            if let Some(SpanIds { ours, lambdas, runtimes }) = span.extensions().get() {
+                let ids = [("request_id", ours), ("lambda_request_id", lambdas), ("request_id", runtimes)];
+                ids.into_iter().for_each(|(name, id)| id.iter().for_each(|id| line.push(name, id.as_str())));
             }
-        }
-        if let Some(id) = ours.as_ref().or(lambdas.as_ref()) {
-            line.push("request_id", id.as_str());
-        }
-        if let Some(id) = lambdas.filter(|id| ours.as_ref().is_some_and(|ours| ours != id)) {
-            line.push("lambda_request_id", id);
         }
         fields.0.into_iter().for_each(|(name, value)| line.push(&name, value));
         writeln!(writer, "{line}")

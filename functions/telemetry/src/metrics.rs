@@ -65,8 +65,11 @@ impl Metrics {
         }))
     }
 
-    /// Writes a document; one without metrics is a log line.
+    /// Writes a document; one without metrics is a log line like others.
     pub fn emit(&self, document: Document) {
+        if document.metrics.is_empty() && !tracing::enabled!(tracing::Level::INFO) {
+            return;
+        }
         let line = format!("{}\n", self.line(document));
         let _ = { self.stream }.write_all(line.as_bytes());
     }
