@@ -5,7 +5,7 @@ use std::fmt::Display;
 use std::io::Write;
 
 use tracing::level_filters::LevelFilter;
-use tracing_subscriber::filter::EnvFilter;
+use tracing_subscriber::filter::{EnvFilter, FilterExt, filter_fn};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{Layer, fmt};
@@ -23,16 +23,19 @@ pub fn init(stream: Stream) {
     let filter = EnvFilter::builder()
         .with_default_directive(floor.unwrap_or(LevelFilter::INFO).into())
         .parse_lossy(wanted.trim());
+    // Spans always: they say to which request a line belongs, however few lines there are.
+    let spans = filter_fn(|metadata| metadata.is_span()).with_max_level_hint(LevelFilter::INFO);
+    let filter = spans.or(filter.and(floor.unwrap_or(LevelFilter::TRACE)));
     let writer = move || stream;
     let layer = fmt::layer().with_target(false).without_time();
     let layer = if is_json() {
         report_panics();
-        layer.with_ansi(false).event_format(Json).with_writer(writer).and_then(Ids).boxed()
+        layer.with_ansi(false).event_format(Json).with_writer(writer).and_then(Ids).with_filter(filter).boxed()
     } else {
-        layer.with_writer(writer).boxed()
+        layer.with_writer(writer).with_filter(filter).boxed()
     };
     // Where there is a log already, it stays.
-    let _ = tracing_subscriber::registry().with(layer).with(filter).with(floor).try_init();
+    let _ = tracing_subscriber::registry().with(layer).try_init();
 }
 
 /// Says why the process ends: as a line of the log where that is JSON, else on standard error, as programs do.
