@@ -3,6 +3,7 @@ against their names."""
 
 import datetime
 import json
+import re
 import urllib.parse
 
 import cloudformation
@@ -289,3 +290,24 @@ def test_widgets_do_not_overlap(stack):
         cells = {(widget["x"] + i, widget["y"] + j) for i in range(widget["width"]) for j in range(widget["height"])}
         assert not cells & taken and all(x < 24 for x, _ in cells)
         taken |= cells
+
+
+# ---- what the log costs
+
+
+def test_the_price_list_knows_how_much_is_logged(http_lines, bulk_lines):
+    """Lines as they are written, without blanks; the first of each function tells of its start, too."""
+    prices = (support.ROOT / "uploader/src/prices.rs").read_text()
+
+    def price(name):
+        return float(re.search(rf"const {name}: f64 = ([0-9.]+);", prices)[1])
+
+    def size(line):
+        return len(json.dumps(line, separators=(",", ":"), ensure_ascii=False)) + 1
+
+    one_photo = next(line for line in http_lines if line.get("Detections") == 2)
+    assert size(one_photo) == pytest.approx(price("LOG_REQUEST"), rel=0.1)
+    batch = next(line for line in bulk_lines if line.get("Photos") == 1 and "HandedBack" in line and not line["HandedBack"])
+    photo = sum(len(json.dumps(batch[stage][0])) + 1 for stage in STAGES)
+    assert photo == pytest.approx(price("LOG_BATCH_PHOTO"), rel=0.25)
+    assert size(batch) - photo == pytest.approx(price("LOG_BATCH"), rel=0.1)
