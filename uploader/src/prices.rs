@@ -227,6 +227,10 @@ mod tests {
             assert!(page.contains(&row), "docs/limits.md lacks {row}");
         }
         assert!(page.contains(AS_OF));
+        // The summary of a run, as `uploader bulk` writes it.
+        let bill = bulk_per_thousand(Architecture::X86_64, 1769, 37.9, 10.0);
+        let line = format!("cost per 1000       ${:.4} ({bill}; estimated: 37.9 ms", bill.total());
+        assert!(include_str!("../../docs/s3.md").contains(&line), "docs/s3.md lacks {line}");
     }
 
     #[test]

@@ -39,8 +39,8 @@ impl Looker {
 
     fn detect(&self, source: &Source, request_id: &str, bytes: &[u8]) -> Result<Outcome, DetectError> {
         let findings = self.detector.detect(bytes, &self.thresholds)?;
-        // `cold_start` and `init_ms` stay at their defaults: they are facts of a process, and the same photo is to
-        // have the same line in every one. The log has them.
+        // `cold_start` and `init_ms` stay at their defaults: they are facts of a process, and the same photo is to have the same
+        // line in every one, but for the invocation's name. The log has them.
         let answer = Answer::new(&findings, self.detector.labels(), self.model.clone(), &self.thresholds);
         let seen = Seen {
             pixels: u64::from(answer.image.width) * u64::from(answer.image.height),
