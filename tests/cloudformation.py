@@ -92,6 +92,11 @@ class Stack:
                 return re.sub(r"\$\{([^}]+)\}", lambda m: str(self.values.get(m[1], m[1])), given)
             if name == "Fn::Split":
                 return self.evaluate(given[1]).split(given[0])
+            if name == "Fn::Select":
+                index, values = given
+                return self.evaluate(values)[index]
+            if name == "Fn::Join":
+                return given[0].join(self.evaluate(given[1]))
             if name == "Fn::FindInMap":
                 table, row, column = (str(self.evaluate(part)) for part in given)
                 return self.raw["Mappings"][table][row][column]

@@ -1,5 +1,6 @@
 """The infrastructure, as CloudFormation would build it, and the scripts around it."""
 
+import re
 import shutil
 import subprocess
 
@@ -27,6 +28,11 @@ def stacks():
         "InputDays": 0,
         "ResultsDays": 7,
         "Architecture": "arm64",
+        "ModelUri": "s3://our-models/v1/best.onnx",
+        "ModelSha256": "c0ffee" + "0" * 58,
+        "Tracing": "Active",
+        "LogLevel": "WARN",
+        "Metrics": "false",
     }
     return cloudformation.translated({}, {"AuthType": "NONE"}, everything)
 
@@ -46,7 +52,7 @@ def test_one_image_holds_both_functions(stack):
         properties = stack[function]
         assert properties["PackageType"] == "Image" and properties["Code"] == {"ImageUri": "image"}
         assert properties["ImageConfig"] == {"Command": [command]}
-        assert properties["TracingConfig"] == {"Mode": "Active"}
+        assert properties["TracingConfig"] == {"Mode": "PassThrough"}
         assert "ReservedConcurrentExecutions" not in properties
 
 
@@ -54,8 +60,9 @@ def test_the_environment_is_what_the_functions_read(stack):
     http = stack["DetectHttp"]["Environment"]["Variables"]
     bulk = stack["DetectBulk"]["Environment"]["Variables"]
     settings = (support.ROOT / "functions/wire/src/settings.rs").read_text()
-    for name in http.keys() - {"RUST_LOG"}:
-        assert f'"{name}"' in settings, f"nothing reads {name}"
+    telemetry = "".join(path.read_text() for path in (support.ROOT / "functions/telemetry/src").iterdir())
+    for name in http:
+        assert f'"{name}"' in settings + telemetry, f"nothing reads {name}"
     own = {
         "INPUT_URI": "s3://spotter-input-123456789012-eu-central-1/photos/",
         "RESULTS_URI": "s3://ResultsBucket/results/",
@@ -159,6 +166,51 @@ def test_old_things_go_when_asked_to(stack, full):
     assert [days(full[name]) for name in BUCKETS] == [None, 7]
 
 
+def test_a_model_in_s3_goes_before_one_in_the_image(stack, full):
+    for function in ("DetectHttp", "DetectBulk"):
+        plain, given = stack[function]["Environment"]["Variables"], full[function]["Environment"]["Variables"]
+        assert (plain["MODEL"], plain["MODEL_SHA256"]) == ("", "")
+        assert given["MODEL"] == "s3://our-models/v1/best.onnx" and given["MODEL_SHA256"].startswith("c0ffee")
+
+
+@pytest.mark.parametrize(
+    ("uri", "objects"),
+    [
+        ("s3://m/best.onnx", ["m/best.onnx", "m/best.toml"]),
+        ("s3://m/a/b c/best.onnx", ["m/a/b c/best.onnx", "m/a/b c/best.toml"]),
+        ("s3://m/a/best.prepared.onnx", ["m/a/best.prepared.onnx", "m/a/best.toml"]),
+    ],
+)
+def test_a_model_in_s3_opens_that_object_and_its_card(stack, uri, objects):
+    [given] = cloudformation.translated({"ModelUri": uri})
+    for role in ("HttpRole", "BulkRole"):
+        before, after = allowed(stack, role), allowed(given, role)
+        more = [f"{ARNS}{key}" for key in objects]
+        assert after == before | {"s3:GetObject": before.get("s3:GetObject", []) + more}
+
+
+def test_model_parameters_take_what_the_functions_take(stack):
+    uri = re.compile(stack.raw["Parameters"]["ModelUri"]["AllowedPattern"])
+    digest = re.compile(stack.raw["Parameters"]["ModelSha256"]["AllowedPattern"])
+    assert all(uri.match(given) for given in ("", "s3://my-models/best.onnx", "s3://my.models/a/b/best.prepared.onnx"))
+    # A wildcard would open more than the object.
+    for given in ("best.onnx", "s3://my-models", "s3://my-models/", "s3://my-models/best.pt", "s3://my-models/*.onnx", "s3:///x.onnx"):
+        assert not uri.match(given), given
+    assert digest.match("") and digest.match("Ab" * 32) and not digest.match("ab" * 31)
+
+
+def test_strict_levels_do_not_cost_metrics(stack, full):
+    """Lambda takes a line of metrics for INFO, and keeps none below its level; what is below LogLevel the functions drop."""
+    for function in ("DetectHttp", "DetectBulk"):
+        assert stack[function]["LoggingConfig"]["ApplicationLogLevel"] == "INFO"
+        assert full[function]["LoggingConfig"]["ApplicationLogLevel"] == "INFO"
+        assert full[function]["Environment"]["Variables"]["RUST_LOG"] == "WARN"
+        assert stack[function]["Environment"]["Variables"]["METRICS"] == "true"
+        assert full[function]["Environment"]["Variables"]["METRICS"] == "false"
+    [verbose] = cloudformation.translated({"LogLevel": "DEBUG"})
+    assert verbose["DetectHttp"]["LoggingConfig"]["ApplicationLogLevel"] == "DEBUG"
+
+
 def test_logs_are_json_and_end(stack):
     for function, log in (("DetectHttp", "HttpLog"), ("DetectBulk", "BulkLog")):
         assert stack[log]["RetentionInDays"] == 30
@@ -204,9 +256,11 @@ def test_each_role_reaches_only_its_own(stack, full):
     def log(group):
         return {"logs:CreateLogStream": [group], "logs:PutLogEvents": [group]}
 
-    assert allowed(stack, "HttpRole") == log("HttpLog.Arn") | trace
+    model = [f"{ARNS}our-models/v1/best.onnx", f"{ARNS}our-models/v1/best.toml"]
+    assert allowed(stack, "HttpRole") == log("HttpLog.Arn")
+    assert allowed(full, "HttpRole") == log("HttpLog.Arn") | trace | {"s3:GetObject": model}
     read = ["InputBucket.Arn/photos/*"]
-    bulk = log("BulkLog.Arn") | trace | {
+    bulk = log("BulkLog.Arn") | {
         "sqs:ReceiveMessage": ["Queue.Arn"],
         "sqs:DeleteMessage": ["Queue.Arn"],
         "sqs:GetQueueAttributes": ["Queue.Arn"],
@@ -224,24 +278,17 @@ def test_each_role_reaches_only_its_own(stack, full):
 
     # An existing bucket opens exactly that bucket, to reading.
     theirs = f"{ARNS}holiday-photos"
-    assert allowed(full, "BulkRole") == bulk | {
-        "s3:GetObject": [*read, f"{theirs}/*"],
+    assert allowed(full, "BulkRole") == bulk | trace | {
+        "s3:GetObject": [*read, *model, f"{theirs}/*"],
         "s3:GetObjectVersion": [*read, f"{theirs}/*"],
         "s3:ListBucket": ["InputBucket.Arn", theirs],
     }
     assert allowed(full, "BatchOperationsRole") == jobs | {"s3:PutInventoryConfiguration": [theirs]}
 
 
-def test_alarms_watch_what_goes_wrong(stack, full):
-    watched = {
-        (alarm["MetricName"], alarm["Dimensions"][0]["Value"])
-        for alarm in full.of_type("AWS::CloudWatch::Alarm").values()
-    }
-    assert watched == {
-        ("ApproximateNumberOfMessagesVisible", "DeadLetters.QueueName"),
-        ("ApproximateAgeOfOldestMessage", "Queue.QueueName"),
-        *((metric, function) for metric in ("Errors", "Throttles") for function in ("DetectHttp", "DetectBulk")),
-    }
+def test_alarms_tell_somebody_when_asked_to(stack, full):
+    # What they watch and when they go off: test_alarms.py.
+    assert set(stack.of_type("AWS::CloudWatch::Alarm")) - set(full.of_type("AWS::CloudWatch::Alarm")) == {"HandedBackAlarm"}
     for alarms, actions in ((stack, None), (full, ["AlarmTopic"])):
         for alarm in alarms.of_type("AWS::CloudWatch::Alarm").values():
             assert alarm.get("AlarmActions") == actions

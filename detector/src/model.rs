@@ -52,9 +52,6 @@ pub enum ModelError {
         /// The cards that may fit, each as a `model.toml`.
         cards: Vec<String>,
     },
-    /// A label is asked for in every photo that the model does not have.
-    #[error("{0}")]
-    UnknownLabel(String),
     /// ONNX Runtime failed in a run.
     #[error("inference failed: {0}")]
     Run(String),

@@ -24,5 +24,6 @@ pub use app::App;
 pub use deadline::Deadline;
 pub use reply::HandedBack;
 pub use settings::{Layout, Settings, SettingsError};
-pub use store::{Patience, Store, http_client};
+pub use model_source::s3::http_client;
+pub use store::{Patience, Store};
 pub use wire::S3Uri;

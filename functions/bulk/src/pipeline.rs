@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use tokio::sync::Semaphore;
 use tokio::task::{JoinSet, spawn_blocking};
+use tracing::{Instrument, Span};
 
 use crate::budget::Held;
 use crate::deadline::Deadline;
@@ -31,12 +32,14 @@ pub(crate) struct Pipeline {
 
 impl Pipeline {
     /// Works through `jobs`; the outcomes come in their order.
-    pub(crate) async fn run(self: &Arc<Self>, jobs: Vec<Job>, deadline: Deadline) -> Vec<Outcome> {
+    pub(crate) async fn run(self: &Arc<Self>, jobs: Vec<Job>, request_id: &str, deadline: Deadline) -> Vec<Outcome> {
+        let request_id: Arc<str> = request_id.into();
         let mut outcomes: Vec<Option<Outcome>> = jobs.iter().map(|_| None).collect();
         let mut tasks = JoinSet::new();
         for (index, job) in jobs.into_iter().enumerate() {
-            let pipeline = Arc::clone(self);
-            tasks.spawn(async move { (index, pipeline.one(job, deadline).await) });
+            let (pipeline, request_id) = (Arc::clone(self), Arc::clone(&request_id));
+            let work = async move { (index, pipeline.one(job, &request_id, deadline).await) };
+            tasks.spawn(work.instrument(Span::current()));
         }
         while let Some(joined) = tasks.join_next().await {
             match joined {
@@ -49,29 +52,30 @@ impl Pipeline {
     }
 
     /// The way of one photo.
-    async fn one(&self, job: Job, deadline: Deadline) -> Outcome {
+    async fn one(&self, job: Job, request_id: &Arc<str>, deadline: Deadline) -> Outcome {
         // What a photo may take of memory is given back when its results are stored, not before.
         let (key, (outcome, _held)) = match job {
-            Job::Refused(source, error) => (source.key.clone(), (self.looker.never(source, error), None)),
+            Job::Refused(source, error) => (source.key.clone(), (self.looker.never(source, request_id, error), None)),
             Job::Photo(_) if !deadline.allows_more() => return Outcome::later(OUT_OF_TIME.to_owned()),
             Job::Photo(photo) => match deadline.before_stop(self.fetcher.fetch(&photo)).await {
                 None => return Outcome::later(OUT_OF_TIME.to_owned()),
-                Some(Ok(fetched)) => (fetched.source.key.clone(), self.look(fetched, deadline).await),
-                Some(Err(missed)) => (missed.source.key.clone(), (self.missed(missed), None)),
+                Some(Ok(fetched)) => (fetched.source.key.clone(), self.look(fetched, request_id, deadline).await),
+                Some(Err(missed)) => (missed.source.key.clone(), (self.missed(missed, request_id), None)),
             },
         };
         self.keep(&key, outcome, deadline).await
     }
 
     /// Waits for a worker, and lets it look.
-    async fn look(&self, fetched: Fetched, deadline: Deadline) -> (Outcome, Option<Held>) {
+    async fn look(&self, fetched: Fetched, request_id: &Arc<str>, deadline: Deadline) -> (Outcome, Option<Held>) {
         let Some(Ok(worker)) = deadline.before_stop(Arc::clone(&self.workers).acquire_owned()).await else {
             return (Outcome::later(OUT_OF_TIME.to_owned()), None);
         };
-        let looker = Arc::clone(&self.looker);
+        let (looker, request_id, span) = (Arc::clone(&self.looker), Arc::clone(request_id), Span::current());
         let work = spawn_blocking(move || {
+            let _in_span = span.enter();
             let Fetched { source, bytes, held } = fetched;
-            let outcome = looker.look(source, &bytes);
+            let outcome = looker.look(source, &request_id, &bytes);
             drop((bytes, worker));
             (outcome, Some(held))
         });
@@ -82,9 +86,9 @@ impl Pipeline {
         }
     }
 
-    fn missed(&self, Missed { source, failure }: Missed) -> Outcome {
+    fn missed(&self, Missed { source, failure }: Missed, request_id: &str) -> Outcome {
         match failure {
-            Failure::Never(error) => self.looker.never(source, error),
+            Failure::Never(error) => self.looker.never(source, request_id, error),
             Failure::Later(reason) | Failure::Broken(reason) => Outcome::later(reason),
         }
     }

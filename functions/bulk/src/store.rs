@@ -4,15 +4,14 @@ pub(crate) mod failure;
 
 use std::time::Duration;
 
-use aws_config::{BehaviorVersion, Region};
 use aws_sdk_s3::Client;
 use aws_sdk_s3::config::retry::RetryConfig;
 use aws_sdk_s3::config::timeout::TimeoutConfig;
 use aws_sdk_s3::config::{Builder, StalledStreamProtectionConfig};
 use aws_sdk_s3::operation::get_object::GetObjectOutput;
 use aws_sdk_s3::primitives::ByteStream;
-use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 use bytes::Bytes;
+use model_source::s3;
 use wire::ModelRef;
 
 use failure::Failure;
@@ -54,15 +53,7 @@ pub struct Store {
 impl Store {
     /// S3 as the environment says: region, credentials, `AWS_ENDPOINT_URL_S3`.
     pub async fn from_env(patience: Patience) -> Self {
-        let set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
-        let mut loader = aws_config::defaults(BehaviorVersion::latest()).http_client(http_client());
-        let elsewhere = set("AWS_ENDPOINT_URL_S3") || set("AWS_ENDPOINT_URL");
-        if elsewhere && !set("AWS_REGION") && !set("AWS_DEFAULT_REGION") {
-            // Another S3 rarely cares, and the search for a region ends at addresses that exist in AWS only.
-            loader = loader.region(Region::from_static("us-east-1"));
-        }
-        let config = Box::pin(loader.load()).await;
-        Self::new(Builder::from(&config).force_path_style(elsewhere), patience)
+        Self::new(s3::config().await, patience)
     }
 
     /// S3 as configured, but for retries and timeouts.
@@ -128,10 +119,4 @@ impl Store {
 /// What header values may hold.
 fn ascii(text: &str) -> String {
     text.chars().map(|c| if c.is_ascii_graphic() || c == ' ' { c } else { '?' }).collect()
-}
-
-/// ring does the cryptography: the default library takes minutes to build.
-#[must_use]
-pub fn http_client() -> aws_sdk_s3::config::SharedHttpClient {
-    aws_smithy_http_client::Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https()
 }

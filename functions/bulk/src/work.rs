@@ -23,26 +23,31 @@ pub(crate) struct Looker {
 
 impl Looker {
     /// Looks at a photo. A panic or a failing model is this photo's trouble only, and not known to be final.
-    pub(crate) fn look(&self, source: Source, bytes: &[u8]) -> Outcome {
-        match catch_unwind(AssertUnwindSafe(|| self.detect(&source, bytes))) {
+    pub(crate) fn look(&self, source: Source, request_id: &str, bytes: &[u8]) -> Outcome {
+        match catch_unwind(AssertUnwindSafe(|| self.detect(&source, request_id, bytes))) {
             Ok(Ok(outcome)) => outcome,
-            Ok(Err(DetectError::Photo(error))) => self.never(source, ItemError::from(&Problem::from(&error))),
-            Ok(Err(DetectError::Slices(error))) => self.never(source, ItemError::from(&Problem::from(&error))),
+            Ok(Err(DetectError::Photo(error))) => {
+                self.never(source, request_id, ItemError::from(&Problem::from(&error)))
+            }
+            Ok(Err(DetectError::Slices(error))) => {
+                self.never(source, request_id, ItemError::from(&Problem::from(&error)))
+            }
             Ok(Err(DetectError::Model(error))) => Outcome::later(format!("the model failed on this photo: {error}")),
             Err(_) => Outcome::later("the function panicked on this photo".to_owned()),
         }
     }
 
     /// The outcome of a photo that nobody can look at.
-    pub(crate) fn never(&self, source: Source, error: ItemError) -> Outcome {
+    pub(crate) fn never(&self, source: Source, request_id: &str, error: ItemError) -> Outcome {
         let outcome = LineOutcome::Error { error: error.clone(), model: self.model.clone() };
-        Outcome::with_line(&Line { source, outcome }, Verdict::Never(error), Seen::default())
+        let line = Line { source, outcome, request_id: Some(request_id.to_owned()) };
+        Outcome::with_line(&line, Verdict::Never(error), Seen::default())
     }
 
-    fn detect(&self, source: &Source, bytes: &[u8]) -> Result<Outcome, DetectError> {
+    fn detect(&self, source: &Source, request_id: &str, bytes: &[u8]) -> Result<Outcome, DetectError> {
         let findings = self.detector.detect_sliced(bytes, &self.thresholds, &self.slicing)?;
-        // `cold_start` and `init_ms` stay at their defaults: they are facts of a process, and the same photo is to
-        // have the same line in every one. The log has them.
+        // `cold_start` and `init_ms` stay at their defaults: they are facts of a process, and the same photo is to have the same
+        // line in every one, but for the invocation's name. The log has them.
         let answer = Answer::new(&findings, self.detector.labels(), self.model.clone(), &self.thresholds);
         let seen = Seen {
             pixels: u64::from(answer.image.width) * u64::from(answer.image.height),
@@ -50,7 +55,8 @@ impl Looker {
             timings: answer.timings_ms,
         };
         let pictures = self.pictures(bytes, &answer)?;
-        let line = Line { source: source.clone(), outcome: LineOutcome::Answer(Box::new(answer)) };
+        let outcome = LineOutcome::Answer(Box::new(answer));
+        let line = Line { source: source.clone(), outcome, request_id: Some(request_id.to_owned()) };
         let mut outcome = Outcome::with_line(&line, Verdict::Found(seen.detections), seen);
         outcome.pictures = pictures;
         Ok(outcome)

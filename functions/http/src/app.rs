@@ -4,16 +4,18 @@ use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 use bytes::Bytes;
-use detector::ModelError;
 use http::header::HOST;
 use http::request::Parts;
 use http::uri::Authority;
-use http::{Method, Request, Response, StatusCode};
+use http::{Method, Request, Response};
 use http_body::Body;
+use telemetry::{Metrics, RequestId};
 use tokio::sync::oneshot;
+use tracing::{Instrument, Span};
 use wire::{Code, Format, Problem, Settings, Unknown};
 
 use crate::about::{Health, Model};
+use crate::account::{self, Ids};
 use crate::body::{self, Bodies};
 use crate::coding::{self, Codings};
 use crate::declared::{Declared, Kind};
@@ -38,6 +40,8 @@ pub struct AppOptions {
     pub queue: usize,
     /// What requests must bring; `None` lets everybody in.
     pub token: Option<Token>,
+    /// Where metrics go, if anywhere.
+    pub metrics: Option<Metrics>,
 }
 
 /// The service. Clones are the same service.
@@ -76,8 +80,8 @@ impl App {
     /// Loads and warms the model; `start` is when the process began. Takes a while and blocks its thread.
     ///
     /// # Errors
-    /// [`ModelError`].
-    pub fn load(&self, start: Instant) -> Result<(), ModelError> {
+    /// [`model_source::Error`].
+    pub fn load(&self, start: Instant) -> Result<(), model_source::Error> {
         let AppOptions { sessions, threads, .. } = self.0.options;
         let engine = Engine::load(&self.0.settings, sessions, threads, start)?;
         // Loaded twice, the first one stays.
@@ -86,8 +90,26 @@ impl App {
     }
 
     /// Answers one request. Whatever a caller sends, this is an answer; who stops waiting for it (the future is
-    /// dropped) is not worked for any more.
+    /// dropped) is not worked for any more. Its id is the caller's `X-Request-Id` where that is sane, else the
+    /// [`RequestId`] among its extensions, else a new one.
     pub async fn handle<B>(&self, request: Request<B>) -> Response<Bytes>
+    where
+        B: Body<Data = Bytes, Error: Send> + Send + Unpin + 'static,
+    {
+        let given = request.headers().get(reply::X_REQUEST_ID).and_then(|id| id.to_str().ok()?.parse().ok());
+        let lambdas = request.extensions().get::<RequestId>().cloned();
+        let ids = Ids { request: given.or(lambdas.clone()).unwrap_or_default(), lambdas };
+        // At the highest level, so that whatever is logged has it.
+        let span = tracing::error_span!(
+            "request",
+            request_id = %ids.request,
+            lambda_request_id = ids.other().map(tracing::field::display)
+        );
+        let response = self.respond(request, &ids).instrument(span).await;
+        reply::with_request_id(response, &ids.request)
+    }
+
+    async fn respond<B>(&self, request: Request<B>, ids: &Ids) -> Response<Bytes>
     where
         B: Body<Data = Bytes, Error: Send> + Send + Unpin + 'static,
     {
@@ -107,7 +129,11 @@ impl App {
             reply::problem(&problem, allowed_methods(&path))
         });
         let response = reply::with_cold_start(response, done.cold_start);
-        log(&method, &path, response.status(), &done, start);
+        let entry = account::Entry { ids, method: &method, path: &path, status: response.status(), done: &done, start };
+        match &self.0.options.metrics {
+            Some(metrics) => metrics.emit(entry.document(self.0.engine.get())),
+            None => entry.log(),
+        }
         response
     }
 
@@ -182,10 +208,11 @@ impl App {
         })?;
         done.bytes = received.bytes.len();
         let permit = self.0.queue.acquire().await?;
-        let app = self.clone();
+        let (app, span) = (self.clone(), Span::current());
         let (sender, receiver) = oneshot::channel();
         // Decoding and inference hold a thread, and go on when this future is dropped: with them goes what they use.
         tokio::task::spawn_blocking(move || {
+            let _in_span = span.enter();
             let mut done = Done { bytes: received.bytes.len(), ..Done::default() };
             let waited = permit.waited();
             let abandoned = || sender.is_closed();
@@ -240,28 +267,4 @@ fn allowed_methods(path: &str) -> &'static str {
         "" => "GET, HEAD, POST",
         _ => "GET, HEAD",
     }
-}
-
-/// One line per request: sizes, counts and times, never what is in a photo.
-fn log(method: &Method, path: &str, status: StatusCode, done: &Done, start: Instant) {
-    let path: String = path.chars().take(80).collect();
-    tracing::info!(
-        method = method.as_str(),
-        path,
-        status = status.as_u16(),
-        code = done.code.map(tracing::field::display),
-        bytes = done.bytes,
-        photos = done.photos,
-        failed = done.failed,
-        pixels = done.pixels,
-        detections = done.detections,
-        queue_ms = done.timings.queue,
-        decode_ms = done.timings.decode,
-        preprocess_ms = done.timings.preprocess,
-        inference_ms = done.timings.inference,
-        postprocess_ms = done.timings.postprocess,
-        total_ms = (start.elapsed().as_secs_f64() * 1e6).round() / 1e3,
-        cold_start = done.cold_start,
-        "request"
-    );
 }

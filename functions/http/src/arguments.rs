@@ -6,8 +6,8 @@ use clap::Parser;
 
 /// Finds objects in photos. A Function URL under AWS Lambda, an HTTP server anywhere else.
 ///
-/// Environment variables configure the model and its defaults: MODEL, MODEL_DIR, CONFIDENCE, IOU, MAX_DETECTIONS,
-/// MAX_IMAGE_BYTES, MAX_PIXELS, API_TOKEN, ORT_DYLIB_PATH, RUST_LOG.
+/// Environment variables configure the model and its defaults: MODEL, MODEL_SHA256, MODEL_DIR, CONFIDENCE, IOU,
+/// MAX_DETECTIONS, MAX_IMAGE_BYTES, MAX_PIXELS, API_TOKEN, ORT_DYLIB_PATH, RUST_LOG, METRICS, METRICS_NAMESPACE.
 #[derive(Debug, Clone, Parser)]
 #[command(name = "detect-http", version)]
 pub struct Arguments {

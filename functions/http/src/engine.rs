@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-use detector::{Detector, ModelError, Thresholds};
+use detector::{Detector, Thresholds};
 use wire::{ModelRef, Options, Settings};
 
 /// A loaded model with the function's defaults.
@@ -18,6 +18,8 @@ pub(crate) struct Engine {
     pub(crate) init_ms: f64,
     /// True until the first photo was answered.
     cold: AtomicBool,
+    /// True until the first request was answered, whatever it asked.
+    first: AtomicBool,
 }
 
 impl Engine {
@@ -27,8 +29,8 @@ impl Engine {
         sessions: usize,
         threads: usize,
         start: Instant,
-    ) -> Result<Self, ModelError> {
-        let detector = settings.load(sessions, threads)?;
+    ) -> Result<Self, model_source::Error> {
+        let detector = model_source::load(settings, sessions, threads)?;
         let defaults = settings.thresholds(&detector);
         let model = ModelRef {
             name: detector.card().name.clone(),
@@ -46,12 +48,17 @@ impl Engine {
             init_ms,
             "ready"
         );
-        let options = settings.options.clone();
-        Ok(Self { detector, defaults, options, model, init_ms, cold: AtomicBool::new(true) })
+        let (options, cold, first) = (settings.options.clone(), AtomicBool::new(true), AtomicBool::new(true));
+        Ok(Self { detector, defaults, options, model, init_ms, cold, first })
     }
 
     /// True for the first request that has photos, and for no other.
     pub(crate) fn is_cold_start(&self) -> bool {
         self.cold.swap(false, Ordering::Relaxed)
+    }
+
+    /// True for the first request, and for no other.
+    pub(crate) fn is_first_request(&self) -> bool {
+        self.first.swap(false, Ordering::Relaxed)
     }
 }

@@ -16,6 +16,7 @@ use lambda_http::aws_lambda_events::apigw::ApiGatewayV2httpResponse;
 use lambda_http::aws_lambda_events::encodings::Body;
 use lambda_http::{Error, LambdaEvent, lambda_runtime, service_fn};
 use serde::Deserialize;
+use telemetry::{Metrics, RequestId};
 use wire::{Code, Problem, Settings};
 
 use crate::app::{App, AppOptions};
@@ -27,15 +28,16 @@ use crate::token::Token;
 ///
 /// # Errors
 /// A wrong environment, a model that cannot be loaded, or a runtime that does not answer.
-pub async fn run(start: Instant) -> Result<(), Error> {
+pub async fn run(metrics: Option<Metrics>, start: Instant) -> Result<(), Error> {
     let settings = Settings::from_env()?;
     let threads = settings.threads;
-    let options = AppOptions { platform: Platform::Lambda, sessions: 1, threads, queue: 0, token: Token::from_env() };
+    let (platform, token) = (Platform::Lambda, Token::from_env());
+    let options = AppOptions { platform, sessions: 1, threads, queue: 0, token, metrics };
     let app = App::new(settings, options);
     app.load(start)?;
     lambda_runtime::run(service_fn(|event: LambdaEvent<Event>| {
         let app = app.clone();
-        async move { Ok::<_, Error>(answer(&app, event.payload).await) }
+        async move { Ok::<_, Error>(answer(&app, event.payload, &event.context.request_id).await) }
     }))
     .await
 }
@@ -63,13 +65,18 @@ struct Http {
     method: String,
 }
 
-/// The service's answer to an event, as Lambda takes it.
-pub async fn answer(app: &App, event: Event) -> ApiGatewayV2httpResponse {
+/// The service's answer to an event, as Lambda takes it; `request_id` is Lambda's id of the invocation.
+pub async fn answer(app: &App, event: Event, request_id: &str) -> ApiGatewayV2httpResponse {
+    let request_id: RequestId = request_id.parse().unwrap_or_default();
     let response = match request(event) {
-        Ok(request) => app.handle(request).await,
+        Ok(mut request) => {
+            request.extensions_mut().insert(request_id);
+            app.handle(request).await
+        }
         Err(problem) => {
-            tracing::info!(code = %problem.code, status = problem.status, "event is not an HTTP request");
-            reply::problem(&problem, "")
+            let (code, status) = (problem.code, problem.status);
+            tracing::info!(%request_id, %code, status, "event is not an HTTP request");
+            reply::with_request_id(reply::problem(&problem, ""), &request_id)
         }
     };
     from_response(response)

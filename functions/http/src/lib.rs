@@ -7,6 +7,7 @@
 //! invocation error: Lambda would turn that into a bare 502.
 
 mod about;
+mod account;
 mod app;
 mod arguments;
 mod body;
@@ -15,7 +16,6 @@ mod declared;
 mod engine;
 mod intake;
 pub mod lambda;
-mod log;
 mod page;
 mod platform;
 mod queue;
@@ -26,6 +26,5 @@ mod work;
 
 pub use app::{App, AppOptions};
 pub use arguments::{Arguments, addresses};
-pub use log::Log;
 pub use platform::Platform;
 pub use token::Token;

@@ -7,11 +7,14 @@ use http::header::{
 };
 use http::{Response, StatusCode};
 use serde::Serialize;
+use telemetry::RequestId;
 use wire::coco::ImageId;
 use wire::{Answer, Code, Format, ItemError, Problem, TimingsMs, coco, rekognition, seed};
 
 const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
 const X_COLD_START: HeaderName = HeaderName::from_static("x-cold-start");
+/// The id of a request, as callers give it and hear it again.
+pub(crate) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// One photo's answer.
 pub(crate) fn one(answer: &Answer, format: Format) -> Response<Bytes> {
@@ -101,6 +104,14 @@ pub(crate) fn with_timing(mut response: Response<Bytes>, timings: &TimingsMs) ->
 pub(crate) fn with_cold_start(mut response: Response<Bytes>, cold_start: bool) -> Response<Bytes> {
     let value = HeaderValue::from_static(if cold_start { "true" } else { "false" });
     response.headers_mut().insert(X_COLD_START, value);
+    response
+}
+
+/// Adds `X-Request-Id`.
+pub(crate) fn with_request_id(mut response: Response<Bytes>, id: &RequestId) -> Response<Bytes> {
+    if let Ok(value) = HeaderValue::from_str(id.as_str()) {
+        response.headers_mut().insert(X_REQUEST_ID, value);
+    }
     response
 }
 

@@ -18,12 +18,15 @@ use crate::intake::Intake;
 use crate::platform::Platform;
 use crate::reply;
 
-/// What was done for a request, for its log line.
+/// What was done for a request, for its log line and its metrics.
 #[derive(Debug, Default)]
 pub(crate) struct Done {
     pub(crate) bytes: usize,
     pub(crate) photos: usize,
-    pub(crate) failed: usize,
+    /// Of photos of a request with several.
+    pub(crate) failures: Vec<Code>,
+    /// Of each photo that was looked at.
+    pub(crate) times: Vec<TimingsMs>,
     pub(crate) pixels: u64,
     pub(crate) detections: usize,
     pub(crate) timings: TimingsMs,
@@ -96,8 +99,9 @@ pub(crate) fn answer(
                 done.pixels += u64::from(answer.image.width) * u64::from(answer.image.height);
                 done.detections += answer.detections.len();
                 done.timings += answer.timings_ms;
+                done.times.push(answer.timings_ms);
             }
-            Err(_) => done.failed += 1,
+            Err(problem) => done.failures.push(problem.code),
         }
         outcomes.push(outcome.map(|mut answered| {
             answered.answer.timings_ms = answered.answer.timings_ms.after(context.waited);

@@ -17,7 +17,7 @@ use wire::Settings;
 fn loading() -> App {
     let graph = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../model/fixtures/yolox");
     let settings = Settings { model: Some(graph.display().to_string()), ..Settings::from_env().unwrap() };
-    App::new(settings, AppOptions { platform: Platform::Lambda, sessions: 1, threads: 1, queue: 0, token: None })
+    App::new(settings, AppOptions { platform: Platform::Lambda, sessions: 1, threads: 1, queue: 0, token: None, metrics: None })
 }
 
 fn loaded() -> App {
@@ -46,7 +46,7 @@ fn event(members: Value) -> Value {
 /// Status, answer, and whether it is base64.
 async fn answer(app: &App, event: Value) -> (i64, Vec<u8>, bool) {
     let event: Event = serde_json::from_value(event).unwrap();
-    let answer = serde_json::to_value(lambda::answer(app, event).await).unwrap();
+    let answer = serde_json::to_value(lambda::answer(app, event, "r1").await).unwrap();
     let (body, encoded) = (answer["body"].as_str().unwrap_or_default(), answer["isBase64Encoded"] == true);
     let body = if encoded { STANDARD.decode(body).unwrap() } else { body.as_bytes().to_vec() };
     (answer["statusCode"].as_i64().unwrap(), body, encoded)

@@ -38,7 +38,7 @@ pub enum LineOutcome {
 }
 
 /// One photo's result. Photos are delivered at least once, so the same photo may have several lines; they are the same
-/// but for their timings, and [`Line::identity`] tells them apart from other photos'.
+/// but for their timings and their invocation, and [`Line::identity`] tells them apart from other photos'.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Line {
     /// Which object.
@@ -46,6 +46,9 @@ pub struct Line {
     /// The answer, or the error.
     #[serde(flatten)]
     pub outcome: LineOutcome,
+    /// The invocation that made the line, as its log has it. Lines of older functions have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request_id: Option<String>,
 }
 
 impl Line {
@@ -81,7 +84,7 @@ mod tests {
             "init_ms": 0.0
         });
         let error = serde_json::json!({
-            "source": source, "error": {"code": "undecodable_image", "message": "It is broken."}, "model": model
+            "request_id": "8f5e", "source": source, "error": {"code": "undecodable_image", "message": "It is broken."}, "model": model
         });
         for json in [answer, error] {
             let line: Line = serde_json::from_value(json.clone()).unwrap();

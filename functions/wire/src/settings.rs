@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use detector::{DetectorOptions, Limits, ModelError, Thresholds, catalog};
+use detector::{DetectorOptions, Limits, Thresholds};
 
 use crate::{Options, Problem};
 
@@ -23,8 +23,10 @@ pub(crate) const VARIABLES: [&str; 10] = [
 /// The environment of a function, checked.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Settings {
-    /// `MODEL`: a name or path; the default model where unset.
+    /// `MODEL`: a name, a path or `s3://bucket/key.onnx`; the default model where unset.
     pub model: Option<String>,
+    /// `MODEL_SHA256`: the digest that the model's file must have, lower-case hex.
+    pub model_sha256: Option<String>,
     /// What a request that says nothing gets: each of [`VARIABLES`].
     pub options: Options,
     /// `MAX_IMAGE_BYTES`, `MAX_PIXELS`.
@@ -66,6 +68,7 @@ impl Settings {
         let memory: u32 = number("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", &given)?.unwrap_or(1769);
         Ok(Self {
             model: given("MODEL"),
+            model_sha256: given("MODEL_SHA256").map(digest).transpose()?,
             options: VARIABLES.iter().try_fold(Options::default(), |all, name| Ok(all.or(option(name)?)))?,
             limits: Limits {
                 max_bytes: number("MAX_IMAGE_BYTES", &given)?.unwrap_or(defaults.max_bytes),
@@ -74,20 +77,6 @@ impl Settings {
             },
             threads: DetectorOptions::threads_for_memory(memory),
         })
-    }
-
-    /// Loads the model with `sessions` sessions of `threads` threads each.
-    ///
-    /// # Errors
-    /// [`ModelError`].
-    pub fn load(&self, sessions: usize, threads: usize) -> Result<detector::Detector, ModelError> {
-        let model = catalog::find(self.model.as_deref())?;
-        let options = DetectorOptions { threads, sessions, limits: self.limits, ..DetectorOptions::default() };
-        let detector = detector::Detector::load(model, &options)?;
-        self.options
-            .thresholds(&Thresholds::default(), detector.labels())
-            .map_err(|problem| ModelError::UnknownLabel(format!("CLASSES: {}", problem.detail)))?;
-        Ok(detector)
     }
 
     /// The thresholds of a request that says nothing: the environment's, else the card's own, else the general ones.
@@ -103,6 +92,15 @@ impl Settings {
         // Labels were looked up when the model was loaded.
         self.options.thresholds(&defaults, detector.labels()).unwrap_or(defaults)
     }
+}
+
+fn digest(value: String) -> Result<String, SettingsError> {
+    let digest = value.trim().to_ascii_lowercase();
+    if digest.len() == 64 && digest.bytes().all(|c| c.is_ascii_hexdigit()) {
+        return Ok(digest);
+    }
+    let reason = "must be 64 hexadecimal digits, as sha256sum prints them".to_owned();
+    Err(SettingsError { name: "MODEL_SHA256", value, reason })
 }
 
 fn number<T: FromStr>(name: &'static str, given: &dyn Fn(&str) -> Option<String>) -> Result<Option<T>, SettingsError> {
@@ -123,8 +121,8 @@ mod tests {
 
     #[test]
     fn unset_and_empty_mean_the_defaults() {
-        let found = settings(&[("MODEL", ""), ("CONFIDENCE", " ")]).unwrap();
-        assert_eq!((found.model, found.options, found.threads), (None, Options::default(), 1));
+        let found = settings(&[("MODEL", ""), ("CONFIDENCE", " "), ("MODEL_SHA256", "")]).unwrap();
+        assert_eq!((found.model, found.model_sha256, found.options, found.threads), (None, None, Options::default(), 1));
         assert_eq!(found.limits, Limits::default());
     }
 
@@ -136,8 +134,15 @@ mod tests {
     }
 
     #[test]
+    fn a_digest_has_no_case() {
+        let found = settings(&[("MODEL_SHA256", &format!(" {}\n", "AB".repeat(32)))]).unwrap();
+        assert_eq!(found.model_sha256, Some("ab".repeat(32)));
+    }
+
+    #[test]
     fn a_wrong_value_is_named() {
-        for (name, value) in [("CONFIDENCE", "high"), ("MAX_PIXELS", "-1"), ("MAX_DETECTIONS", "1.5")] {
+        for (name, value) in [("CONFIDENCE", "high"), ("MAX_PIXELS", "-1"), ("MAX_DETECTIONS", "1.5"), ("MODEL_SHA256", "c789")]
+        {
             let error = settings(&[(name, value)]).unwrap_err().to_string();
             assert!(error.contains(name) && error.contains(value), "{error}");
         }

@@ -9,7 +9,7 @@ use wire::S3Uri;
 
 use super::EXIT_CODES;
 use super::ListArgs;
-use super::number::whole;
+use super::number::{share, whole};
 use super::report::ReportArgs;
 use super::sending::seconds;
 use crate::prices::Architecture;
@@ -152,4 +152,9 @@ pub(crate) struct WaitArgs {
     /// Processor of the deployed function, for the cost estimate.
     #[arg(long, value_enum, value_name = "ARCH", default_value_t = Architecture::X86_64)]
     pub(crate) architecture: Architecture,
+
+    /// Share of batches, 0 to 1, whose trace X-Ray records, for the cost estimate: the template's Tracing=Active takes 0.05
+    /// and one a second.
+    #[arg(long, value_name = "SHARE", default_value = "0", value_parser = share)]
+    pub(crate) traced: f64,
 }

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use clap::Args;
 
 use super::contender::ContenderArgs;
-use super::number::{positive, whole};
+use super::number::{positive, share, whole};
 use super::{ListArgs, SendArgs};
 use crate::prices::Architecture;
 use crate::report::Condition;
@@ -81,6 +81,10 @@ pub(crate) struct PriceArgs {
     /// Processor of the functions, for the price; the memory is --memory or the target's own.
     #[arg(long, value_enum, default_value_t = Architecture::X86_64)]
     pub(crate) architecture: Architecture,
+
+    /// Share of requests, 0 to 1, whose trace X-Ray records: the template's Tracing=Active takes 0.05 and one a second.
+    #[arg(long, value_name = "SHARE", default_value = "0", value_parser = share)]
+    pub(crate) traced: f64,
 }
 
 /// A `--fail-if` for one target, or for all.

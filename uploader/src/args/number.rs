@@ -28,6 +28,12 @@ pub(super) fn positive(text: &str) -> Result<f64, String> {
         .ok_or_else(|| "must be a number above 0".to_owned())
 }
 
+/// A share of something, 0 to 1.
+pub(super) fn share(text: &str) -> Result<f64, String> {
+    let number = text.parse().ok().filter(|number: &f64| (0.0..=1.0).contains(number));
+    number.ok_or_else(|| "must be a number from 0 to 1".to_owned())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -43,6 +49,7 @@ mod tests {
             ("must be at most 1000".to_owned(), "must be at most 1000".to_owned())
         );
         assert_eq!((said("1.5"), said("")), ("must be a whole number".to_owned(), "must be a whole number".to_owned()));
+        assert!(share("0.05").is_ok() && share("1").is_ok() && share("5").is_err() && share("NaN").is_err());
         assert!(positive("0.5").is_ok() && positive("0").is_err() && positive("inf").is_err());
     }
 }

@@ -248,7 +248,7 @@ mod tests {
         };
         let error = ItemError { code: "undecodable_image".to_owned(), message: String::new() };
         let model = ModelRef { name: "m".to_owned(), sha256: model.to_owned(), note: None };
-        let line = Line { source, outcome: LineOutcome::Error { error, model } };
+        let line = Line { source, outcome: LineOutcome::Error { error, model }, request_id: None };
         Arrived { line, old: false, stored: Some(100.0), at: Instant::now() }
     }
 

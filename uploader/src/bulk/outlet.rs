@@ -53,7 +53,7 @@ impl Outlet {
 
     /// A photo's result.
     pub(crate) async fn result(&mut self, photo: &Photo, line: Line, waited: Option<Duration>) -> Result<()> {
-        let Line { source, outcome } = line;
+        let Line { source, outcome, .. } = line;
         let outcome = match outcome {
             LineOutcome::Answer(answer) => Outcome::Answer(answer),
             LineOutcome::Error { error, .. } => Outcome::Error { error },

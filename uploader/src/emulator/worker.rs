@@ -70,6 +70,10 @@ impl Crew {
         if env::var_os("RUST_LOG").is_none() {
             command.env("RUST_LOG", "info");
         }
+        // Nobody here makes metrics of them; who wants to see them asks for them.
+        if env::var_os("METRICS").is_none() {
+            command.env("METRICS", "false");
+        }
         for (name, value) in variables {
             match value {
                 Some(value) => command.env(name, value),

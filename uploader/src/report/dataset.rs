@@ -11,7 +11,7 @@ use super::spread::Spread;
 use super::summary::{Stop, columns, counted, failed, found, line, models, set_apart};
 use super::tally::{SERVER, Tally};
 use crate::photo::Passed;
-use crate::prices::{self, Architecture};
+use crate::prices::{self, Architecture, BATCH};
 
 impl Tally {
     /// Counts a photo that went through S3. `waited` is the time from the end of its upload to its result, where it is
@@ -52,12 +52,11 @@ impl Tally {
 pub(crate) struct Cost {
     pub(crate) architecture: Architecture,
     pub(crate) memory_mb: u32,
+    /// The share of invocations whose trace is recorded.
+    pub(crate) traced: f64,
     /// Photos in an invocation, on average, where any were seen.
     pub(crate) batch: Option<f64>,
 }
-
-/// Photos in an invocation where none was seen: the template's default.
-const BATCH: f64 = 100.0;
 
 impl Cost {
     fn batches(&self) -> String {
@@ -72,9 +71,11 @@ impl Cost {
         let work: f64 = stages.iter().map(Spread::mean).sum();
         // detect-bulk looks at one photo per vCPU at a time.
         let billed = work / DetectorOptions::threads_for_memory(self.memory_mb) as f64;
-        let dollars = prices::bulk_per_thousand(self.architecture, self.memory_mb, billed, self.batch.unwrap_or(BATCH));
+        let batch = self.batch.unwrap_or(BATCH);
+        let bill = prices::bulk_per_thousand(self.architecture, self.memory_mb, billed, batch).traced(self.traced);
         format!(
-            "${dollars:.4} (estimated: {billed:.1} ms per photo billed at {} MB on {}, {}; list prices of {}, {})",
+            "${:.4} ({bill}; estimated: {billed:.1} ms per photo billed at {} MB on {}, {}; list prices of {}, {})",
+            bill.total(),
             self.memory_mb,
             architecture_name(self.architecture),
             self.batches(),
@@ -276,7 +277,7 @@ mod tests {
 
     #[test]
     fn the_summary_has_what_was_measured_and_nothing_else() {
-        let cost = Cost { architecture: Architecture::Arm64, memory_mb: 1769, batch: Some(50.0) };
+        let cost = Cost { architecture: Architecture::Arm64, memory_mb: 1769, traced: 0.0, batch: Some(50.0) };
         let text = printed(&answered(), Some(cost));
         for part in [
             "model               spotter-nano\n                    stands in\n",
@@ -297,8 +298,9 @@ mod tests {
 
     #[test]
     fn two_processors_bill_half_the_time() {
+        let architecture = Architecture::X86_64;
         let cost =
-            |memory_mb| Cost { architecture: Architecture::X86_64, memory_mb, batch: Some(1.0) }.estimate(&answered());
+            |memory_mb| Cost { architecture, memory_mb, traced: 0.0, batch: Some(1.0) }.estimate(&answered());
         assert!(cost(3538).contains("5.0 ms per photo") && cost(1024).contains("10.0 ms per photo"), "{}", cost(3538));
     }
 

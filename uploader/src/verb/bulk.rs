@@ -202,7 +202,7 @@ async fn rehearse(
 /// What each photo is thought to cost, with the batches that were seen.
 pub(super) fn cost(wait: &WaitArgs, counts: &Counts) -> Cost {
     let batch = (counts.parts > 0).then(|| counts.lines as f64 / counts.parts as f64);
-    Cost { architecture: wait.architecture, memory_mb: wait.memory, batch }
+    Cost { architecture: wait.architecture, memory_mb: wait.memory, traced: wait.traced, batch }
 }
 
 /// Lines that were nobody's result.

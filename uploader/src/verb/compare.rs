@@ -164,7 +164,9 @@ async fn measure(
     };
     agenda.finish();
 
-    let rates = Rates::new(args.prices.architecture, args.targets.function.memory(), args.prices.ec2_per_hour);
+    let prices = &args.prices;
+    let memory = args.targets.function.memory();
+    let rates = Rates::new(prices.architecture, memory, prices.traced, prices.ec2_per_hour);
     let origin = |((runner, ladder), tally): ((&Runner, Vec<Rung>), &Tally)| Origin {
         name: runner.name.clone(),
         title: runner.target.title(),

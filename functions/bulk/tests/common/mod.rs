@@ -31,7 +31,7 @@ impl Server {
     pub async fn app(&self, change: impl FnOnce(&mut Settings)) -> App {
         let mut settings = settings();
         change(&mut settings);
-        App::load(settings, Store::new(self.config(), PATIENCE), Instant::now()).await.unwrap()
+        App::load(settings, Store::new(self.config(), PATIENCE), None, Instant::now()).await.unwrap()
     }
 }
 

@@ -47,7 +47,12 @@ impl Outgoing {
         match share {
             Some(share) => response.map(|body| Bytes::from_owner(Held { body, _share: share })),
             None => {
-                reply::problem(&Problem::new(Code::Overloaded, "No memory left for responses. Retry in a second."), "")
+                let problem = Problem::new(Code::Overloaded, "No memory left for responses. Retry in a second.");
+                let mut refusal = reply::problem(&problem, "");
+                if let Some(id) = response.headers().get(reply::X_REQUEST_ID) {
+                    refusal.headers_mut().insert(reply::X_REQUEST_ID, id.clone());
+                }
+                refusal
             }
         }
     }

@@ -57,7 +57,7 @@ pub fn app(max_image_bytes: Option<usize>) -> App {
     let graph = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../model/fixtures/yolox");
     let mut settings = Settings { model: Some(graph.display().to_string()), ..Settings::from_env().unwrap() };
     settings.limits.max_bytes = max_image_bytes.unwrap_or(settings.limits.max_bytes);
-    let options = AppOptions { platform: Platform::Server, sessions: 2, threads: 1, queue: 64, token: None };
+    let options = AppOptions { platform: Platform::Server, sessions: 2, threads: 1, queue: 64, token: None, metrics: None };
     let app = App::new(settings, options);
     app.load(Instant::now()).unwrap();
     app
@@ -83,7 +83,7 @@ pub async fn post(app: &App, door: Door, path: &str, headers: &[(&str, &str)], b
                 "requestContext": {"http": {"method": "POST"}}, "body": STANDARD.encode(body), "isBase64Encoded": true
             });
             let event: Event = serde_json::from_value(event).unwrap();
-            let answer = lambda::answer(app, event).await;
+            let answer = lambda::answer(app, event, "r1").await;
             let text = serde_json::to_value(&answer).unwrap()["body"].as_str().unwrap_or_default().to_owned();
             let body = if answer.is_base64_encoded { STANDARD.decode(text).unwrap() } else { text.into_bytes() };
             Answer { status: u16::try_from(answer.status_code).unwrap(), headers: answer.headers, body }

@@ -62,6 +62,28 @@ fn one_line_and_no_more_on_standard_output() {
 }
 
 #[test]
+fn every_answer_and_every_line_has_the_requests_id() {
+    let mut server = Server::start_with(&[], &[("METRICS", "on"), ("AWS_LAMBDA_LOG_FORMAT", "json")]);
+    let id = |server: &Server, line: &str, headers: &[&str]| {
+        server.connect().ask(line, headers, b"x").headers["x-request-id"].clone()
+    };
+    let given = id(&server, "GET /health", &["X-Request-Id: Root=1-abc"]);
+    assert_eq!(given, "Root=1-abc");
+    // Problems have one, too, and what is none is not taken.
+    let made = id(&server, "POST /detect", &["X-Request-Id: two words"]);
+    assert!(made.len() == 36 && made != id(&server, "GET /nowhere", &[]), "{made}");
+    server.signal("TERM");
+    let (_, rest) = server.ended();
+    // Metrics are lines of the log here: standard output is for the address alone.
+    assert_eq!(rest, "");
+    let log = server.log();
+    let lines: Vec<serde_json::Value> = log.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let of = |id: &str| lines.iter().find(|line| line["request_id"] == id && line["message"] == "request").unwrap();
+    assert_eq!((&of("Root=1-abc")["status"], &of(&made)["status"]), (&200.into(), &415.into()), "{log}");
+    assert_eq!((&of(&made)["Photos"], &of(&made)["function_name"]), (&1.into(), &"detect-http".into()));
+}
+
+#[test]
 fn it_warns_where_nobody_is_kept_out() {
     let warns = |listen: &str, variables: &[(&str, &str)]| {
         // The later --listen would be refused, so this is the environment's turn.

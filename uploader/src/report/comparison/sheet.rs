@@ -187,8 +187,8 @@ fn cost(comparison: &Comparison) -> Sheet {
         header,
         rows: rows.rows,
         note: Some(format!(
-            "list prices of {}, {}, {}, {}, without cold starts, free tier and data transfer; for targets on this \
-             machine, what their speed would cost in Lambda{machine}",
+            "list prices of {}, {}, {}, {}, with logs and starts, without free tier and data transfer; for targets on \
+             this machine, what their speed would cost in Lambda{machine}",
             rates.list_of,
             rates.region,
             comparison.memories(),

@@ -74,7 +74,7 @@ pub(crate) fn comparison() -> Comparison {
             samples.push(sample);
         }
     }
-    let rates = Rates::new(Architecture::X86_64, 1769, Some(0.17));
+    let rates = Rates::new(Architecture::X86_64, 1769, 0.0, Some(0.17));
     let origin = |(place, (name, kind, round_trip)): (usize, (&str, Kind, f64))| {
         let mut tally = Tally::begin();
         samples.iter().filter(|sample| sample.target == place).for_each(|sample| tally.add(&sample.record));
