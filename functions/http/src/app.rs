@@ -19,6 +19,7 @@ use crate::account::{self, Ids};
 use crate::body::{self, Bodies};
 use crate::coding::{self, Codings};
 use crate::declared::{Declared, Kind};
+use crate::dialect::{Dialect, rekognition, roboflow};
 use crate::engine::Engine;
 use crate::intake::Intake;
 use crate::platform::Platform;
@@ -66,6 +67,10 @@ enum Route {
     Model,
     /// Photos, answered in this shape unless they ask for another.
     Detect(Format),
+    /// The same of another service's client.
+    Call(Dialect),
+    /// The models, as Roboflow's client asks for them; with a body it names one.
+    Registry,
 }
 
 impl App {
@@ -116,9 +121,12 @@ impl App {
         let start = Instant::now();
         let (head, body) = request.into_parts();
         let (method, path) = (head.method.clone(), head.uri.path().trim_end_matches('/').to_owned());
+        let dialect = Dialect::of(&head, &path);
         let mut done = Done::default();
         let response = match self.route(&head, &path) {
-            Ok(Route::Detect(format)) => self.detect(head, body, format, &mut done).await,
+            Ok(Route::Detect(format)) => self.detect(head, body, format, None, &mut done).await,
+            Ok(Route::Call(dialect)) => self.detect(head, body, dialect.format(), Some(dialect), &mut done).await,
+            Ok(Route::Registry) => self.registry(body).await,
             route => {
                 body::discard(&head.headers, body);
                 route.and_then(|route| self.tell(&route, &head))
@@ -126,7 +134,10 @@ impl App {
         };
         let response = response.unwrap_or_else(|problem| {
             done.code = Some(problem.code);
-            reply::problem(&problem, allowed_methods(&path))
+            match dialect {
+                Some(dialect) => dialect.problem(&problem),
+                None => reply::problem(&problem, allowed_methods(&path)),
+            }
         });
         let response = reply::with_cold_start(response, done.cold_start);
         let entry = account::Entry { ids, method: &method, path: &path, status: response.status(), done: &done, start };
@@ -145,6 +156,16 @@ impl App {
             Some(token) if !(reads && matches!(path, "" | "/sample.jpg" | "/health")) => token.check(&head.headers)?,
             _ => {}
         }
+        match (Dialect::of(head, path), &head.method, path) {
+            (Some(dialect @ Dialect::Rekognition), ..) => {
+                return rekognition::check(&head.headers).map(|()| Route::Call(dialect));
+            }
+            (Some(dialect), &Method::POST, roboflow::INFER) => return Ok(Route::Call(dialect)),
+            (Some(_), &Method::POST, roboflow::ADD) => return Ok(Route::Registry),
+            (Some(_), _, roboflow::REGISTRY) if reads => return Ok(Route::Registry),
+            (Some(_), method, _) => return Err(not_allowed(method, path)),
+            (None, ..) => {}
+        }
         match (&head.method, path) {
             (&Method::POST, "" | "/detect") => Ok(Route::Detect(Format::Spotter)),
             (&Method::POST, "/api/detect") => Ok(Route::Detect(Format::Seed)),
@@ -152,10 +173,9 @@ impl App {
             (_, "/sample.jpg") if reads => Ok(Route::Sample),
             (_, "/health") if reads => Ok(Route::Health),
             (_, "/model") if reads => Ok(Route::Model),
-            (method, "" | "/detect" | "/api/detect" | "/health" | "/model" | "/sample.jpg") => Err(Problem::new(
-                Code::MethodNotAllowed,
-                format!("{method} is not allowed on this path. Allowed: {}.", allowed_methods(path)),
-            )),
+            (method, "" | "/detect" | "/api/detect" | "/health" | "/model" | "/sample.jpg") => {
+                Err(not_allowed(method, path))
+            }
             _ => Err(Problem::new(
                 Code::NotFound,
                 "No such path. There are POST /detect, GET /model, GET /health and, for a browser, GET /.",
@@ -175,8 +195,18 @@ impl App {
             Route::Health => reply::json(&Health::of(engine)),
             Route::Model => reply::json(&Model::of(engine, self.0.options.platform)),
             Route::Sample => page::sample(),
-            Route::Page | Route::Detect(_) => page::answer(&head.headers),
+            _ => page::answer(&head.headers),
         })
+    }
+
+    /// The models, to whoever may name one.
+    async fn registry<B>(&self, mut body: B) -> Result<Response<Bytes>, Problem>
+    where
+        B: Body<Data = Bytes, Error: Send> + Send + Unpin + 'static,
+    {
+        let engine = self.engine()?;
+        let received = self.0.bodies.read(&mut body).await?;
+        roboflow::models(engine, &received.bytes)
     }
 
     async fn detect<B>(
@@ -184,6 +214,7 @@ impl App {
         head: Parts,
         mut body: B,
         format: Format,
+        dialect: Option<Dialect>,
         done: &mut Done,
     ) -> Result<Response<Bytes>, Problem>
     where
@@ -197,7 +228,7 @@ impl App {
                 return Ok(coding::refusal(&problem));
             }
         };
-        let received = match self.engine().and_then(|engine| declared(engine, &head, format)) {
+        let received = match self.engine().and_then(|engine| declared(engine, &head, format, dialect)) {
             Ok(declared) => self.0.bodies.read(&mut body).await.map(|received| (declared, received)),
             Err(problem) => Err(problem),
         };
@@ -238,7 +269,10 @@ impl App {
 
 /// What the head says, the labels that it asks for included: what is wrong with it is told whatever the body is. The
 /// student project's clients may put into their query what they like.
-fn declared(engine: &Engine, head: &Parts, format: Format) -> Result<Declared, Problem> {
+fn declared(engine: &Engine, head: &Parts, format: Format, dialect: Option<Dialect>) -> Result<Declared, Problem> {
+    if let Some(dialect) = dialect {
+        return Ok(Declared::by(dialect));
+    }
     let unknown = if format == Format::Seed { Unknown::Ignored } else { Unknown::Refused };
     let declared = Declared::of(head, unknown)?;
     declared.options.thresholds(&engine.defaults, engine.detector.labels())?;
@@ -261,9 +295,14 @@ fn check_host(head: &Parts) -> Result<(), Problem> {
     }
 }
 
+fn not_allowed(method: &Method, path: &str) -> Problem {
+    let detail = format!("{method} is not allowed on this path. Allowed: {}.", allowed_methods(path));
+    Problem::new(Code::MethodNotAllowed, detail)
+}
+
 fn allowed_methods(path: &str) -> &'static str {
     match path {
-        "/detect" | "/api/detect" => "POST",
+        "/detect" | "/api/detect" | roboflow::ADD | roboflow::INFER => "POST",
         "" => "GET, HEAD, POST",
         _ => "GET, HEAD",
     }

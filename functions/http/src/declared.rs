@@ -4,6 +4,8 @@ use http::header::CONTENT_TYPE;
 use http::request::Parts;
 use wire::{Code, Options, Problem, Unknown};
 
+use crate::dialect::Dialect;
+
 /// What a request's head says, before anything of the body is read.
 #[derive(Debug)]
 pub(crate) struct Declared {
@@ -25,9 +27,16 @@ pub(crate) enum Kind {
     /// `application/x-www-form-urlencoded`: what `curl --data-binary` says of whatever it sends, so the body says what
     /// it is, unless it is a form.
     UrlEncoded,
+    /// As another service's client writes it.
+    Dialect(Dialect),
 }
 
 impl Declared {
+    /// A request of another service's client, which has its options in its body.
+    pub(crate) fn by(dialect: Dialect) -> Self {
+        Self { kind: Kind::Dialect(dialect), options: Options::default() }
+    }
+
     /// Reads a head; `unknown` says what becomes of names in the query that are no options.
     ///
     /// # Errors

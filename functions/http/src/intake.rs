@@ -6,9 +6,11 @@ use bytes::Bytes;
 use http::HeaderName;
 use multer::{Field, Multipart};
 use tokio::runtime::Handle;
+use wire::rekognition::Wanted;
 use wire::{Code, MAX_IMAGES, Options, Problem, RequestBody, decode_base64};
 
 use crate::declared::{self, Declared, Kind};
+use crate::dialect::{Dialect, rekognition, roboflow};
 
 /// Deprecated in forms (RFC 7578, 4.7), and still sent by some.
 const CONTENT_TRANSFER_ENCODING: HeaderName = HeaderName::from_static("content-transfer-encoding");
@@ -24,6 +26,8 @@ pub(crate) struct Intake {
     pub(crate) raw: bool,
     /// Options of the body, then of the query.
     pub(crate) options: Options,
+    /// Which labels of Rekognition's answer are wanted.
+    pub(crate) wanted: Option<Wanted>,
 }
 
 impl Intake {
@@ -33,6 +37,8 @@ impl Intake {
         let mut intake = match declared.kind {
             Kind::Form(content_type) => Handle::current().block_on(multipart(body, &content_type, max_bytes))?,
             Kind::Json => json(&body, max_bytes)?,
+            Kind::Dialect(Dialect::Rekognition) => rekognition::intake(&body, max_bytes)?,
+            Kind::Dialect(Dialect::Roboflow) => roboflow::intake(&body, max_bytes)?,
             Kind::Photo => raw(body)?,
             Kind::Undeclared | Kind::UrlEncoded if body.trim_ascii_start().starts_with(b"{") => json(&body, max_bytes)?,
             Kind::UrlEncoded if is_url_encoded(&body) => {
@@ -59,14 +65,14 @@ fn raw(body: Bytes) -> Result<Intake, Problem> {
     if body.is_empty() {
         return Err(missing());
     }
-    Ok(Intake { photos: vec![Ok(body)], many: false, raw: true, options: Options::default() })
+    Ok(Intake { photos: vec![Ok(body)], many: false, raw: true, options: Options::default(), wanted: None })
 }
 
 fn json(body: &[u8], max_bytes: usize) -> Result<Intake, Problem> {
     let RequestBody { images, many, options } = RequestBody::parse(body)?;
     let decode = |text: Cow<'_, str>| decode_base64(&text, max_bytes).map(Bytes::from);
     let photos = images.into_iter().map(|image| image.and_then(decode)).collect();
-    Ok(Intake { photos, many, raw: false, options })
+    Ok(Intake { photos, many, raw: false, options, wanted: None })
 }
 
 /// Every part with a file name, or named like a photo, is a photo; the other parts are options. An input that was left
@@ -105,7 +111,7 @@ async fn multipart(body: Bytes, content_type: &str, max_bytes: usize) -> Result<
     if photos.is_empty() {
         return Err(Problem::new(Code::MissingImage, "The form has no file. Add one, for example as \"image\"."));
     }
-    Ok(Intake { many: photos.len() > 1, raw: false, photos, options: Options::from_pairs(pairs)? })
+    Ok(Intake { many: photos.len() > 1, raw: false, photos, options: Options::from_pairs(pairs)?, wanted: None })
 }
 
 fn malformed(error: multer::Error) -> Problem {

@@ -13,6 +13,7 @@ mod arguments;
 mod body;
 mod coding;
 mod declared;
+mod dialect;
 mod engine;
 mod intake;
 pub mod lambda;

@@ -9,7 +9,7 @@ use http::{Response, StatusCode};
 use serde::Serialize;
 use telemetry::RequestId;
 use wire::coco::ImageId;
-use wire::{Answer, Code, Format, ItemError, Problem, TimingsMs, coco, rekognition, seed};
+use wire::{Answer, Code, Format, ItemError, Problem, TimingsMs, coco, rekognition, roboflow, seed};
 
 const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
 const X_COLD_START: HeaderName = HeaderName::from_static("x-cold-start");
@@ -23,6 +23,7 @@ pub(crate) fn one(answer: &Answer, format: Format) -> Response<Bytes> {
         Format::Seed => json(&seed::single(answer)),
         Format::Coco => json(&coco::results(answer, &ImageId::Number(0))),
         Format::Rekognition => json(&rekognition::detect_labels(answer)),
+        Format::Roboflow => json(&roboflow::inference(answer)),
     }
 }
 
@@ -41,6 +42,17 @@ pub(crate) fn many(outcomes: &[Result<Answer, ItemError>], format: Format) -> Re
         Format::Spotter => results(outcomes, |_, answer| answer),
         Format::Coco => results(outcomes, |index, answer| coco::results(answer, &ImageId::Number(index))),
         Format::Rekognition => results(outcomes, |_, answer| rekognition::detect_labels(answer)),
+        Format::Roboflow => {
+            let one = |outcome| entry(outcome, roboflow::inference);
+            json(&outcomes.iter().map(one).collect::<Vec<_>>())
+        }
+    }
+}
+
+fn entry<'a, T>(outcome: &'a Result<Answer, ItemError>, shape: impl FnOnce(&'a Answer) -> T) -> Entry<'a, T> {
+    match outcome {
+        Ok(answer) => Entry::Answered(shape(answer)),
+        Err(error) => Entry::Failed { error },
     }
 }
 
@@ -48,15 +60,12 @@ fn results<'a, T: Serialize>(
     outcomes: &'a [Result<Answer, ItemError>],
     shape: impl Fn(u64, &'a Answer) -> T,
 ) -> Response<Bytes> {
-    let entry = |(index, outcome): (u64, &'a Result<Answer, ItemError>)| match outcome {
-        Ok(answer) => Entry::Answered(shape(index, answer)),
-        Err(error) => Entry::Failed { error },
-    };
+    let one = |(index, outcome): (u64, &'a Result<Answer, ItemError>)| entry(outcome, |answer| shape(index, answer));
     #[derive(Serialize)]
     struct Results<E> {
         results: Vec<E>,
     }
-    json(&Results { results: (0..).zip(outcomes).map(entry).collect() })
+    json(&Results { results: (0..).zip(outcomes).map(one).collect() })
 }
 
 /// A JSON body.

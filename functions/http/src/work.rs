@@ -13,6 +13,7 @@ use http::Response;
 use image::RgbImage;
 use wire::{Answer, Code, Format, ItemError, Problem, TimingsMs};
 
+use crate::dialect;
 use crate::engine::Engine;
 use crate::intake::Intake;
 use crate::platform::Platform;
@@ -81,7 +82,7 @@ pub(crate) fn answer(
     let platform = context.platform;
     let format = intake.options.format.unwrap_or(context.format);
     let thresholds = intake.options.thresholds(&engine.defaults, engine.detector.labels())?;
-    let options = intake.options.or(engine.options.clone());
+    let options = intake.options.clone().or(engine.options.clone());
     let (annotate, redaction) = (options.annotate.unwrap_or(false), options.redaction());
     let pictures = intake.photos.len() * (usize::from(annotate) + usize::from(redaction.is_some()));
     let budget = platform.max_picture_bytes() / pictures.max(1);
@@ -126,7 +127,13 @@ pub(crate) fn answer(
             Pictures { annotated: Some(picture), .. } | Pictures { redacted: Some(picture), .. } if intake.raw => {
                 reply::jpeg(picture)
             }
-            pictures => reply::one(&with_pictures(Answered { answer, pictures }), format),
+            pictures => {
+                let answer = with_pictures(Answered { answer, pictures });
+                match &intake.wanted {
+                    Some(wanted) => dialect::rekognition::answered(&answer, wanted),
+                    None => reply::one(&answer, format),
+                }
+            }
         }
     };
     reply::bounded(reply::with_timing(response, &done.timings), platform.max_answer_bytes())

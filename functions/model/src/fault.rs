@@ -39,11 +39,10 @@ pub(crate) fn of_get(error: &SdkError<GetObjectError>, region: &str) -> Fault {
     match (code, status) {
         ("NoSuchBucket", _) => Fault::Absent("there is no such bucket (NoSuchBucket). Check MODEL.".to_owned()),
         ("NoSuchKey", _) | (_, Some(404)) => Fault::Absent(format!("there is no such key ({said}). Check MODEL.")),
-        ("PermanentRedirect" | "AuthorizationHeaderMalformed" | "IllegalLocationConstraintException", _) | (_, Some(301)) => {
-            Fault::Other(format!(
-                "the bucket is in another region than {region} ({said}). Copy the model into a bucket in {region}, or set AWS_REGION."
-            ))
-        }
+        ("PermanentRedirect" | "AuthorizationHeaderMalformed" | "IllegalLocationConstraintException", _)
+        | (_, Some(301)) => Fault::Other(format!(
+            "the bucket is in another region than {region} ({said}). Copy the model into a bucket in {region}, or set AWS_REGION."
+        )),
         ("ExpiredToken" | "InvalidAccessKeyId" | "SignatureDoesNotMatch" | "InvalidToken", _) => {
             Fault::Other(format!("the credentials are not valid ({said}). Renew them."))
         }
@@ -63,7 +62,7 @@ fn is_about_credentials(said: &str) -> bool {
 }
 
 /// An SDK error in one line: status, code and message, or the innermost cause.
-fn said(error: &SdkError<GetObjectError>) -> String {
+pub(crate) fn said(error: &SdkError<GetObjectError>) -> String {
     let status = error.raw_response().map(|response| response.status().as_u16().to_string());
     if let Some(code) = error.code() {
         let parts = [status.as_deref(), Some(code), error.message()];

@@ -2,6 +2,7 @@
 
 pub mod coco;
 pub mod rekognition;
+pub mod roboflow;
 pub mod seed;
 
 use serde::{Deserialize, Serialize};
@@ -19,11 +20,13 @@ pub enum Format {
     Coco,
     /// Amazon Rekognition's `DetectLabels`.
     Rekognition,
+    /// Roboflow's inference server: `predictions` with their centres.
+    Roboflow,
 }
 
 impl Format {
     /// The names, as they are written in options.
-    pub const NAMES: [&str; 4] = ["spotter", "seed", "coco", "rekognition"];
+    pub const NAMES: [&str; 5] = ["spotter", "seed", "coco", "rekognition", "roboflow"];
 }
 
 impl std::str::FromStr for Format {
@@ -35,6 +38,7 @@ impl std::str::FromStr for Format {
             "seed" => Ok(Self::Seed),
             "coco" => Ok(Self::Coco),
             "rekognition" => Ok(Self::Rekognition),
+            "roboflow" => Ok(Self::Roboflow),
             other => Err(format!("unknown format {other:?}; the formats are {}", Self::NAMES.join(", "))),
         }
     }

@@ -12,7 +12,7 @@ mod settings;
 mod uri;
 
 pub use answer::{Answer, FoundObject, ImageSize, ItemError, ModelRef, Outcome, ThresholdsUsed, TimingsMs};
-pub use format::{Format, coco, rekognition, seed};
+pub use format::{Format, coco, rekognition, roboflow, seed};
 pub use line::{Line, LineOutcome, Source};
 pub use names::Unknown;
 pub use options::{MAX_DETECTIONS_LIMIT, Options};

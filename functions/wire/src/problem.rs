@@ -31,6 +31,9 @@ pub enum Code {
     TooManyPixels,
     /// The photo needs more slices than allowed.
     TooManySlices,
+    /// The object in S3 that was named cannot be read.
+    #[serde(rename = "invalid_s3_object")]
+    InvalidS3Object,
     /// The request's content type, or its coding, is not one the function reads.
     UnsupportedMediaType,
     /// The bytes are no photo of a kind that is read.
@@ -54,7 +57,8 @@ impl Code {
             | Self::InvalidBase64
             | Self::InvalidEncoding
             | Self::MissingImage
-            | Self::InvalidParameter => 400,
+            | Self::InvalidParameter
+            | Self::InvalidS3Object => 400,
             Self::Unauthorized => 401,
             Self::NotFound => 404,
             Self::MethodNotAllowed => 405,
@@ -81,6 +85,7 @@ impl Code {
             Self::TooManyBytes => "Too many bytes",
             Self::TooManyPixels => "Too many pixels",
             Self::TooManySlices => "Too many slices",
+            Self::InvalidS3Object => "Cannot read the S3 object",
             Self::UnsupportedMediaType => "Unsupported media type",
             Self::UnsupportedImage => "Unsupported file type",
             Self::UndecodableImage => "Cannot decode image",

@@ -1,10 +1,15 @@
 //! The shape of Amazon Rekognition's `DetectLabels` answer, for callers that already read it.
 
+mod request;
+mod taxonomy;
+
 use std::collections::BTreeMap;
 
 use serde::Serialize;
 
 use crate::Answer;
+
+pub use request::{Image, Request, S3Object, Wanted};
 
 /// A `DetectLabels` answer. Confidences are percent, boxes are fractions of the photo.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -26,8 +31,20 @@ pub struct Label {
     pub confidence: f64,
     /// Where.
     pub instances: Vec<Instance>,
-    /// Always empty: these labels have no hierarchy.
-    pub parents: Vec<()>,
+    /// What it is a kind of, for COCO's labels.
+    pub parents: Vec<Named>,
+    /// Always empty: a label has one name here.
+    pub aliases: Vec<Named>,
+    /// Rekognition's category of it, for COCO's labels.
+    pub categories: Vec<Named>,
+}
+
+/// Something with a name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Named {
+    /// Its name.
+    pub name: &'static str,
 }
 
 /// One box of a label.
@@ -73,11 +90,17 @@ pub fn detect_labels(answer: &Answer) -> DetectLabels {
     }
     let mut labels: Vec<Label> = by_label
         .into_iter()
-        .map(|(label, instances)| Label {
-            name: capitalised(label),
-            confidence: instances.iter().map(|i| i.confidence).fold(0.0, f64::max),
-            instances,
-            parents: Vec::new(),
+        .map(|(label, instances)| {
+            let (parent, category) = taxonomy::of(label);
+            let named = |name: Option<&'static str>| name.map(|name| Named { name }).into_iter().collect();
+            Label {
+                name: capitalised(label),
+                confidence: instances.iter().map(|i| i.confidence).fold(0.0, f64::max),
+                instances,
+                parents: named(parent),
+                aliases: Vec::new(),
+                categories: named(category),
+            }
         })
         .collect();
     labels.sort_by(|a, b| b.confidence.total_cmp(&a.confidence));
