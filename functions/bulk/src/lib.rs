@@ -22,8 +22,8 @@ mod work;
 
 pub use app::App;
 pub use deadline::Deadline;
+pub use model_source::s3::http_client;
 pub use reply::HandedBack;
 pub use settings::{Layout, Settings, SettingsError};
-pub use model_source::s3::http_client;
 pub use store::{Patience, Store};
 pub use wire::S3Uri;

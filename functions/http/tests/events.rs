@@ -17,7 +17,10 @@ use wire::Settings;
 fn loading() -> App {
     let graph = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../model/fixtures/yolox");
     let settings = Settings { model: Some(graph.display().to_string()), ..Settings::from_env().unwrap() };
-    App::new(settings, AppOptions { platform: Platform::Lambda, sessions: 1, threads: 1, queue: 0, token: None, metrics: None })
+    App::new(
+        settings,
+        AppOptions { platform: Platform::Lambda, sessions: 1, threads: 1, queue: 0, token: None, metrics: None },
+    )
 }
 
 fn loaded() -> App {

@@ -19,8 +19,10 @@ const MOST_MEMORY_MB: u64 = 400;
 fn app() -> App {
     let graph = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../model/fixtures/yolox");
     let settings = Settings { model: Some(graph.display().to_string()), ..Settings::from_env().unwrap() };
-    let app =
-        App::new(settings, AppOptions { platform: Platform::Lambda, sessions: 1, threads: 1, queue: 0, token: None, metrics: None });
+    let app = App::new(
+        settings,
+        AppOptions { platform: Platform::Lambda, sessions: 1, threads: 1, queue: 0, token: None, metrics: None },
+    );
     app.load(Instant::now()).unwrap();
     app
 }

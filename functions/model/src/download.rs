@@ -94,10 +94,14 @@ impl Fetch {
             );
             std::future::pending().await
         };
-        let bounded = timeout(self.bounds.time, async { tokio::select! { done = work => done, never = slow => never } });
+        let bounded = timeout(self.bounds.time, async {
+            tokio::select! { done = work => done, never = slow => never }
+        });
         bounded.await.unwrap_or_else(|_| {
             let (time, received) = (self.bounds.time, self.received.load(Ordering::Relaxed));
-            Err(format!("not there within {time:?} ({received} bytes came). Check the network, or use a smaller model."))
+            Err(format!(
+                "not there within {time:?} ({received} bytes came). Check the network, or use a smaller model."
+            ))
         })
     }
 
@@ -106,7 +110,8 @@ impl Fetch {
             tracing::info!(path = %path.display(), "the model is here already");
             return Ok(());
         }
-        let (file, found) = self.object(client, &self.place.prefix, path, self.bounds.bytes).await.map_err(Fault::reason)?;
+        let (file, found) =
+            self.object(client, &self.place.prefix, path, self.bounds.bytes).await.map_err(Fault::reason)?;
         match wanted.filter(|wanted| *wanted != found) {
             Some(wanted) => Err(mismatch("the object", &found, wanted)),
             None => keep(file, path),
@@ -133,7 +138,13 @@ impl Fetch {
     }
 
     /// An object as a file beside `path`, and its digest.
-    async fn object(&self, client: &Client, key: &str, path: &Path, most: u64) -> Result<(NamedTempFile, String), Fault> {
+    async fn object(
+        &self,
+        client: &Client,
+        key: &str,
+        path: &Path,
+        most: u64,
+    ) -> Result<(NamedTempFile, String), Fault> {
         let mut tries = 1;
         loop {
             match self.once(client, key, path, most).await {
@@ -156,14 +167,16 @@ impl Fetch {
         }
         let folder = path.parent().map_or_else(PathBuf::new, Path::to_owned);
         let unwritable = |error: std::io::Error| Fault::Other(shelf::cannot_write(&folder, &error));
-        let mut file = NamedTempFile::new_in(&folder).map_err(unwritable)?;
+        let mut file = shelf::unfinished(&folder).map_err(unwritable)?;
         let (mut hasher, mut received) = (Sha256::new(), 0);
         loop {
             let chunk = match timeout(self.bounds.stall, object.body.next()).await {
                 Ok(None) => break,
                 Ok(Some(Ok(chunk))) => chunk,
                 Ok(Some(Err(error))) => return Err(Fault::Broken(format!("the download broke off: {error}."))),
-                Err(_) => return Err(Fault::Broken(format!("no data for {:?}. Check the network.", self.bounds.stall))),
+                Err(_) => {
+                    return Err(Fault::Broken(format!("no data for {:?}. Check the network.", self.bounds.stall)));
+                }
             };
             received += chunk.len() as u64;
             if received > most {

@@ -39,11 +39,10 @@ pub(crate) fn of_get(error: &SdkError<GetObjectError>, region: &str) -> Fault {
     match (code, status) {
         ("NoSuchBucket", _) => Fault::Absent("there is no such bucket (NoSuchBucket). Check MODEL.".to_owned()),
         ("NoSuchKey", _) | (_, Some(404)) => Fault::Absent(format!("there is no such key ({said}). Check MODEL.")),
-        ("PermanentRedirect" | "AuthorizationHeaderMalformed" | "IllegalLocationConstraintException", _) | (_, Some(301)) => {
-            Fault::Other(format!(
-                "the bucket is in another region than {region} ({said}). Copy the model into a bucket in {region}, or set AWS_REGION."
-            ))
-        }
+        ("PermanentRedirect" | "AuthorizationHeaderMalformed" | "IllegalLocationConstraintException", _)
+        | (_, Some(301)) => Fault::Other(format!(
+            "the bucket is in another region than {region} ({said}). Copy the model into a bucket in {region}, or set AWS_REGION."
+        )),
         ("ExpiredToken" | "InvalidAccessKeyId" | "SignatureDoesNotMatch" | "InvalidToken", _) => {
             Fault::Other(format!("the credentials are not valid ({said}). Renew them."))
         }

@@ -6,9 +6,9 @@ mod download;
 #[cfg(feature = "aws")]
 mod fault;
 #[cfg(feature = "aws")]
-mod shelf;
-#[cfg(feature = "aws")]
 pub mod s3;
+#[cfg(feature = "aws")]
+mod shelf;
 
 use std::io::Read;
 use std::path::Path;
@@ -42,7 +42,9 @@ pub fn load(settings: &Settings, sessions: usize, threads: usize) -> Result<Dete
     if let Some(uri) = settings.model.as_deref().filter(|model| model.trim_start().starts_with("s3://")) {
         return Detector::load(fetched(uri, wanted)?, &options).map_err(|error| {
             let beside = match &error {
-                ModelError::NoCard { .. } => format!(". In S3 the card is {}.toml", uri.trim().trim_end_matches(".onnx")),
+                ModelError::NoCard { .. } => {
+                    format!(". In S3 the card is {}.toml", uri.trim().trim_end_matches(".onnx"))
+                }
                 _ => String::new(),
             };
             Error::Source(format!("MODEL={}: {error}{beside}", uri.trim()))

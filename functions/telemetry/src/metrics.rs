@@ -47,11 +47,7 @@ impl Metrics {
         Self::read(program, stream, &|name| env::var(name).ok().filter(|value| !value.trim().is_empty()))
     }
 
-    fn read(
-        program: &str,
-        stream: Stream,
-        variable: &dyn Fn(&str) -> Option<String>,
-    ) -> Result<Option<Self>, String> {
+    fn read(program: &str, stream: Stream, variable: &dyn Fn(&str) -> Option<String>) -> Result<Option<Self>, String> {
         let on = match variable("METRICS").map(|value| value.trim().to_ascii_lowercase()).as_deref() {
             None => variable("AWS_LAMBDA_RUNTIME_API").is_some(),
             Some("true" | "1" | "yes" | "on") => true,
@@ -187,7 +183,10 @@ mod tests {
         let times: Vec<f64> = serde_json::from_value(line["TotalTime"].clone()).unwrap();
         assert_eq!((times.len(), times[0], times[99]), (100, 0.0, 9999.0));
         assert!((times[50] - 5050.0).abs() < 1.0, "{}", times[50]);
-        assert_eq!((&line["service"], &line["request_id"], &line["level"]), (&json!("spotter"), &json!("r1"), &json!("INFO")));
+        assert_eq!(
+            (&line["service"], &line["request_id"], &line["level"]),
+            (&json!("spotter"), &json!("r1"), &json!("INFO"))
+        );
         assert!(line["_aws"]["Timestamp"].as_u64().unwrap() > 1_700_000_000_000);
     }
 }

@@ -107,7 +107,10 @@ mod tests {
     #[test]
     fn unset_and_empty_mean_the_defaults() {
         let found = settings(&[("MODEL", ""), ("CONFIDENCE", " "), ("MODEL_SHA256", "")]).unwrap();
-        assert_eq!((found.model, found.model_sha256, found.options, found.threads), (None, None, Options::default(), 1));
+        assert_eq!(
+            (found.model, found.model_sha256, found.options, found.threads),
+            (None, None, Options::default(), 1)
+        );
         assert_eq!(found.limits, Limits::default());
     }
 
@@ -126,7 +129,8 @@ mod tests {
 
     #[test]
     fn a_wrong_value_is_named() {
-        for (name, value) in [("CONFIDENCE", "high"), ("MAX_PIXELS", "-1"), ("MAX_DETECTIONS", "1.5"), ("MODEL_SHA256", "c789")]
+        for (name, value) in
+            [("CONFIDENCE", "high"), ("MAX_PIXELS", "-1"), ("MAX_DETECTIONS", "1.5"), ("MODEL_SHA256", "c789")]
         {
             let error = settings(&[(name, value)]).unwrap_err().to_string();
             assert!(error.contains(name) && error.contains(value), "{error}");

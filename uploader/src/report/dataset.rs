@@ -298,8 +298,7 @@ mod tests {
     #[test]
     fn two_processors_bill_half_the_time() {
         let architecture = Architecture::X86_64;
-        let cost =
-            |memory_mb| Cost { architecture, memory_mb, traced: 0.0, batch: Some(1.0) }.estimate(&answered());
+        let cost = |memory_mb| Cost { architecture, memory_mb, traced: 0.0, batch: Some(1.0) }.estimate(&answered());
         assert!(cost(3538).contains("5.0 ms per photo") && cost(1024).contains("10.0 ms per photo"), "{}", cost(3538));
     }
 

@@ -57,7 +57,8 @@ pub fn app(max_image_bytes: Option<usize>) -> App {
     let graph = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../model/fixtures/yolox");
     let mut settings = Settings { model: Some(graph.display().to_string()), ..Settings::from_env().unwrap() };
     settings.limits.max_bytes = max_image_bytes.unwrap_or(settings.limits.max_bytes);
-    let options = AppOptions { platform: Platform::Server, sessions: 2, threads: 1, queue: 64, token: None, metrics: None };
+    let options =
+        AppOptions { platform: Platform::Server, sessions: 2, threads: 1, queue: 64, token: None, metrics: None };
     let app = App::new(settings, options);
     app.load(Instant::now()).unwrap();
     app

@@ -74,6 +74,9 @@ mod tests {
         // By hand, as in prices.rs: 30 ms of 1769 MB, and what goes with it.
         let rates = Rates::new(Architecture::X86_64, 1769, 0.0, None);
         let cost = Cost::new(Kind::Url, &rates, 1769, 30.0, 50.0);
-        assert_eq!((format!("{:.6}", cost.url), format!("{:.6}", cost.bulk)), ("0.001857".to_owned(), "0.006851".to_owned()));
+        assert_eq!(
+            (format!("{:.6}", cost.url), format!("{:.6}", cost.bulk)),
+            ("0.001857".to_owned(), "0.006851".to_owned())
+        );
     }
 }
