@@ -144,7 +144,7 @@ lint-infra: export __SAM_CLI_APP_DIR = target/sam
 lint-infra: setup-tests setup-infra
 	.tools/cfn-lint/bin/cfn-lint infra/template.yaml
 	.tools/sam/bin/sam validate --lint --region us-east-1 --template infra/template.yaml
-	$(PYTHON) -m pytest tests/test_infra.py
+	$(PYTHON) -m pytest tests/test_infra.py tests/test_alarms.py
 
 image: export MODEL := $(MODEL)
 image: setup-image

@@ -167,7 +167,7 @@ impl Fetch {
         }
         let folder = path.parent().map_or_else(PathBuf::new, Path::to_owned);
         let unwritable = |error: std::io::Error| Fault::Other(shelf::cannot_write(&folder, &error));
-        let mut file = NamedTempFile::new_in(&folder).map_err(unwritable)?;
+        let mut file = shelf::unfinished(&folder).map_err(unwritable)?;
         let (mut hasher, mut received) = (Sha256::new(), 0);
         loop {
             let chunk = match timeout(self.bounds.stall, object.body.next()).await {
