@@ -8,12 +8,13 @@ const LARGEST: u64 = (1 << 53) - 1;
 
 /// The number of each photo of a run.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct ImageIds(HashMap<PathBuf, u64>);
+pub struct ImageIds(HashMap<PathBuf, u64>);
 
 impl ImageIds {
     /// Numbers photos. A file that is called by a number keeps it, as COCO's own (`000000000139.jpg` is 139), unless another
     /// file is called by the same; all others are counted on from the largest, in the order given.
-    pub(crate) fn of<'a>(photos: impl Iterator<Item = &'a Path> + Clone) -> Self {
+    #[must_use]
+    pub fn of<'a>(photos: impl Iterator<Item = &'a Path> + Clone) -> Self {
         let mut named: HashMap<u64, HashSet<&Path>> = HashMap::new();
         for photo in photos.clone() {
             if let Some(number) = number(photo) {
@@ -37,7 +38,8 @@ impl ImageIds {
     }
 
     /// A photo's number; `None` for one that was not listed.
-    pub(crate) fn get(&self, photo: &Path) -> Option<u64> {
+    #[must_use]
+    pub fn get(&self, photo: &Path) -> Option<u64> {
         self.0.get(photo).copied()
     }
 }
