@@ -33,13 +33,13 @@ pub struct Catalog(HashMap<PathBuf, Listed>);
 
 impl Catalog {
     /// Lists photos, each with its path inside of what was given, where that is known. A photo's name is its path inside
-    /// `root`; without one, inside of what was given, unless two photos would be called the same or that is not known; else
-    /// inside the folder that all photos have in common.
+    /// `root`; without one, inside the folder that was given, where that is one and known; else inside the folder that all
+    /// photos have in common.
     pub fn of<'a>(photos: impl Iterator<Item = (&'a Path, Option<&'a Path>)> + Clone, root: Option<&Root>) -> Self {
         let ids = ImageIds::of(photos.clone().map(|(photo, _)| photo));
         let mut common = Common::default();
         photos.clone().for_each(|(photo, _)| common.add(&photo.to_string_lossy()));
-        let by_place = root.is_none() && places_differ(photos.clone());
+        let by_place = root.is_none() && have_one_root(photos.clone());
         let mut names = Taken::default();
         let mut stems = Taken::default();
         let mut listed: HashMap<PathBuf, Listed> = HashMap::new();
@@ -68,16 +68,14 @@ impl Catalog {
     }
 }
 
-/// Whether each photo has a place, and another photo another.
-fn places_differ<'a>(photos: impl Iterator<Item = (&'a Path, Option<&'a Path>)>) -> bool {
-    let mut taken: HashMap<&Path, &Path> = HashMap::new();
-    for (photo, place) in photos {
-        let Some(place) = place else { return false };
-        if *taken.entry(place).or_insert(photo) != photo {
-            return false;
-        }
-    }
-    true
+/// Whether all photos lie in one folder that was given.
+fn have_one_root<'a>(photos: impl Iterator<Item = (&'a Path, Option<&'a Path>)>) -> bool {
+    let mut roots = photos.map(|(photo, place)| {
+        let (photo, place) = (photo.as_os_str().as_encoded_bytes(), place?.as_os_str().as_encoded_bytes());
+        photo.strip_suffix(place)
+    });
+    let first = roots.next().flatten();
+    first.is_some() && roots.all(|root| root == first)
 }
 
 /// Names that are given away once.
@@ -121,8 +119,8 @@ mod tests {
 
     #[test]
     fn the_same_name_in_two_folders_is_told_apart_by_the_folders() {
-        let photos = [("/in/a/x.jpg", Some("x.jpg")), ("/in/b/x.jpg", Some("x.jpg"))];
-        assert_eq!(names(&photos, None), [pair("a/x.jpg", "a/x"), pair("b/x.jpg", "b/x")]);
+        let photos = [("/in/a/x.jpg", Some("x.jpg")), ("/in/b/x.png", Some("x.png"))];
+        assert_eq!(names(&photos, None), [pair("a/x.jpg", "a/x"), pair("b/x.png", "b/x")]);
         let unplaced = [("s3://one/x.jpg", None), ("s3://two/x.jpg", None)];
         assert_eq!(names(&unplaced, None), [pair("one/x.jpg", "one/x"), pair("two/x.jpg", "two/x")]);
     }
