@@ -87,6 +87,7 @@ pub struct Dataset {
     catalog: Catalog,
     written: HashSet<u64>,
     left_out: u64,
+    repeats: u64,
     without_area: u64,
 }
 
@@ -94,7 +95,7 @@ impl Dataset {
     /// A dataset of the photos of a catalog.
     #[must_use]
     pub fn new(format: Box<dyn Format>, catalog: Catalog) -> Self {
-        Self { format, catalog, written: HashSet::new(), left_out: 0, without_area: 0 }
+        Self { format, catalog, written: HashSet::new(), left_out: 0, repeats: 0, without_area: 0 }
     }
 }
 
@@ -103,6 +104,7 @@ impl Exporter for Dataset {
         let listed = self.catalog.get(entry.photo);
         // A photo that was given twice is one photo.
         if listed.is_some_and(|listed| !self.written.insert(listed.id)) {
+            self.repeats += 1;
             return Ok(());
         }
         match entry.outcome {
@@ -142,6 +144,10 @@ impl Exporter for Dataset {
                 counted(self.left_out, "photo"),
                 are(self.left_out)
             ));
+        }
+        if self.repeats > 0 {
+            let what = counted(self.repeats, "more result");
+            notes.push(format!("{what} of photos that have one {} left out", were(self.repeats)));
         }
         if self.without_area > 0 {
             let what = counted(self.without_area, "box");
@@ -230,7 +236,11 @@ mod tests {
         assert_eq!(*seen.0.lock().unwrap(), [("a.jpg".to_owned(), vec![[0.0, 10.0, 640.0, 480.0]])]);
         assert_eq!(
             dataset.notes(),
-            ["1 photo failed and is not in the dataset", "2 boxes outside the photo or without area were left out"]
+            [
+                "1 photo failed and is not in the dataset",
+                "1 more result of photos that have one was left out",
+                "2 boxes outside the photo or without area were left out",
+            ]
         );
         assert_eq!(label(" ", 3), "class 3");
     }

@@ -159,7 +159,7 @@ fn write(
 }
 
 fn tell(survey: &Survey, failures: &BTreeMap<String, u64>) {
-    let mut text = counted(survey.photos() as u64, "photo");
+    let mut text = format!("results of {}", counted(survey.photos() as u64, "photo"));
     if !failures.is_empty() {
         let codes: Vec<String> = failures.iter().map(|(code, count)| format!("{count} {code}")).collect();
         text.push_str(&format!(", {} failed ({})", survey.failed(), codes.join(", ")));
