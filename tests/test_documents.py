@@ -63,7 +63,8 @@ def tree(tmp_path_factory):
 
 
 def opened(tree, home, **more):
-    path = f"{home / 'programs'}:{home / '.local' / 'bin'}:{os.environ['PATH']}"
+    # What `make install` has installed, once README.md's turn has been; else what was built.
+    path = f"{home / 'programs'}:{home / '.local' / 'bin'}:{os.environ['PATH']}:{tree / 'target' / 'release'}"
     return documents.Terminal(tree, **{"HOME": str(home), "PATH": path, "MODEL_DIR": str(support.assets("models")), **more})
 
 

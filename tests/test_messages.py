@@ -96,7 +96,7 @@ def steady(text, scene):
 
 
 def test_help(said):
-    verbs = ["", "detect", "compare", "bulk", "collect", "local", "model", "model list", "model pull", "model prepare"]
+    verbs = ["", "detect", "compare", "bulk", "collect", "convert", "local", "model", "model list", "model pull", "model prepare"]
     verbs += ["model show", "model card", "model try", "model verify", "completions", "man"]
     text = "".join(said(" ".join(["uploader", verb, "--help"]).replace("  ", " ")) for verb in verbs)
     text += said("detect-http --help") + said("detect-http")
@@ -146,6 +146,23 @@ uploader detect photos --url http://127.0.0.1:1/ --connect-to somewhere
 uploader detect photos --url http://127.0.0.1:1/ --local
 uploader detect photos --output photos/cats/cat.jpg
 uploader detect photos --annotate photos
+uploader detect photos --format yolo
+uploader detect photos --format yolo --output photos
+uploader detect photos --format coco-dataset --with-photos link
+uploader detect photos --format csv --with-scores
+uploader detect photos --format csv --relative-to photos
+uploader detect photos --format cvat --image-url http://example.com/
+uploader detect photos --sort-as copy
+uploader detect photos --xmp-name stem
+uploader detect photos --no-summary --format jsonl --output results.jsonl
+uploader convert results.jsonl
+uploader convert nowhere.jsonl --format csv
+uploader convert photos --format csv
+uploader convert list.txt --format csv
+uploader convert results.jsonl --format csv --model yolox-nano
+uploader convert results.jsonl --format csv --output results.jsonl
+uploader convert results.jsonl --format yolo --output dataset
+uploader convert results.jsonl --format voc --output dataset
 uploader compare photos
 uploader compare photos --local
 uploader compare photos --local --local

@@ -3,6 +3,8 @@
 mod bulk;
 mod compare;
 mod contender;
+mod convert;
+mod export;
 mod listing;
 mod local;
 mod model;
@@ -18,6 +20,8 @@ use clap::{Args, Parser, Subcommand};
 pub(crate) use bulk::{BulkArgs, CollectArgs, SelectionArgs, StoreArgs, WaitArgs};
 pub(crate) use compare::{CompareArgs, CourseArgs};
 pub(crate) use contender::{Contender, Kind};
+pub(crate) use convert::ConvertArgs;
+pub(crate) use export::{ExportArgs, FilingArgs, SortedAs, WithPhotos, XmpName};
 pub(crate) use listing::ListArgs;
 pub(crate) use local::{FunctionArgs, LocalArgs};
 pub(crate) use model::{CardArgs, ModelArgs, ModelVerb, PrepareArgs, PullArgs, TryArgs};
@@ -51,6 +55,10 @@ pub(crate) enum Verb {
     Bulk(Box<BulkArgs>),
     /// Wait for and download the results of an earlier bulk upload.
     Collect(Box<CollectArgs>),
+    /// Convert saved results (JSON lines) to another format.
+    ///
+    /// Repeated results of a photo count once, and an answer replaces an error.
+    Convert(Box<ConvertArgs>),
     /// Run the function on this machine as an HTTP server with a web page.
     Local(LocalArgs),
     /// List, download, prepare, try and verify models.

@@ -13,6 +13,7 @@ mod child;
 mod cloud;
 mod container;
 mod emulator;
+mod filing;
 mod hint;
 mod interruption;
 mod journey;

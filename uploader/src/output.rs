@@ -1,150 +1,122 @@
-//! Results as they leave: one file per format.
+//! Results as they leave. The formats themselves are in the crate `exports`.
 
-mod coco;
-mod csv;
-mod image_ids;
-mod jsonl;
 mod progress;
-mod text;
 
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
-use std::time::Duration;
 
-use anyhow::{Context, Result};
-use wire::{Outcome, Source};
+use anyhow::{Context, Result, bail};
+use exports::{
+    Catalog, Coco, CocoDataset, Csv, Cvat, Dataset, Entry, Exporter, Folder, Format, JsonLines, LabelStudio,
+    LabelStudioConfig, Make, MegaDetector, Photos, Root, Spool, Text, Voc, Yolo,
+};
 
-use crate::args::ResultFormat;
+use crate::args::{ExportArgs, ReportArgs, ResultFormat, WithPhotos};
 use crate::journey::Record;
-use crate::link::Phases;
+use crate::link::{Phases, as_millis};
+use crate::notice::notice;
 
-pub(crate) use image_ids::ImageIds;
 pub(crate) use progress::Progress;
-pub(crate) use text::described;
 
-/// One photo's result, whichever way it came.
+/// A posted photo, as formats take it.
+pub(crate) fn entry(record: &Record) -> Entry<'_> {
+    Entry {
+        photo: &record.photo,
+        outcome: &record.outcome,
+        client_ms: client_ms(&record.phases),
+        round_trip_ms: Some(as_millis(record.round_trip)),
+        source: None,
+    }
+}
+
+/// The phases by the names that they have in JSON.
+fn client_ms(phases: &Phases) -> Option<exports::ClientMs> {
+    serde_json::to_vec(phases).ok().and_then(|json| serde_json::from_slice(&json).ok())
+}
+
+/// Where results go, and how.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Entry<'a> {
-    /// The photo: its path as given, or where in S3 it is.
-    pub(crate) photo: &'a Path,
-    /// The answer, or why there is none.
-    pub(crate) outcome: &'a Outcome,
-    /// Where the time went, where the photo was posted.
-    pub(crate) phases: Option<&'a Phases>,
-    /// How long the answer took, where that is known.
-    pub(crate) round_trip: Option<Duration>,
-    /// The object that the photo is in S3, where it is one.
-    pub(crate) source: Option<&'a Source>,
+pub(crate) struct Output<'a> {
+    pub(crate) format: ResultFormat,
+    pub(crate) path: Option<&'a Path>,
+    pub(crate) export: &'a ExportArgs,
 }
 
-impl<'a> From<&'a Record> for Entry<'a> {
-    fn from(record: &'a Record) -> Self {
-        Self {
-            photo: &record.photo,
-            outcome: &record.outcome,
-            phases: Some(&record.phases),
-            round_trip: Some(record.round_trip),
-            source: None,
-        }
-    }
-}
-
-/// A format: told of each photo in order, then of the end.
-pub(crate) trait Results {
-    /// Writes one photo.
-    fn photo(&mut self, entry: &Entry<'_>) -> Result<()>;
-
-    /// Writes what comes after the last photo.
-    fn end(&mut self) -> Result<()>;
-}
-
-/// Results in a format, to a file or to standard output; of these photos, where it is known which there will be.
-pub(crate) fn open<'a>(
-    format: ResultFormat,
-    file: Option<&Path>,
-    photos: Option<impl Iterator<Item = &'a Path> + Clone>,
-) -> Result<Box<dyn Results>> {
-    let to: Box<dyn Write> = match file {
-        Some(path) => {
-            Box::new(BufWriter::new(File::create(path).with_context(|| format!("--output {}", path.display()))?))
-        }
-        None => Box::new(io::stdout()),
-    };
-    Ok(match format {
-        ResultFormat::Text => Box::new(text::Text::new(to)),
-        ResultFormat::Jsonl => Box::new(jsonl::JsonLines::new(to)),
-        ResultFormat::Csv => Box::new(csv::Csv::new(to)),
-        ResultFormat::Coco => Box::new(coco::Coco::new(to, photos.map(ImageIds::of))),
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use std::sync::{Arc, Mutex};
-
-    use wire::{Answer, FoundObject, ImageSize, ModelRef, ThresholdsUsed, TimingsMs};
-
-    use super::*;
-
-    /// A writer whose content outlives it.
-    #[derive(Clone, Default)]
-    pub(super) struct Page(Arc<Mutex<Vec<u8>>>);
-
-    impl Write for Page {
-        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            self.0.lock().unwrap().write(bytes)
-        }
-
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
-        }
+impl<'a> Output<'a> {
+    pub(crate) fn of(report: &'a ReportArgs) -> Self {
+        Self { format: report.format, path: report.output.as_deref(), export: &report.export }
     }
 
-    pub(super) fn written(make: impl FnOnce(Box<dyn Write>) -> Box<dyn Results>, records: &[Record]) -> String {
-        let page = Page::default();
-        let mut results = make(Box::new(page.clone()));
-        for record in records {
-            results.photo(&Entry::from(record)).unwrap();
-        }
-        results.end().unwrap();
-        String::from_utf8(page.0.lock().unwrap().clone()).unwrap()
-    }
-
-    /// A cat and a dog, an empty photo, and one that failed.
-    pub(super) fn records() -> Vec<Record> {
-        let object =
-            |label: &str, class_id, bbox| FoundObject { label: label.to_owned(), class_id, score: 0.913, bbox };
-        let found = vec![object("cat", 15, [12.5, 30.0, 200.0, 470.25]), object("dog", 16, [0.0, 0.0, 10.0, 10.0])];
-        let answer = |detections| {
-            Outcome::Answer(Box::new(Answer {
-                image: ImageSize { width: 640, height: 480 },
-                detections,
-                model: ModelRef { name: "yolox-nano".to_owned(), sha256: "ab".to_owned(), note: None },
-                thresholds: ThresholdsUsed { confidence: 0.25, iou: 0.45, max_detections: 100 },
-                timings_ms: TimingsMs { inference: 7.5, total: 10.25, ..TimingsMs::default() },
-                cold_start: false,
-                init_ms: 61.0,
-                annotated: None,
-                redacted: None,
-            }))
+    /// Opens it. `photos` makes the catalog of the photos that there will be, where that is known: not every format wants it.
+    pub(crate) fn open(&self, photos: impl FnOnce(Option<&Root>) -> Option<Catalog>) -> Result<Box<dyn Exporter>> {
+        self.export.fit(self.format)?;
+        let root = self.export.relative_to.as_deref().map(Root::new);
+        let with_photos = self.export.with_photos.map(|how| match how {
+            WithPhotos::Link => Photos::Linked,
+            WithPhotos::Copy => Photos::Copied,
+        });
+        let scores = self.export.with_scores;
+        let format: Box<dyn Format> = match self.format {
+            ResultFormat::Text => return Ok(Box::new(Text::new(self.stream()?))),
+            ResultFormat::Jsonl => return Ok(Box::new(JsonLines::new(self.stream()?))),
+            ResultFormat::Csv => return Ok(Box::new(Csv::new(self.stream()?))),
+            ResultFormat::Coco => {
+                let to = self.stream()?;
+                return knowing(photos, root, Box::new(|catalog| Ok(Box::new(Coco::new(to, catalog)))));
+            }
+            ResultFormat::CocoDataset => Box::new(CocoDataset::new(self.stream()?)?),
+            ResultFormat::Yolo => Box::new(Yolo::new(self.folder()?, scores, with_photos)),
+            ResultFormat::Voc => Box::new(Voc::new(self.folder()?, scores, with_photos)?),
+            ResultFormat::Cvat => Box::new(Cvat::new(self.stream()?)?),
+            ResultFormat::LabelStudio => Box::new(LabelStudio::new(self.stream()?, self.export.image_url.as_deref())),
+            ResultFormat::LabelStudioConfig => Box::new(LabelStudioConfig::new(self.stream()?)),
+            ResultFormat::Megadetector => Box::new(MegaDetector::new(self.stream()?)),
         };
-        let error = Outcome::Error { error: crate::photo::item_error("undecodable_image", "It ends, early.") };
-        [("in/0042.jpg", answer(found)), ("in/empty.jpg", answer(Vec::new())), ("in/bad, really.jpg", error)]
-            .into_iter()
-            .map(|(photo, outcome)| Record {
-                photo: photo.into(),
-                outcome,
-                phases: Phases {
-                    wait: Duration::from_micros(1500),
-                    total: Duration::from_millis(2),
-                    ..Phases::default()
-                },
-                round_trip: Duration::from_millis(2),
-                tries: 1,
-                photo_bytes: 100,
-                traffic: crate::link::Traffic::default(),
-            })
-            .collect()
+        knowing(photos, root, Box::new(|catalog| Ok(Box::new(Dataset::new(format, catalog)))))
     }
+
+    /// The file, or standard output.
+    fn stream(&self) -> Result<Box<dyn Write>> {
+        Ok(match self.path {
+            Some(path) => {
+                Box::new(BufWriter::new(File::create(path).with_context(|| format!("--output {}", path.display()))?))
+            }
+            None => Box::new(io::stdout()),
+        })
+    }
+
+    fn folder(&self) -> Result<Folder> {
+        match self.path {
+            Some(path) => Folder::create(path),
+            None => bail!("--format {} writes a folder; name it with --output DIR", self.format.name()),
+        }
+    }
+
+    /// Whether it can hold one result of each photo only.
+    pub(crate) fn wants_one_model(&self) -> bool {
+        !matches!(self.format, ResultFormat::Text | ResultFormat::Jsonl | ResultFormat::Csv)
+    }
+}
+
+/// An exporter that has to know the photos: at once, or when all have come.
+fn knowing(
+    photos: impl FnOnce(Option<&Root>) -> Option<Catalog>,
+    root: Option<Root>,
+    make: Make,
+) -> Result<Box<dyn Exporter>> {
+    match photos(root.as_ref()) {
+        Some(catalog) => make(catalog),
+        None => Ok(Box::new(Spool::new(root, make)?)),
+    }
+}
+
+/// Writes what comes after the last photo, and tells what the format had no place for.
+pub(crate) fn end(results: &mut dyn Exporter, path: Option<&Path>) -> Result<()> {
+    let ended = results.end().with_context(|| match path {
+        Some(path) => format!("--output {}", path.display()),
+        None => "standard output".to_owned(),
+    });
+    results.notes().iter().for_each(|note| notice!("uploader: {note}"));
+    ended
 }

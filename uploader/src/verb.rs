@@ -5,6 +5,7 @@ mod bulk;
 #[cfg(feature = "aws")]
 mod collect;
 mod compare;
+mod convert;
 mod detect;
 mod local;
 mod model;
@@ -90,6 +91,7 @@ async fn perform(cli: Cli, interruption: &Interruption) -> Result<Ending> {
             anyhow::bail!("bulk and collect need S3 support, and {}", crate::NOT_BUILT_IN)
         }
         Verb::Compare(args) => compare::run(*args, interruption).await,
+        Verb::Convert(args) => convert::run(*args).await,
         Verb::Local(args) => local::run(args).await,
         Verb::Model(args) => model::run(args).await,
         Verb::Completions { shell } => shell::completions(shell),

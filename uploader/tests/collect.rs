@@ -170,3 +170,34 @@ fn formats_pictures_and_conditions() {
     assert_eq!((code(&output), err(&output).as_str()), (0, ""));
     assert_eq!(image::image_dimensions(fetched.join("2.jpg")).unwrap(), (18, 16));
 }
+
+#[test]
+fn datasets_come_home_with_and_without_the_photos() {
+    let scene = Scene::new().photos(2);
+    let _function = Function::of_cats(&scene);
+    let (yolo, sorted) = (scene.state.path().join("yolo"), scene.state.path().join("sorted"));
+    let args = ["-f", "yolo", "-o", text(&yolo), "--with-photos", "link", "--xmp", "--sort-into", text(&sorted)];
+    let output = scene.run(&[&args[..], &["--quiet"]].concat());
+    assert_eq!((code(&output), err(&output).as_str()), (0, ""));
+    assert_eq!(std::fs::read_to_string(yolo.join("labels/1.txt")).unwrap(), "15 0.300000 0.300000 0.400000 0.400000\n");
+    for name in ["1.jpg", "2.jpg"] {
+        let content = std::fs::read(scene.path(name)).unwrap();
+        assert_eq!(std::fs::read(yolo.join("images").join(name)).unwrap(), content);
+        assert_eq!(std::fs::read(sorted.join("cat").join(name)).unwrap(), content);
+        let sidecar = std::fs::read_to_string(scene.path(&format!("{name}.xmp"))).unwrap();
+        assert!(sidecar.contains("<rdf:li>cat</rdf:li>"), "{sidecar}");
+    }
+    // Whatever is there: which photos that will be, nobody knows beforehand.
+    let collect = ["collect", "--results", "s3://results/run", "-f", "coco-dataset", "--xmp"];
+    let output = scene.command(&collect).output().unwrap();
+    assert_eq!(code(&output), 0, "{}", err(&output));
+    let dataset: Value = serde_json::from_str(&out(&output)).unwrap();
+    let images: Vec<&Value> = dataset["images"].as_array().unwrap().iter().map(|image| &image["file_name"]).collect();
+    assert_eq!(images, ["1.jpg", "2.jpg"]);
+    assert_eq!(dataset["annotations"][1]["bbox"], json!([64.0, 48.0, 256.0, 192.0]));
+    assert!(
+        err(&output).contains("no XMP file was written for 2 photos, not files of this machine"),
+        "{}",
+        err(&output)
+    );
+}

@@ -7,6 +7,7 @@ use anyhow::{Result, bail};
 use clap::{Args, ValueEnum};
 use detector::redact::{self, Style};
 
+use super::{ExportArgs, FilingArgs};
 use crate::hint;
 use crate::notice::notice;
 use crate::photo::{Drawing, Inputs, folder_of};
@@ -23,6 +24,32 @@ pub(crate) enum ResultFormat {
     Csv,
     /// A COCO results list.
     Coco,
+    /// A COCO dataset: images, annotations with scores, categories.
+    CocoDataset,
+    /// A folder with YOLO labels and data.yaml.
+    Yolo,
+    /// A folder with Pascal VOC annotations.
+    Voc,
+    /// CVAT for images 1.1.
+    Cvat,
+    /// Label Studio tasks with predictions.
+    LabelStudio,
+    /// The Label Studio labeling interface of these labels.
+    LabelStudioConfig,
+    /// MegaDetector batch output.
+    Megadetector,
+}
+
+impl ResultFormat {
+    /// As the command line has it.
+    pub(crate) fn name(self) -> String {
+        self.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned())
+    }
+
+    /// Whether it is a folder of files.
+    pub(crate) fn is_folder(self) -> bool {
+        matches!(self, Self::Yolo | Self::Voc)
+    }
 }
 
 /// How objects are made unrecognisable.
@@ -58,8 +85,8 @@ pub(crate) struct ReportArgs {
     #[arg(long, short, value_enum, default_value_t = ResultFormat::Text)]
     pub(crate) format: ResultFormat,
 
-    /// Write the results to this file instead of standard output.
-    #[arg(long, short, value_name = "FILE")]
+    /// Write the results to this file, or folder (yolo, voc), instead of standard output.
+    #[arg(long, short, value_name = "FILE|DIR")]
     pub(crate) output: Option<PathBuf>,
 
     /// Save each photo with its boxes drawn, as a JPEG in this folder.
@@ -90,6 +117,11 @@ pub(crate) struct ReportArgs {
     /// Exit with 3 if this is true, for example 'p95>300ms', 'failures>1%' or 'throughput<20' (repeatable).
     #[arg(long, value_name = "CONDITION")]
     pub(crate) fail_if: Vec<Condition>,
+
+    #[command(flatten)]
+    pub(crate) export: ExportArgs,
+    #[command(flatten)]
+    pub(crate) filing: FilingArgs,
 }
 
 impl ReportArgs {

@@ -1,53 +1,63 @@
 //! Where results go on this machine: to the output, into annotated photos, into the numbers.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use exports::{Catalog, Entry, Exporter};
 use wire::{ItemError, Line, LineOutcome, Outcome, Source};
 
 use super::selection::Photo;
 use super::store::Store;
 use crate::args::{ReportArgs, ResultFormat};
+use crate::filing::Filing;
+use crate::link::as_millis;
 use crate::notice::notice;
-use crate::output::{self, Entry, Progress, Results};
+use crate::output::{self, Output, Progress};
 use crate::photo::Annotations;
 use crate::report::Tally;
 
 /// The way out.
 pub(crate) struct Outlet {
-    results: Box<dyn Results>,
+    results: Box<dyn Exporter>,
+    output: Option<PathBuf>,
     annotations: Option<Annotations>,
+    filing: Filing,
     store: Store,
     /// The bucket's prefix.
     folder: String,
     format: ResultFormat,
     pub(crate) progress: Progress,
     pub(crate) tally: Tally,
-    /// Photos that could not be drawn.
-    pub(crate) undrawn: u64,
+    /// Photos that could not be drawn or filed.
+    pub(crate) undone: u64,
 }
 
 impl Outlet {
     /// Opens the output: what is wrong with it is found before anything is done.
     ///
-    /// `folder` is the bucket's prefix; `names` are those of the photos whose results are awaited, where that is known; `photos` how many lines there will be.
-    pub(crate) fn open<'a>(
+    /// `folder` is the bucket's prefix; `awaited` are the photos whose results are awaited, where that is known; `count` how
+    /// many lines there will be.
+    pub(crate) fn open(
         report: &ReportArgs,
         store: Store,
         folder: String,
-        photos: usize,
-        names: Option<impl Iterator<Item = &'a Path> + Clone>,
+        count: usize,
+        awaited: Option<&[Photo]>,
     ) -> Result<Self> {
+        let listed =
+            awaited.map(|photos| photos.iter().map(|photo| (photo.name.as_path(), Some(photo.place(&folder)))));
         Ok(Self {
             annotations: Annotations::of(report.pictures())?,
-            results: output::open(report.format, report.output.as_deref(), names)?,
+            results: Output::of(report).open(|root| listed.clone().map(|listed| Catalog::of(listed, root)))?,
+            output: report.output.clone(),
+            filing: Filing::open(&report.filing, || listed.map(|listed| Catalog::of(listed, None)))?,
             store,
             folder,
             format: report.format,
-            progress: Progress::dataset(photos, report.quiet),
+            progress: Progress::dataset(count, report.quiet),
             tally: Tally::begin(),
-            undrawn: 0,
+            undone: 0,
         })
     }
 
@@ -59,6 +69,10 @@ impl Outlet {
             LineOutcome::Error { error, .. } => Outcome::Error { error },
         };
         self.write(&photo.name, &outcome, waited, Some(&source))?;
+        if let Outcome::Answer(answer) = &outcome {
+            let failures = self.filing.file(&photo.name, answer);
+            self.cannot(&failures);
+        }
         self.draw(photo, &outcome, &source).await;
         Ok(())
     }
@@ -77,11 +91,12 @@ impl Outlet {
     pub(crate) async fn end(&mut self) -> Result<()> {
         self.progress.finish();
         self.tally.end();
-        let ended = self.results.end();
         if let Some(annotations) = self.annotations.take() {
             let failures = annotations.finish().await;
-            self.cannot_draw(&failures);
+            self.cannot(&failures);
         }
+        let ended = output::end(self.results.as_mut(), self.output.as_deref());
+        self.filing.note().iter().for_each(|note| notice!("uploader: {note}"));
         ended
     }
 
@@ -93,7 +108,7 @@ impl Outlet {
         source: Option<&Source>,
     ) -> Result<()> {
         self.tally.add_result(outcome, waited);
-        let entry = Entry { photo, outcome, phases: None, round_trip: waited, source };
+        let entry = Entry { photo, outcome, client_ms: None, round_trip_ms: waited.map(as_millis), source };
         let (results, says) = (&mut self.results, self.format != ResultFormat::Text);
         self.progress.aside(|| {
             if let (Outcome::Error { error }, true) = (outcome, says) {
@@ -105,7 +120,7 @@ impl Outlet {
         Ok(())
     }
 
-    /// A photo that cannot be drawn is told of, and ends no run.
+    /// A photo that cannot be drawn or filed is told of, and ends no run.
     async fn draw(&mut self, photo: &Photo, outcome: &Outcome, source: &Source) {
         let (Some(annotations), Outcome::Answer(answer)) = (&mut self.annotations, outcome) else { return };
         let place = photo.place(&self.folder);
@@ -118,11 +133,11 @@ impl Outlet {
                 .await;
         }
         let failures = annotations.failures();
-        self.cannot_draw(&failures);
+        self.cannot(&failures);
     }
 
-    fn cannot_draw(&mut self, failures: &[anyhow::Error]) {
-        self.undrawn += failures.len() as u64;
+    fn cannot(&mut self, failures: &[anyhow::Error]) {
+        self.undone += failures.len() as u64;
         failures.iter().for_each(|error| self.notice(&format!("{error:#}")));
     }
 }

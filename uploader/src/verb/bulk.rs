@@ -79,9 +79,8 @@ pub(crate) async fn run(args: BulkArgs, interruption: &Interruption) -> Result<E
     }
 
     interruption.heed();
-    let names = photos.iter().map(|photo| photo.name.as_path());
     let mut outlet =
-        Outlet::open(&args.report, store, args.bucket.folder(), photos.len() + refused.len(), Some(names))?;
+        Outlet::open(&args.report, store, args.bucket.folder(), photos.len() + refused.len(), Some(&photos))?;
     let all = photos.len() + refused.len();
     for (photo, error) in refused {
         outlet.failure(&photo, error)?;
@@ -233,7 +232,7 @@ pub(super) fn print(report: &ReportArgs, summary: &DatasetSummary<'_>) -> Result
 /// How the run ends: some photos failed, or were not good enough.
 pub(super) fn ending(report: &ReportArgs, harvest: &Harvest) -> Ending {
     let tally = &harvest.outlet.tally;
-    let good = tally.failed() == 0 && harvest.outlet.undrawn == 0;
+    let good = tally.failed() == 0 && harvest.outlet.undone == 0;
     let mut ending = if good { Ending::Good } else { Ending::Failures };
     for condition in &report.fail_if {
         // Photos that were there already, with their results, have not been waited for.

@@ -53,8 +53,8 @@ pub(crate) async fn run(args: CollectArgs, interruption: &Interruption) -> Resul
     let Expected { photos, book, held_since, uploads, refused, passed, places, folder, clock } = expected;
     interruption.heed();
     let all = book.open() + refused.len();
-    let names = book.index().map(|_| photos.iter().map(|photo| photo.name.as_path()));
-    let mut outlet = Outlet::open(&args.report, store.clone(), folder, all, names)?;
+    let awaited = book.index().map(|_| photos.as_slice());
+    let mut outlet = Outlet::open(&args.report, store.clone(), folder, all, awaited)?;
     for (photo, error) in refused {
         outlet.failure(&photo, error)?;
     }

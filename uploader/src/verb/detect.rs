@@ -5,17 +5,19 @@ use std::io::{Write, stdout};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use bytes::Bytes;
+use exports::{Catalog, Exporter};
 use wire::Outcome;
 
 use super::Ending;
 use crate::args::{DetectArgs, Place, ReportArgs, ResultFormat};
+use crate::filing::Filing;
 use crate::interruption::{Interruption, Signal};
 use crate::journey::{Journey, Plan, Record};
 use crate::link::{Patience, Tls};
 use crate::notice::notice;
-use crate::output::{self, Progress, Results};
+use crate::output::{self, Output, Progress};
 use crate::photo::{Annotations, Inputs, Listing, Recipe, Source, look, stdin};
 use crate::report::{Stop, Summary, Tally};
 use crate::target::{self, CONNECT_WITHIN, Target, Wishes, check};
@@ -33,10 +35,11 @@ pub(crate) async fn run(mut args: DetectArgs, interruption: &Interruption) -> Re
     let recipe = Recipe { body: sending.body, resize: sending.resize, options, through_lambda: place.is_lambda() };
     let Listing { found: photos, passed, .. } = listing(&args, &recipe).await?;
     let report = &args.report;
-    let paths = photos.iter().map(|photo| photo.path.as_path());
+    let listed = photos.iter().map(|photo| (photo.path.as_path(), Some(photo.place.as_path())));
     let annotations = Annotations::of(report.pictures())?;
     interruption.heed();
-    let results = output::open(report.format, report.output.as_deref(), Some(paths))?;
+    let results = Output::of(report).open(|root| Some(Catalog::of(listed.clone(), root)))?;
+    let filing = Filing::open(&report.filing, || Some(Catalog::of(listed, None)))?;
     let held = photos.iter().find_map(|photo| match &photo.source {
         Source::Held(bytes) => Some(bytes.clone()),
         _ => None,
@@ -47,7 +50,8 @@ pub(crate) async fn run(mut args: DetectArgs, interruption: &Interruption) -> Re
     };
     // Nothing to be seen until photos are on their way.
     let progress = Progress::photos(0, true);
-    let mut sink = Sink { report, results, annotations, places, held, progress, tally: Tally::begin(), undrawn: 0 };
+    let tally = Tally::begin();
+    let mut sink = Sink { report, results, annotations, filing, places, held, progress, tally, undone: 0 };
 
     let plan = Plan {
         recipe,
@@ -64,7 +68,7 @@ pub(crate) async fn run(mut args: DetectArgs, interruption: &Interruption) -> Re
     let Sent { title, means, signal } = sent?;
     ended?;
 
-    let Sink { tally, undrawn, .. } = sink;
+    let Sink { tally, undone, .. } = sink;
     if !report.sums_up() {
         report.warn_of_models(&tally);
     } else if let Some(title) = title {
@@ -88,7 +92,7 @@ pub(crate) async fn run(mut args: DetectArgs, interruption: &Interruption) -> Re
     if let Some(signal) = signal {
         return Ok(Ending::Interrupted(signal));
     }
-    let mut ending = if tally.failed() == 0 && undrawn == 0 { Ending::Good } else { Ending::Failures };
+    let mut ending = if tally.failed() == 0 && undone == 0 { Ending::Good } else { Ending::Failures };
     for condition in &report.fail_if {
         if let Some(measured) = condition.comes_true(&tally) {
             notice!("uploader: {measured}");
@@ -174,16 +178,17 @@ async fn send(
 /// Where records go.
 struct Sink<'a> {
     report: &'a ReportArgs,
-    results: Box<dyn Results>,
+    results: Box<dyn Exporter>,
     annotations: Option<Annotations>,
+    filing: Filing,
     /// Where each photo goes among those with boxes.
     places: HashMap<PathBuf, PathBuf>,
     /// The photo that came by standard input.
     held: Option<Bytes>,
     progress: Progress,
     tally: Tally,
-    /// Photos that could not be drawn.
-    undrawn: u64,
+    /// Photos that could not be drawn or filed.
+    undone: u64,
 }
 
 impl Sink<'_> {
@@ -194,10 +199,12 @@ impl Sink<'_> {
             if let (Outcome::Error { error }, true) = (&record.outcome, report.format != ResultFormat::Text) {
                 notice!("uploader: {}: {}: {}", record.photo.display(), error.code, error.message);
             }
-            results.photo(&record.into())
+            results.photo(&output::entry(record))
         })?;
         self.progress.advance(1);
         if let Outcome::Answer(answer) = &record.outcome {
+            let failures = self.filing.file(&record.photo, answer);
+            self.cannot(&failures);
             self.draw(&record.photo, answer).await;
         }
         Ok(())
@@ -211,27 +218,25 @@ impl Sink<'_> {
             None => annotations.draw(place, photo, answer).await,
         }
         let failures = annotations.failures();
-        self.cannot_draw(&failures);
+        self.cannot(&failures);
     }
 
-    /// A photo that cannot be drawn is told of, and ends no run.
-    fn cannot_draw(&mut self, failures: &[anyhow::Error]) {
-        self.undrawn += failures.len() as u64;
+    /// A photo that cannot be drawn or filed is told of, and ends no run.
+    fn cannot(&mut self, failures: &[anyhow::Error]) {
+        self.undone += failures.len() as u64;
         for error in failures {
             self.progress.aside(|| notice!("uploader: {error:#}"));
         }
     }
 
     async fn end(&mut self) -> Result<()> {
-        let ended = self.results.end().with_context(|| match &self.report.output {
-            Some(path) => format!("--output {}", path.display()),
-            None => "standard output".to_owned(),
-        });
         if let Some(annotations) = self.annotations.take() {
             let failures = annotations.finish().await;
-            self.cannot_draw(&failures);
+            self.cannot(&failures);
         }
         self.progress.finish();
+        let ended = output::end(self.results.as_mut(), self.report.output.as_deref());
+        self.filing.note().iter().for_each(|note| notice!("uploader: {note}"));
         ended
     }
 }

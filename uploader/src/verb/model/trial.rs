@@ -8,13 +8,13 @@ use std::path::PathBuf;
 use anyhow::{Result, bail};
 use detector::catalog::{self, ModelFile, Origin};
 use detector::{Card, Detector, DetectorOptions, Findings, ModelError, Thresholds};
+use exports::described;
 use wire::{Answer, ModelRef, Outcome};
 
 use super::doubts::doubts;
 use crate::args::TryArgs;
 use crate::hint;
 use crate::notice::notice;
-use crate::output::described;
 use crate::photo::{Annotations, Found, Inputs, Request, Source, folder_of, look};
 use crate::verb::Ending;
 

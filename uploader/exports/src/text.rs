@@ -5,19 +5,22 @@ use std::io::Write;
 use anyhow::Result;
 use wire::Outcome;
 
-use super::{Entry, Results};
+use crate::{Entry, Exporter};
 
-pub(crate) struct Text {
+/// The lines.
+pub struct Text {
     to: Box<dyn Write>,
 }
 
 impl Text {
-    pub(crate) fn new(to: Box<dyn Write>) -> Self {
+    /// Writes to `to`.
+    #[must_use]
+    pub fn new(to: Box<dyn Write>) -> Self {
         Self { to }
     }
 }
 
-impl Results for Text {
+impl Exporter for Text {
     fn photo(&mut self, entry: &Entry<'_>) -> Result<()> {
         writeln!(self.to, "{}: {}", entry.photo.display(), described(entry.outcome))?;
         Ok(())
@@ -30,7 +33,8 @@ impl Results for Text {
 }
 
 /// A photo's outcome in a line.
-pub(crate) fn described(outcome: &Outcome) -> String {
+#[must_use]
+pub fn described(outcome: &Outcome) -> String {
     match outcome {
         Outcome::Error { error } => format!("{}: {}", error.code, error.message),
         Outcome::Answer(answer) if answer.detections.is_empty() => "nothing found".to_owned(),
@@ -46,8 +50,8 @@ pub(crate) fn described(outcome: &Outcome) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::{records, written};
     use super::*;
+    use crate::testing::{records, written};
 
     #[test]
     fn a_line_per_photo() {

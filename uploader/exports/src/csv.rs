@@ -5,8 +5,7 @@ use std::io::Write;
 use anyhow::Result;
 use wire::Outcome;
 
-use super::{Entry, Results};
-use crate::link::as_millis;
+use crate::{Entry, Exporter};
 
 const HEADER: [&str; 14] = [
     "photo",
@@ -25,13 +24,16 @@ const HEADER: [&str; 14] = [
     "error",
 ];
 
-pub(crate) struct Csv {
+/// The table.
+pub struct Csv {
     rows: csv::Writer<Box<dyn Write>>,
     started: bool,
 }
 
 impl Csv {
-    pub(crate) fn new(to: Box<dyn Write>) -> Self {
+    /// Writes to `to`.
+    #[must_use]
+    pub fn new(to: Box<dyn Write>) -> Self {
         Self { rows: csv::Writer::from_writer(to), started: false }
     }
 
@@ -44,11 +46,11 @@ impl Csv {
     }
 }
 
-impl Results for Csv {
+impl Exporter for Csv {
     fn photo(&mut self, entry: &Entry<'_>) -> Result<()> {
         self.start()?;
         let photo = entry.photo.to_string_lossy().into_owned();
-        let round_trip = entry.round_trip.map_or_else(String::new, |time| as_millis(time).to_string());
+        let round_trip = entry.round_trip_ms.map_or_else(String::new, |time| time.to_string());
         let mut row = |size: [String; 2], object: [String; 7], model: &str, inference: String, error: String| {
             let fields = [photo.clone()].into_iter().chain(size).chain(object);
             self.rows.write_record(fields.chain([model.to_owned(), inference, round_trip.clone(), error]))
@@ -91,8 +93,8 @@ impl Results for Csv {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::{records, written};
     use super::*;
+    use crate::testing::{records, written};
 
     #[test]
     fn a_row_per_detection_and_at_least_one_per_photo() {

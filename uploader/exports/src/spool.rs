@@ -1,0 +1,94 @@
+//! For formats that have to know all photos beforehand, where nobody does: results wait in a temporary file.
+
+use std::fs::File;
+use std::io::{BufReader, BufWriter, Seek, Write};
+
+use anyhow::{Context, Result};
+
+use crate::lines::Content;
+use crate::{Catalog, Entry, Exporter, JsonLines, Lines, Survey};
+
+/// What makes the exporter, once the photos are known.
+pub type Make = Box<dyn FnOnce(Catalog) -> Result<Box<dyn Exporter>>>;
+
+/// An exporter that is told of all photos at the end.
+pub struct Spool {
+    lines: JsonLines,
+    file: File,
+    make: Option<(Option<crate::Root>, Make)>,
+    notes: Vec<String>,
+}
+
+impl Spool {
+    /// An exporter that `make` makes; names are inside `root`.
+    ///
+    /// # Errors
+    /// There is no place for a temporary file.
+    pub fn new(root: Option<crate::Root>, make: Make) -> Result<Self> {
+        let file = tempfile::tempfile().context("cannot make a temporary file")?;
+        let lines: Box<dyn Write> = Box::new(BufWriter::new(file.try_clone().context("cannot make a temporary file")?));
+        Ok(Self { lines: JsonLines::new(lines), file, make: Some((root, make)), notes: Vec::new() })
+    }
+
+    fn lines(&mut self) -> Result<Lines<BufReader<File>>> {
+        self.file.rewind()?;
+        Ok(Lines::new(BufReader::new(self.file.try_clone()?), "a temporary file"))
+    }
+}
+
+impl Exporter for Spool {
+    fn photo(&mut self, entry: &Entry<'_>) -> Result<()> {
+        self.lines.photo(entry)
+    }
+
+    fn end(&mut self) -> Result<()> {
+        self.lines.end()?;
+        let Some((root, make)) = self.make.take() else { return Ok(()) };
+        let mut survey = Survey::default();
+        let mut lines = self.lines()?;
+        while let Some(content) = lines.next_line()? {
+            if let Content::Found(found) = content {
+                survey.add(&found, None);
+            }
+        }
+        // They came in no particular order.
+        let mut exporter = make(survey.catalog(root.as_ref(), true))?;
+        let mut lines = self.lines()?;
+        while let Some(content) = lines.next_line()? {
+            if let Content::Found(found) = content {
+                exporter.photo(&found.entry())?;
+            }
+        }
+        let ended = exporter.end();
+        self.notes = exporter.notes();
+        ended
+    }
+
+    fn notes(&self) -> Vec<String> {
+        self.notes.clone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{records, written};
+    use crate::{CocoDataset, Dataset};
+
+    #[test]
+    fn what_waits_comes_out_as_if_the_photos_had_been_known() {
+        let text = written(
+            |to| {
+                let make: Make = Box::new(|catalog| {
+                    let format = Box::new(CocoDataset::new(to)?);
+                    Ok(Box::new(Dataset::new(format, catalog)))
+                });
+                Box::new(Spool::new(None, make).unwrap())
+            },
+            &records(),
+        );
+        let read: serde_json::Value = serde_json::from_str(&text).unwrap();
+        assert_eq!((&read["images"][0]["id"], &read["images"][0]["file_name"]), (&42.into(), &"0042.jpg".into()));
+        assert_eq!(read["annotations"].as_array().unwrap().len(), 2);
+    }
+}
