@@ -15,7 +15,7 @@ def check(stack):
     """Raises `Refusal` for a name with which something would fail later."""
     reason = None
     if not PATTERN.fullmatch(stack):
-        reason = "lower-case letters, digits and single hyphens, starting with a letter and ending with none of the hyphens"
+        reason = "lower-case letters and digits, starting with a letter, with single hyphens between them"
     elif not 2 <= len(stack) <= LONGEST:
         reason = f"2 to {LONGEST} characters"
     elif stack in RESERVED or any(stack.startswith(f"{start}-") for start in RESERVED):
