@@ -1,8 +1,6 @@
-"""The infrastructure, as CloudFormation would build it, and the scripts around it."""
+"""The infrastructure, as CloudFormation would build it. test_deploy.py has the scripts around it."""
 
 import re
-import shutil
-import subprocess
 
 import cloudformation
 import pytest
@@ -25,7 +23,7 @@ def stacks():
         "CapBulk": "true",
         "AlarmEmail": "someone@example.com",
         "ExistingBucket": "holiday-photos",
-        "InputDays": 0,
+        "InputDays": 30,
         "ResultsDays": 7,
         "Architecture": "arm64",
         "ModelUri": "s3://our-models/v1/best.onnx",
@@ -162,8 +160,8 @@ def test_old_things_go_when_asked_to(stack, full):
         assert rules["abort-uploads"]["AbortIncompleteMultipartUpload"] == {"DaysAfterInitiation": 7}
         return rules.get("expire", {}).get("ExpirationInDays")
 
-    assert [days(stack[name]) for name in BUCKETS] == [30, None]
-    assert [days(full[name]) for name in BUCKETS] == [None, 7]
+    assert [days(stack[name]) for name in BUCKETS] == [None, None]
+    assert [days(full[name]) for name in BUCKETS] == [30, 7]
 
 
 def test_a_model_in_s3_goes_before_one_in_the_image(stack, full):
@@ -313,126 +311,3 @@ def test_names_fit(stack):
     assert names == [f"spotter-{which}-123456789012-eu-central-1" for which in ("input", "results")]
     # infra/deploy takes stack names of up to 24 letters.
     assert len("x" * 24 + "-results-123456789012-ap-southeast-1") <= 63
-
-
-# ---- the scripts, with stand-ins for the tools that note how they were called
-
-STAND_IN = """#!/bin/bash
-echo "${{0##*/}} $*" >>{log}
-case "${{0##*/}} $*" in
-{answers}
-esac
-"""
-DEPLOY_ANSWERS = """
-"docker image inspect --format {{.Id}}"*) echo sha256:0123456789abcdef0123 ;;
-"docker image inspect --format {{.Architecture}}"*) echo arm64 ;;
-"docker push"*) touch "$PUSHED" ;;
-"aws sts"*) echo 123456789012 ;;
-"aws ecr describe-repositories"*) exit 254 ;;
-"aws ecr create-repository"*) echo 123456789012.dkr.example/spotter ;;
-"aws ecr describe-images"*) [ -e "$PUSHED" ] || exit 254; echo sha256:feed ;;
-"aws cloudformation describe-stacks"*FunctionUrl*) echo https://url.example/ ;;
-"""
-UNDEPLOY_ANSWERS = """
-"aws cloudformation describe-stack-resources"*InputBucket*) echo the-input ;;
-"aws cloudformation describe-stack-resources"*ResultsBucket*) echo the-results ;;
-"aws s3api list-objects-v2 --bucket the-input"*) echo 1 ;;
-"aws s3api list-objects-v2"*) echo 0 ;;
-"""
-
-
-@pytest.fixture
-def script(tmp_path):
-    """Runs a copy of a script of infra/ among stand-ins; gives its exit code, its messages, and the calls it made."""
-
-    def run(name, tools, answers="", **environment):
-        (tmp_path / "bin").mkdir(exist_ok=True)
-        folder = tmp_path / "tree"
-        for target in [tmp_path / "bin" / tool for tool in tools] + [folder / "target/release/uploader"]:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_text(STAND_IN.format(log=tmp_path / "log", answers=answers))
-            target.chmod(0o755)
-        (folder / "infra").mkdir(exist_ok=True)
-        shutil.copy(support.ROOT / "infra" / name, folder / "infra" / name)
-        for program in ("bash", "dirname", "cat", "touch"):
-            (tmp_path / "bin" / program).symlink_to(shutil.which(program))
-        given = {"PATH": str(tmp_path / "bin"), "PUSHED": str(tmp_path / "pushed"), "AWS_REGION": "eu-central-1"}
-        done = subprocess.run(
-            [shutil.which("bash"), folder / "infra" / name],
-            env=given | environment,
-            capture_output=True,
-            text=True,
-            timeout=30,
-        )
-        log = tmp_path / "log"
-        return done.returncode, done.stderr, log.read_text().splitlines() if log.exists() else []
-
-    return run
-
-
-def position(calls, start):
-    """Where the one call that starts like this stands."""
-    [found] = [index for index, call in enumerate(calls) if call.startswith(start)]
-    return found
-
-
-def test_deploy_says_what_is_missing(script):
-    code, said, calls = script("deploy", ["docker"], IMAGE="spotter:latest")
-    assert code == 2 and calls == []
-    assert "aws" in said and "sam" in said and "- docker" not in said
-
-
-def test_deploy_says_how_to_get_an_image(script):
-    code, said, calls = script("deploy", ["aws", "docker", "sam", "make"], '"docker image inspect"*) exit 1 ;;')
-    assert code == 2 and calls == ["docker image inspect --format {{.Id}} spotter:latest"]
-    assert "make image" in said and "IMAGE=" in said
-
-
-def test_deploy_refuses_names_that_buckets_cannot_have(script):
-    code, said, calls = script("deploy", ["aws", "docker", "sam", "make"], IMAGE="spotter:latest", STACK="Spotter")
-    assert code == 2 and calls == [] and "STACK=Spotter" in said
-
-
-def test_deploy_pushes_builds_and_tries(script):
-    code, said, calls = script(
-        "deploy",
-        ["aws", "docker", "sam", "make"],
-        DEPLOY_ANSWERS,
-        IMAGE="spotter:latest",
-        PARAMETERS="MemorySize=3538 AuthType=NONE",
-    )
-    assert code == 0, said
-    order = [
-        position(calls, start)
-        for start in ("make", "aws ecr create-repository", "docker push", "sam deploy", "uploader detect")
-    ]
-    assert order == sorted(order)
-    assert calls[order[2]] == "docker push 123456789012.dkr.example/spotter:0123456789abcdef"
-    parameters = calls[order[3]].split("--parameter-overrides ")[1].split()
-    assert parameters == [
-        "ImageUri=123456789012.dkr.example/spotter@sha256:feed",
-        "Architecture=arm64",
-        "MemorySize=3538",
-        "AuthType=NONE",
-    ]
-    assert calls[order[4]] == "uploader detect .tools/samples --url https://url.example/"
-
-
-def test_undeploy_keeps_photos_unless_told(script):
-    code, said, calls = script("undeploy", ["aws"], UNDEPLOY_ANSWERS)
-    assert code == 2 and "s3://the-input" in said and "PURGE=yes" in said
-    assert not any("delete" in call for call in calls)
-
-
-def test_undeploy_purges_when_told(script):
-    code, said, calls = script("undeploy", ["aws"], UNDEPLOY_ANSWERS, PURGE="yes")
-    assert code == 0, said
-    order = [
-        position(calls, start)
-        for start in (
-            "aws s3 rm --recursive --quiet s3://the-input",
-            "aws cloudformation delete-stack --stack-name spotter",
-            "aws ecr delete-repository --repository-name spotter",
-        )
-    ]
-    assert order == sorted(order)

@@ -8,6 +8,7 @@
     texts.txt      every text in the programs' source, by file: also those that no command above brings about
 """
 
+import ast
 import json
 import os
 import pathlib
@@ -96,7 +97,7 @@ def steady(text, scene):
 
 
 def test_help(said):
-    verbs = ["", "detect", "compare", "bulk", "collect", "convert", "local", "model", "model list", "model pull", "model prepare"]
+    verbs = ["", "detect", "compare", "bulk", "collect", "convert", "local", "page", "model", "model list", "model pull", "model prepare"]
     verbs += ["model show", "model card", "model try", "model verify", "completions", "man"]
     text = "".join(said(" ".join(["uploader", verb, "--help"]).replace("  ", " ")) for verb in verbs)
     text += said("detect-http --help") + said("detect-http")
@@ -137,6 +138,11 @@ uploader detect photos --fail-if 'p95>1us' --no-summary
 uploader detect photos --model no-such-model
 uploader detect photos --model nowhere.onnx
 uploader detect photos --function nowhere
+uploader page
+uploader page --url http://127.0.0.1:1/ --port 0
+uploader page --url ftp://example.com/
+uploader page --url http://127.0.0.1:1/ --port 99999
+uploader page --url http://127.0.0.1:1/ --host example.com
 uploader detect photos --memory 1024 --no-summary
 uploader detect photos --url ftp://example.com/
 uploader detect photos --url http://user:password@example.com/
@@ -289,6 +295,18 @@ def rust_texts(source):
             yield re.sub(r"\\\n\s*", "", text)
 
 
+def python_texts(source):
+    """The strings of a Python source, but for its docstrings; what is filled in stands in braces."""
+    tree = ast.parse(source)
+    spoken = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    parts = {id(part) for node in ast.walk(tree) if isinstance(node, ast.JoinedStr) for part in node.values}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.JoinedStr):
+            yield "".join(part.value if isinstance(part, ast.Constant) else f"{{{ast.unparse(part.value)}}}" for part in node.values)
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and not {id(node)} & (spoken | parts):
+            yield node.value
+
+
 def is_for_people(text):
     """Two words or more, and no code."""
     return len(re.findall(r"[A-Za-z]{2,}", text)) > 1 and " " in text.strip()
@@ -302,10 +320,16 @@ def test_texts():
         if path.name != "tests.rs" and not {"target", ".tools", "tests"} & set(path.parts)
     ]
     scripts = [support.ROOT / "infra" / name for name in ("deploy", "image", "undeploy", "glibc", "base/build")]
+    scripts += sorted((support.ROOT / "infra" / "deployment").glob("*.py"))
     scripts += [support.ROOT / "tools" / name for name in ("demo-bulk", "docker-engine", "install", "setup")]
     for path in sorted(sources) + scripts:
         source = path.read_text()
-        found = rust_texts(source) if path.suffix == ".rs" else (a or b for a, b in SPOKEN.findall(source))
+        if path.suffix == ".rs":
+            found = rust_texts(source)
+        elif "python3" in source.partition("\n")[0] or path.suffix == ".py":
+            found = python_texts(source)
+        else:
+            found = (a or b for a, b in SPOKEN.findall(source))
         texts = [f"  {found}\n" for found in dict.fromkeys(found) if is_for_people(found)]
         if texts:
             text += f"{path.relative_to(support.ROOT)}\n{''.join(texts)}\n"

@@ -9,6 +9,7 @@ mod listing;
 mod local;
 mod model;
 mod number;
+mod page;
 mod report;
 mod sending;
 mod target;
@@ -25,6 +26,7 @@ pub(crate) use export::{ExportArgs, FilingArgs, SortedAs, WithPhotos, XmpName};
 pub(crate) use listing::ListArgs;
 pub(crate) use local::{FunctionArgs, LocalArgs};
 pub(crate) use model::{CardArgs, ModelArgs, ModelVerb, PrepareArgs, PullArgs, TryArgs};
+pub(crate) use page::PageArgs;
 pub(crate) use report::{ReportArgs, ResultFormat};
 pub(crate) use sending::{BodyKind, SendArgs};
 pub(crate) use target::{ContainerArgs, EmulatedArgs, Place, TargetArgs, UrlArgs};
@@ -61,6 +63,8 @@ pub(crate) enum Verb {
     Convert(Box<ConvertArgs>),
     /// Run the function on this machine as an HTTP server with a web page.
     Local(LocalArgs),
+    /// Serve a function's page on this machine: forward what the browser asks to its URL, signed.
+    Page(PageArgs),
     /// List, download, prepare, try and verify models.
     Model(ModelArgs),
     /// Print a shell completion script.

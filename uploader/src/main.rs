@@ -23,6 +23,8 @@ mod notice;
 #[cfg(feature = "aws")]
 mod onebox;
 mod output;
+#[cfg(feature = "aws")]
+mod page;
 mod photo;
 mod prices;
 mod report;

@@ -9,6 +9,8 @@ mod convert;
 mod detect;
 mod local;
 mod model;
+#[cfg(feature = "aws")]
+mod page;
 mod shell;
 
 use std::process::ExitCode;
@@ -93,6 +95,10 @@ async fn perform(cli: Cli, interruption: &Interruption) -> Result<Ending> {
         Verb::Compare(args) => compare::run(*args, interruption).await,
         Verb::Convert(args) => convert::run(*args).await,
         Verb::Local(args) => local::run(args).await,
+        #[cfg(feature = "aws")]
+        Verb::Page(args) => page::run(args).await,
+        #[cfg(not(feature = "aws"))]
+        Verb::Page(_) => anyhow::bail!("page needs AWS support, and {}", crate::NOT_BUILT_IN),
         Verb::Model(args) => model::run(args).await,
         Verb::Completions { shell } => shell::completions(shell),
         Verb::Man { words } => shell::man(&words),

@@ -85,6 +85,7 @@ pub(crate) fn answer(objects: &[(&str, usize, [f64; 4])]) -> Outcome {
         cold_start: false,
         init_ms: 61.0,
         annotated: None,
+        redacted: None,
     }))
 }
 

@@ -63,9 +63,14 @@ pub(crate) struct Prepared {
     pub(crate) encode: Duration,
 }
 
+/// The digest of a body as signatures want it: lower-case hex.
+pub(crate) fn sha256(body: &[u8]) -> String {
+    Sha256::digest(body).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
 impl Payload {
     fn new(body: Bytes, content_type: &'static str, query: String) -> Self {
-        let sha256 = Sha256::digest(&body).iter().map(|byte| format!("{byte:02x}")).collect();
+        let sha256 = sha256(&body);
         Self { body, content_type, query, sha256 }
     }
 

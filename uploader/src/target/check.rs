@@ -27,7 +27,7 @@ const LASTING: [&str; 4] = ["invalid_parameter", "unauthorized", "not_found", "m
 ///
 /// # Errors
 /// Where it cannot be reached, is no Spotter function, or is not ready in time.
-pub(super) async fn health(target: &UrlTarget, quiet: bool) -> Result<()> {
+pub(crate) async fn health(target: &UrlTarget, quiet: bool) -> Result<()> {
     let tls = Tls::of(target.endpoint()).await?;
     let (start, mut within) = (Instant::now(), WITHIN);
     let mut said =

@@ -60,7 +60,7 @@ pub(super) fn refusal(reply: &Reply) -> Failure {
     let document: Document = serde_json::from_slice(&reply.body).unwrap_or_default();
     let ours = document.code.is_some();
     let code = document.code.unwrap_or_else(|| format!("http_{}", status.as_u16()));
-    let said = document.detail.or(document.message).or(document.title).unwrap_or_else(|| excerpt(&reply.body));
+    let said = said(reply);
     let message = match (ours, status.as_u16()) {
         (true, _) => said,
         (false, 403) => {
@@ -74,6 +74,12 @@ pub(super) fn refusal(reply: &Reply) -> Failure {
         passing: status.as_u16() == 429 || status.is_server_error(),
         retry_after: retry_after(&reply.headers),
     }
+}
+
+/// The words of whoever refused.
+pub(super) fn said(reply: &Reply) -> String {
+    let document: Document = serde_json::from_slice(&reply.body).unwrap_or_default();
+    document.detail.or(document.message).or(document.title).unwrap_or_else(|| excerpt(&reply.body))
 }
 
 fn location(reply: &Reply) -> String {

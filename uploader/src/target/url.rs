@@ -6,7 +6,7 @@ use futures_util::future::BoxFuture;
 use http_body_util::Full;
 use hyper::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HOST, HeaderValue, USER_AGENT};
 use hyper::http::request::Builder;
-use hyper::{Method, Request};
+use hyper::{HeaderMap, Method, Request, StatusCode};
 use wire::{Answer, ItemError};
 
 use super::query::canonical;
@@ -15,7 +15,7 @@ use super::{Failure, Lease, Target, reply};
 use crate::args::UrlArgs;
 use crate::link::{Endpoint, Proxies, Reply};
 use crate::notice::notice;
-use crate::photo::{Payload, item_error};
+use crate::photo::{Payload, item_error, sha256};
 
 const AGENT: &str = concat!("spotter-uploader/", env!("CARGO_PKG_VERSION"));
 
@@ -64,12 +64,57 @@ impl UrlTarget {
     }
 
     /// The URL as a person would write it.
-    pub(super) fn base_url(&self) -> String {
+    pub(crate) fn base_url(&self) -> String {
         self.endpoint.at(format!("{}/", self.base())).url()
     }
 
     fn base(&self) -> &str {
         self.endpoint.path.strip_suffix("/detect").unwrap_or(&self.endpoint.path)
+    }
+
+    /// A request for `path`, with its query, below the function's base; signed, or with the token. `headers` describe the
+    /// body.
+    pub(crate) async fn forward(
+        &self,
+        method: Method,
+        path: &str,
+        headers: HeaderMap,
+        body: Bytes,
+    ) -> Result<Request<Full<Bytes>>> {
+        let (path, query) = path.split_once('?').unwrap_or((path, ""));
+        let own = if path == "/detect" { self.query.as_str() } else { "" };
+        let query = canonical(&[own, query].join("&"));
+        let path = format!("{}{path}{}{query}", self.base(), if query.is_empty() { "" } else { "?" });
+        let sha256 = sha256(&body);
+        let mut request = Request::builder().method(method).uri(&path).body(Full::new(body))?;
+        *request.headers_mut() = headers;
+        request.headers_mut().insert(HOST, HeaderValue::try_from(self.endpoint.authority())?);
+        if let Some(token) = &self.token {
+            request.headers_mut().insert(AUTHORIZATION, token.clone());
+        }
+        if let Some(signer) = &self.signer {
+            signer.sign(&mut request, &self.endpoint.at(path).url(), &sha256).await?;
+        }
+        request.headers_mut().insert(USER_AGENT, HeaderValue::from_static(AGENT));
+        Ok(request)
+    }
+
+    /// Whether requests are signed.
+    pub(crate) fn is_signed(&self) -> bool {
+        self.signer.is_some()
+    }
+
+    /// What a reply means that is neither an answer nor a problem of the function's own.
+    pub(crate) fn refusal(&self, reply: &Reply) -> ItemError {
+        let mut error = self.explained(reply::refusal(reply)).error;
+        if reply.status == StatusCode::FORBIDDEN && self.signer.is_some() {
+            error.message = format!(
+                "{}: {}. The signature was refused: the caller needs lambda:InvokeFunctionUrl and lambda:InvokeFunction.",
+                reply.status,
+                reply::said(reply)
+            );
+        }
+        error
     }
 
     /// `GET /health` beside `/detect`.

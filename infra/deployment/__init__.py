@@ -1,0 +1,1 @@
+"""What infra/deploy and infra/undeploy share. Standard library only; AWS is asked through its command."""
