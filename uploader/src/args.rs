@@ -1,6 +1,7 @@
 //! The command line: what may be asked for, in one place per noun.
 
 mod bulk;
+mod compact;
 mod compare;
 mod contender;
 mod listing;
@@ -16,6 +17,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 pub(crate) use bulk::{BulkArgs, CollectArgs, SelectionArgs, StoreArgs, WaitArgs};
+pub(crate) use compact::{CompactArgs, Place as TablePlace};
 pub(crate) use compare::{CompareArgs, CourseArgs};
 pub(crate) use contender::{Contender, Kind};
 pub(crate) use listing::ListArgs;
@@ -51,6 +53,8 @@ pub(crate) enum Verb {
     Bulk(Box<BulkArgs>),
     /// Wait for and download the results of an earlier bulk upload.
     Collect(Box<CollectArgs>),
+    /// Turn detect-bulk's results into Parquet tables, one file per day, without repeats.
+    Compact(CompactArgs),
     /// Run the function on this machine as an HTTP server with a web page.
     Local(LocalArgs),
     /// List, download, prepare, try and verify models.

@@ -8,11 +8,11 @@ mod progress;
 mod text;
 
 use std::fs::File;
-use std::io::{self, BufWriter, Write};
+use std::io::{self, BufWriter, IsTerminal, Write};
 use std::path::Path;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use wire::{Outcome, Source};
 
 use crate::args::ResultFormat;
@@ -65,7 +65,7 @@ pub(crate) fn open<'a>(
     file: Option<&Path>,
     photos: Option<impl Iterator<Item = &'a Path> + Clone>,
 ) -> Result<Box<dyn Results>> {
-    let to: Box<dyn Write> = match file {
+    let to: Box<dyn Write + Send> = match file {
         Some(path) => {
             Box::new(BufWriter::new(File::create(path).with_context(|| format!("--output {}", path.display()))?))
         }
@@ -75,8 +75,20 @@ pub(crate) fn open<'a>(
         ResultFormat::Text => Box::new(text::Text::new(to)),
         ResultFormat::Jsonl => Box::new(jsonl::JsonLines::new(to)),
         ResultFormat::Csv => Box::new(csv::Csv::new(to)),
+        ResultFormat::Parquet => Box::new(jsonl::JsonLines::new(parquet(to, file.is_none())?)),
         ResultFormat::Coco => Box::new(coco::Coco::new(to, photos.map(ImageIds::of))),
     })
+}
+
+/// Lines that become the rows of a Parquet file.
+fn parquet(to: Box<dyn Write + Send>, to_standard_output: bool) -> Result<Box<dyn Write>> {
+    if to_standard_output && io::stdout().is_terminal() {
+        bail!("--format parquet is binary; use --output FILE");
+    }
+    #[cfg(feature = "tables")]
+    return Ok(Box::new(tables::Lines::new(to)?));
+    #[cfg(not(feature = "tables"))]
+    bail!("--format parquet needs Parquet support, and {}", crate::NOT_BUILT_IN)
 }
 
 #[cfg(test)]

@@ -22,6 +22,8 @@ pub(crate) enum ResultFormat {
     Csv,
     /// A COCO results list.
     Coco,
+    /// A Parquet file, one row per photo.
+    Parquet,
 }
 
 #[derive(Debug, Clone, Args)]

@@ -56,8 +56,8 @@ impl Store for Folder {
         Ok(())
     }
 
-    fn read(&self, name: &str) -> Result<Option<Box<dyn Read + Send>>> {
-        let path = self.path(name);
+    fn read(&self, object: &Object) -> Result<Option<Box<dyn Read + Send>>> {
+        let path = self.path(&object.name);
         match File::open(&path) {
             Ok(file) => Ok(Some(Box::new(file))),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),

@@ -140,7 +140,7 @@ fn read(results: &dyn Store, work: &Mutex<Receiver<Work>>, to: &SyncSender<News>
 
 /// Reads a file; `None` where nobody listens.
 fn read_one(results: &dyn Store, work: &Arc<Work>, to: &SyncSender<News>) -> Result<Option<News>> {
-    let Some(body) = results.read(&work.object.name)? else { return Ok(Some(News::Gone)) };
+    let Some(body) = results.read(&work.object)? else { return Ok(Some(News::Gone)) };
     let (mut lines, mut heard) = (Vec::new(), true);
     let read = line::read(body, work.object.name.ends_with(".json"), |found| {
         heard = match found {

@@ -42,7 +42,7 @@ pub trait Store: Send + Sync {
     ///
     /// # Errors
     /// It cannot be read.
-    fn read(&self, name: &str) -> Result<Option<Box<dyn Read + Send>>>;
+    fn read(&self, object: &Object) -> Result<Option<Box<dyn Read + Send>>>;
 
     /// A part of a file in the version named; fewer bytes only where another version has taken its place.
     ///

@@ -222,8 +222,8 @@ impl Store for Crowded {
     fn list(&self, each: &mut dyn FnMut(Object) -> anyhow::Result<()>) -> anyhow::Result<()> {
         self.inner.list(each)
     }
-    fn read(&self, name: &str) -> anyhow::Result<Option<Box<dyn Read + Send>>> {
-        self.inner.read(name)
+    fn read(&self, object: &Object) -> anyhow::Result<Option<Box<dyn Read + Send>>> {
+        self.inner.read(object)
     }
     fn read_range(&self, object: &Object, range: Range<u64>) -> anyhow::Result<Bytes> {
         self.inner.read_range(object, range)
