@@ -136,7 +136,7 @@ def written(tmp_path_factory):
         stored = [line for lines in bulk.lines().values() for line in lines]
         collect = ["collect", "--results", bulk.places["results"], "--endpoint-url", bulk.places["S3 and SQS"], "--quiet"]
         for form in ("jsonl", "parquet"):
-            run([*collect, "--format", form, "--output", folder / f"collected.{form}"])
+            run([*collect, "--format", form, "--output", folder / f"collected.{form}"], expect=1)
         run(["compact", bulk.places["results"], folder / "tables", "--endpoint-url", bulk.places["S3 and SQS"]])
     (folder / "broken.png").write_bytes(samples[0].read_bytes()[:5000])
     for form in ("jsonl", "parquet"):

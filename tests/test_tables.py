@@ -118,7 +118,8 @@ def test_layouts_repeats_and_what_is_no_result(moto, tmp_path):
     said = compact(moto, "--dry-run")
     assert "5 files, 5 of them new" in said and moto.keys("tables") == []
     said = compact(moto)
-    assert f"out/{DAY}/part-1.jsonl" in f"out/{said}" and "ignored   2 lines" in said, said
+    assert f"{DAY}/part-1.jsonl line 4: not a result" in said and "line 5: not JSON" in said, said
+    assert "rows      7 added, 3 repeats dropped\nignored   2 lines" in said, said
     found, days = rows(moto, tmp_path)
     wanted = {("old.jpg", "e", "m1"), ("a.jpg", "e", "m1"), ("albums/single.jpg", "e", "m1"), ("b.jpg", "e", "m1")}
     wanted |= {("albums/é b.jpg", "e", "m1"), ("b.jpg", "e2", "m1"), ("b.jpg", "e", "m2")}
@@ -230,9 +231,9 @@ def test_several_at_once(moto, tmp_path):
 
 
 def test_large_files_go_in_parts_and_memory_is_bounded(moto, tmp_path):
-    """400,000 lines of one day, of which the file is larger than what is sent at once."""
+    """240,000 lines of one day, of which the file is larger than what is sent at once."""
     noise = random.Random(1)
-    for number in range(40):
+    for number in range(48):
         keys = [f"{noise.randbytes(60).hex()}.jpg" for _ in range(5000)]
         text = part(*(line(key, etag=noise.randbytes(16).hex()) for key in keys))
         moto.put(f"out/{DAY}/part-{number}.jsonl", text, "results")
@@ -240,12 +241,12 @@ def test_large_files_go_in_parts_and_memory_is_bounded(moto, tmp_path):
     said = run.stdout.read()
     _, status, usage = os.wait4(run.pid, 0)
     run.returncode = os.waitstatus_to_exitcode(status)
-    assert run.returncode == 0 and "200000 added" in said, said
+    assert run.returncode == 0 and "240000 added" in said, said
     assert usage.ru_maxrss < 600 << 10, f"{usage.ru_maxrss >> 10} MB"
     head = moto.ask("HEAD", f"/tables/t/{DAY}/results.parquet")[1]
     assert int(head["content-length"]) > 32 << 20 and re.search(r"-\d+\"?$", head["etag"]), head
     _, days = rows(moto, tmp_path)
-    assert days == {f"t/{DAY}/results.parquet": 200_000}
+    assert days == {f"t/{DAY}/results.parquet": 240_000}
 
 
 # ---- the queries
@@ -380,13 +381,16 @@ def test_the_document_shows_the_answers(tables):
         shown = re.search(rf"^### {name}$.*?^```\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
         assert shown, f"{DOCUMENT} does not show {name}"
         answer = queries().table(*queries().answer(database, name))
-        assert rounded(shown[1]) == rounded(answer + "\n"), f"{name} answers\n{answer}"
+        assert same_words(shown[1].split(), answer.split()), f"{name} answers\n{answer}"
 
 
-def rounded(text):
-    """A text with its scores to one digit: machines differ in the last ones."""
-    text = re.sub(r"\b\d\.\d+", lambda number: f"{float(number[0]):.1f}", text)
-    return [line.split() for line in text.splitlines()]
+def same_words(shown, said):
+    """Whether two texts are the same, but for the last digits of scores: machines differ there."""
+
+    def same(a, b):
+        return a == b or ("." in a and a[0].isdigit() and b[0].isdigit() and abs(float(a) - float(b)) < 0.02)
+
+    return len(shown) == len(said) and all(map(same, shown, said))
 
 
 def test_json_lines_and_parquet_answer_alike(tables):

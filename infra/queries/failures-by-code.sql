@@ -1,7 +1,7 @@
 -- Photos without an answer, by the code of the error.
 SELECT
   error.code AS code,
-  count(*) AS photos,
+  count(DISTINCT source.bucket || '/' || source.key) AS photos,
   min(source.key) AS first_key,
   min(error.message) AS message
 FROM results

@@ -88,6 +88,8 @@ fn parquet(to: Box<dyn Write + Send>, to_standard_output: bool) -> Result<Box<dy
     #[cfg(feature = "tables")]
     return Ok(Box::new(tables::Lines::new(to)?));
     #[cfg(not(feature = "tables"))]
+    drop(to);
+    #[cfg(not(feature = "tables"))]
     bail!("--format parquet needs Parquet support, and {}", crate::NOT_BUILT_IN)
 }
 

@@ -144,7 +144,9 @@ fn read_one(results: &dyn Store, work: &Arc<Work>, to: &SyncSender<News>) -> Res
     let (mut lines, mut heard) = (Vec::new(), true);
     let read = line::read(body, work.object.name.ends_with(".json"), |found| {
         heard = match found {
-            Found::Other(why) => to.send(News::Other(Arc::clone(work), why)).is_ok(),
+            Found::Other(number, why) => {
+                to.send(News::Other(Arc::clone(work), format!("line {number}: {why}"))).is_ok()
+            }
             Found::Result(identity, line) => {
                 lines.push((identity, line));
                 lines.len() < BATCH || to.send(News::Lines(Arc::clone(work), std::mem::take(&mut lines))).is_ok()
@@ -169,7 +171,7 @@ fn take(job: &Job<'_>, news: Receiver<News>, spill: &mut Spill, summary: &mut Su
             News::Other(work, why) => {
                 summary.other_lines += 1;
                 if summary.other_lines <= TOLD {
-                    (job.notice)(&format!("{}: {why}", work.object.name));
+                    (job.notice)(&format!("{} {why}", work.object.name));
                 }
             }
             News::End(work) => spill.source(&work.date, work.fingerprint),

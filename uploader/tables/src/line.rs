@@ -39,8 +39,8 @@ fn first(digest: Sha256) -> Identity {
 pub(crate) enum Found {
     /// A result.
     Result(Identity, Vec<u8>),
-    /// None, and why.
-    Other(String),
+    /// None: its number, and why.
+    Other(u64, String),
 }
 
 /// Reads the lines of a file of JSON lines, or the one object of a `.json`, and hands each on until `each` says no.
@@ -49,16 +49,17 @@ pub(crate) enum Found {
 /// The file breaks off.
 pub(crate) fn read(from: impl Read, whole: bool, mut each: impl FnMut(Found) -> bool) -> Result<()> {
     let mut from = BufReader::with_capacity(64 << 10, from);
-    let mut line = Vec::new();
+    let (mut line, mut number) = (Vec::new(), 0);
     loop {
+        number += 1;
         let more = if whole { take_all(&mut from, &mut line)? } else { take_line(&mut from, &mut line)? };
         let found = match more {
             Taken::End => return Ok(()),
-            Taken::TooLong => Found::Other("too long for a result".to_owned()),
+            Taken::TooLong => Found::Other(number, "too long for a result".to_owned()),
             Taken::Line if line.iter().all(u8::is_ascii_whitespace) => continue,
             Taken::Line => match check(&line) {
                 Ok((identity, text)) => Found::Result(identity, text),
-                Err(error) => Found::Other(format!("{error:#}")),
+                Err(error) => Found::Other(number, format!("{error:#}")),
             },
         };
         if !each(found) {

@@ -186,7 +186,7 @@ fn every_layout_is_read_and_nothing_else() {
     assert_eq!(today.into_iter().flatten().cloned().collect::<Vec<_>>(), strings(&["1.jpg", "albums/2.jpg"]));
     let notices = scene.notices.lock().unwrap();
     assert_eq!(notices.len(), 4);
-    assert!(notices.iter().all(|notice| notice.starts_with("date=2024-02-29/part-1.jsonl: ")), "{notices:?}");
+    assert!(notices.iter().all(|notice| notice.starts_with("date=2024-02-29/part-1.jsonl line ")), "{notices:?}");
     // They are no news to the next run.
     assert_eq!(scene.run().new_files().0, 0);
 }
