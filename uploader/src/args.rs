@@ -54,6 +54,9 @@ pub(crate) enum Verb {
     /// Wait for and download the results of an earlier bulk upload.
     Collect(Box<CollectArgs>),
     /// Turn detect-bulk's results into Parquet tables, one file per day, without repeats.
+    ///
+    /// Writes TABLES/date=YYYY-MM-DD/results.parquet, for Athena, DuckDB, Spark and pandas. Reads only results that no table
+    /// holds and replaces each file in one step, so it may run at any time and as often as you like.
     Compact(CompactArgs),
     /// Run the function on this machine as an HTTP server with a web page.
     Local(LocalArgs),

@@ -16,9 +16,6 @@ const EXIT_CODES: &str = "Exit codes:
   2  usage or configuration error
   130, 143  interrupted (Ctrl-C, SIGTERM)";
 
-/// Turns detect-bulk's results into Parquet tables: one file per day, TABLES/date=YYYY-MM-DD/results.parquet, for Athena,
-/// DuckDB, Spark and pandas. Reads only results that no table holds, drops repeats, and replaces each file in one step, so
-/// it may run at any time and as often as you like.
 #[derive(Debug, Args)]
 #[command(after_help = EXIT_CODES)]
 pub(crate) struct CompactArgs {
@@ -30,9 +27,6 @@ pub(crate) struct CompactArgs {
     #[arg(value_name = "TABLES")]
     pub(crate) tables: Place,
 
-    #[command(flatten)]
-    pub(crate) store: StoreArgs,
-
     /// Show what would be read and written; write nothing.
     #[arg(long)]
     pub(crate) dry_run: bool,
@@ -40,6 +34,9 @@ pub(crate) struct CompactArgs {
     /// Print only warnings.
     #[arg(long, short)]
     pub(crate) quiet: bool,
+
+    #[command(flatten)]
+    pub(crate) store: StoreArgs,
 }
 
 /// A folder, in S3 or on this machine.

@@ -1,6 +1,6 @@
 //! `uploader compact`: results into tables.
 
-use std::io::{Write, stdout};
+use std::io::{IsTerminal, Write, stderr, stdout};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -27,9 +27,15 @@ pub(crate) async fn run(args: CompactArgs, interruption: &Interruption) -> Resul
     interruption.heed();
     let stop = Arc::new(AtomicBool::new(false));
     let (stopped, dry_run) = (Arc::clone(&stop), args.dry_run);
+    let says = !args.quiet && stderr().is_terminal();
     let mut work = spawn_blocking(move || {
         let notice = |text: &str| notice!("uploader: {text}");
-        Job { results, tables, dry_run, stop: &stopped, notice: &notice }.run()
+        let progress = |files: u64, lines: u64| {
+            if says {
+                notice!("uploader: {} read, {}", counted(files, "file"), counted(lines, "result"));
+            }
+        };
+        Job { results, tables, dry_run, stop: &stopped, notice: &notice, progress: &progress }.run()
     });
     let done = tokio::select! {
         done = &mut work => done,

@@ -40,6 +40,8 @@ pub struct Job<'a> {
     pub stop: &'a AtomicBool,
     /// Told of what is worth knowing.
     pub notice: &'a (dyn Fn(&str) + Sync),
+    /// Told now and then how many files were read, and how many results they had.
+    pub progress: &'a (dyn Fn(u64, u64) + Sync),
 }
 
 impl std::fmt::Debug for Job<'_> {

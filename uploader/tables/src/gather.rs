@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
+use std::time::{Duration, Instant};
 
 use anyhow::{Result, anyhow};
 use wire::partition;
@@ -21,6 +22,8 @@ const READERS: usize = 16;
 const BATCH: usize = 256;
 /// Lines that are no results and are told one by one.
 const TOLD: u64 = 5;
+/// Between two words of progress.
+const PROGRESS: Duration = Duration::from_secs(10);
 
 /// A file of results that no table holds.
 #[derive(Debug)]
@@ -160,8 +163,13 @@ fn read_one(results: &dyn Store, work: &Arc<Work>, to: &SyncSender<News>) -> Res
 }
 
 fn take(job: &Job<'_>, news: Receiver<News>, spill: &mut Spill, summary: &mut Summary) -> Result<()> {
+    let (mut files, mut told) = (0, Instant::now());
     for news in news {
         job.go_on()?;
+        if told.elapsed() > PROGRESS {
+            (job.progress)(files, spill.lines());
+            told = Instant::now();
+        }
         match news {
             News::Lines(work, lines) => {
                 for (identity, line) in lines {
@@ -174,7 +182,10 @@ fn take(job: &Job<'_>, news: Receiver<News>, spill: &mut Spill, summary: &mut Su
                     (job.notice)(&format!("{} {why}", work.object.name));
                 }
             }
-            News::End(work) => spill.source(&work.date, work.fingerprint),
+            News::End(work) => {
+                files += 1;
+                spill.source(&work.date, work.fingerprint);
+            }
             News::Gone => {}
             News::Failed(error) => {
                 summary.failed += 1;

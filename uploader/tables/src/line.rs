@@ -116,7 +116,10 @@ fn take_all(from: &mut impl BufRead, text: &mut Vec<u8>) -> Result<Taken> {
 
 /// A result's identity, and the line as it is kept.
 fn check(line: &[u8]) -> Result<(Identity, Vec<u8>)> {
-    let value: Value = serde_json::from_slice(line).map_err(|error| anyhow!("not JSON: {error}"))?;
+    let value: Value = serde_json::from_slice(line).map_err(|error| {
+        // Whoever reads this knows the line already.
+        anyhow!("{} at column {}", if error.is_eof() { "ends early" } else { "not JSON" }, error.column())
+    })?;
     let typed = Line::deserialize(&value).map_err(|error| anyhow!("not a result: {error}"))?;
     let (bucket, key, etag, model) = typed.identity();
     let identity = identity(bucket.as_bytes(), key.as_bytes(), etag.map(str::as_bytes), model.as_bytes());

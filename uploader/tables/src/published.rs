@@ -55,7 +55,7 @@ impl Published {
             });
         if !same {
             bail!(
-                "{place} has other columns than this uploader writes; delete it, and it is made again from the results"
+                "{place} has other columns than this uploader writes; delete it to have it made again from the results"
             );
         }
         let at = found.columns().iter().enumerate().map(|(index, column)| (column.path().string(), index)).collect();

@@ -66,8 +66,9 @@ impl Repeats {
             part.write_all(&identity)?;
             part.write_all(&rank.0.to_le_bytes())
         };
-        write()
-            .with_context(|| format!("cannot write in {}; TMPDIR names another place", std::env::temp_dir().display()))
+        write().with_context(|| {
+            format!("cannot write in {}; set TMPDIR to use another place", std::env::temp_dir().display())
+        })
     }
 
     /// Finds the repeats.

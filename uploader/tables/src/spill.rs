@@ -107,7 +107,7 @@ impl Spill {
                 encoder.write_all(&day.held)?;
                 encoder.flush()
             };
-            append().with_context(|| format!("cannot write {}; TMPDIR names another place", path.display()))?;
+            append().with_context(|| format!("cannot write {}; set TMPDIR to use another place", path.display()))?;
             day.held = Vec::new();
         }
         self.held = 0;

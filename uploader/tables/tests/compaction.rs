@@ -42,7 +42,8 @@ impl Scene {
     fn run_with(&self, tables: Arc<dyn Store>, dry_run: bool) -> anyhow::Result<Summary> {
         let notice = |text: &str| self.notices.lock().unwrap().push(text.to_owned());
         let stop = AtomicBool::new(false);
-        Job { results: self.store("results"), tables, dry_run, stop: &stop, notice: &notice }.run()
+        Job { results: self.store("results"), tables, dry_run, stop: &stop, notice: &notice, progress: &|_, _| {} }
+            .run()
     }
 
     fn run(&self) -> Summary {
