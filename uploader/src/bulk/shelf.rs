@@ -17,7 +17,7 @@ use super::store::Store;
 use super::trouble::Trouble;
 
 /// Smaller objects are read at once, and again where they break off.
-const AT_ONCE: u64 = 8 << 20;
+const AT_ONCE: u64 = 4 << 20;
 const TRIES: u32 = 4;
 
 /// A folder of S3.

@@ -18,8 +18,8 @@ use crate::store::{Object, Store};
 
 /// Files read at once: most of the time each waits for S3.
 const READERS: usize = 16;
-/// Lines handed on at once.
-const BATCH: usize = 256;
+/// Bytes of lines handed on at once.
+const BATCH: usize = 256 << 10;
 /// Lines that are no results and are told one by one.
 const TOLD: u64 = 5;
 /// Between two words of progress.
@@ -144,15 +144,21 @@ fn read(results: &dyn Store, work: &Mutex<Receiver<Work>>, to: &SyncSender<News>
 /// Reads a file; `None` where nobody listens.
 fn read_one(results: &dyn Store, work: &Arc<Work>, to: &SyncSender<News>) -> Result<Option<News>> {
     let Some(body) = results.read(&work.object)? else { return Ok(Some(News::Gone)) };
-    let (mut lines, mut heard) = (Vec::new(), true);
+    let (mut lines, mut bytes, mut heard) = (Vec::new(), 0, true);
     let read = line::read(body, work.object.name.ends_with(".json"), |found| {
         heard = match found {
             Found::Other(number, why) => {
                 to.send(News::Other(Arc::clone(work), format!("line {number}: {why}"))).is_ok()
             }
             Found::Result(identity, line) => {
+                bytes += line.len();
                 lines.push((identity, line));
-                lines.len() < BATCH || to.send(News::Lines(Arc::clone(work), std::mem::take(&mut lines))).is_ok()
+                if bytes < BATCH {
+                    true
+                } else {
+                    bytes = 0;
+                    to.send(News::Lines(Arc::clone(work), std::mem::take(&mut lines))).is_ok()
+                }
             }
         };
         heard

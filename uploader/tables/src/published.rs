@@ -25,7 +25,7 @@ const IDENTITY: [&str; 4] = ["source.bucket", "source.key", "source.etag", "mode
 /// Read at once from the end of a file: its footer, unless that is long.
 const TAIL: u64 = 256 << 10;
 /// Rows whose identities are read at once.
-const AT_ONCE: usize = 8192;
+const AT_ONCE: usize = 1024;
 
 /// A published file.
 pub(crate) struct Published {
@@ -45,8 +45,8 @@ impl Published {
         let window = Window::new(store, object);
         let end = object.size;
         window.fetch(vec![(end.saturating_sub(TAIL), end)])?;
-        let reader =
-            SerializedFileReader::new(window.clone()).with_context(|| format!("{place} is no Parquet file"))?;
+        let reader = SerializedFileReader::new(window.clone())
+            .with_context(|| format!("{place} is no Parquet file; remove it, or use another place for tables"))?;
         let found = reader.metadata().file_metadata().schema_descr();
         let wanted = &schema()?.parquet;
         let same = found.columns().len() == wanted.columns().len()
