@@ -116,7 +116,7 @@ def test_layouts_repeats_and_what_is_no_result(moto, tmp_path):
     moto.put("out/date=2026-12-01/part-2.jsonl", part(line("b.jpg"), line("b.jpg", etag="e2"), line("b.jpg", model="m2")), "results")
     moto.put("elsewhere/part-3.jsonl", part(line("z.jpg")), "results")
     said = compact(moto, "--dry-run")
-    assert "5 files, 5 of them new" in said and moto.keys("tables") == []
+    assert "5 files, 5 (0.0 MB) of them new" in said and moto.keys("tables") == []
     said = compact(moto)
     assert f"{DAY}/part-1.jsonl line 4: not a result" in said and "line 5: ends early" in said, said
     assert "rows      7 added, 3 repeats dropped\nignored   2 lines" in said, said
@@ -129,7 +129,7 @@ def test_layouts_repeats_and_what_is_no_result(moto, tmp_path):
     assert {row["request_id"] for row in found} == {None, "r-1"}
     headers = moto.get(f"t/{DAY}/results.parquet", "tables")[1]
     assert headers["content-type"] == "application/vnd.apache.parquet"
-    assert "0 of them new" in compact(moto)
+    assert "5 files, none of them new" in compact(moto)
     assert rows(moto, tmp_path)[0] == found
 
 

@@ -7,10 +7,16 @@ use time::{Date, Month, OffsetDateTime};
 const NAME: &str = "date=";
 const DATE_LENGTH: usize = "2026-11-30".len();
 
-/// The date of a moment in UTC: `2026-11-30`.
+/// The last second of which dates have four digits for the year: the end of 9999.
+const LAST: u64 = 253_402_300_799;
+
+/// The date of a moment in UTC: `2026-11-30`. Moments before 1970 and after 9999, which only a wrong clock tells, count as
+/// the first and the last of these.
 #[must_use]
 pub fn date_of(time: SystemTime) -> String {
-    OffsetDateTime::from(time).date().to_string()
+    let seconds = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs().min(LAST);
+    let time = OffsetDateTime::UNIX_EPOCH.saturating_add(time::Duration::seconds(seconds.cast_signed()));
+    time.date().to_string()
 }
 
 /// The folder of a date: `date=2026-11-30/`.
@@ -46,9 +52,16 @@ mod tests {
 
     #[test]
     fn days_are_those_of_utc() {
-        for (seconds, date) in [(0, "1970-01-01"), (951_782_399, "2000-02-28"), (951_782_400, "2000-02-29")] {
+        for (seconds, date) in [
+            (0, "1970-01-01"),
+            (951_782_399, "2000-02-28"),
+            (951_782_400, "2000-02-29"),
+            (LAST, "9999-12-31"),
+            (LAST + 1, "9999-12-31"),
+        ] {
             assert_eq!(date_of(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds)), date);
         }
+        assert_eq!(date_of(SystemTime::UNIX_EPOCH - Duration::from_secs(1)), "1970-01-01");
         assert_eq!(folder_of("2026-11-30"), "date=2026-11-30/");
     }
 

@@ -1,8 +1,5 @@
 //! The schema of a result: `schema/result.schema.json` describes a line of JSON, `schema/result.parquet.txt` the same as a
 //! row of a Parquet file. Members have the same names in both.
 
-/// JSON Schema (2020-12) of a result line.
-pub const JSON: &str = include_str!("../schema/result.schema.json");
-
 /// The schema of a Parquet file of results, in Parquet's notation for messages.
 pub const PARQUET: &str = include_str!("../schema/result.parquet.txt");

@@ -51,7 +51,8 @@ impl tables::Store for Shelf {
                     name: name.to_owned(),
                     version: object.etag.unwrap_or_default(),
                     size: object.size,
-                    stored: SystemTime::UNIX_EPOCH + Duration::from_secs_f64(object.stored.unwrap_or(0.0).max(0.0)),
+                    stored: SystemTime::UNIX_EPOCH
+                        + Duration::try_from_secs_f64(object.stored.unwrap_or(0.0).min(1e11)).unwrap_or_default(),
                 })?;
             }
             token = next;

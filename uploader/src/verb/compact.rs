@@ -59,16 +59,15 @@ pub(crate) async fn run(args: CompactArgs, interruption: &Interruption) -> Resul
 fn print(args: &CompactArgs, summary: &Summary) -> Result<()> {
     let mut to = stdout().lock();
     let (files, bytes) = summary.new_files();
-    let megabytes = bytes as f64 / 1e6;
-    writeln!(
-        to,
-        "results   {}: {}, {files} of them new ({megabytes:.1} MB)",
-        args.results,
-        counted(summary.files(), "file")
-    )?;
-    let written = if args.dry_run { "to be written" } else { "written" };
-    writeln!(to, "tables    {}: {} {written}", args.tables, counted(summary.days_written, "day"))?;
-    if !args.dry_run {
+    let new = if files == 0 { "none".to_owned() } else { format!("{files} ({:.1} MB)", bytes as f64 / 1e6) };
+    writeln!(to, "results   {}: {}, {new} of them new", args.results, counted(summary.files(), "file"))?;
+    let written = match (summary.days_written, args.dry_run) {
+        (0, _) => "up to date".to_owned(),
+        (days, true) => counted(days, "day") + " to be written",
+        (days, false) => counted(days, "day") + " written",
+    };
+    writeln!(to, "tables    {}: {written}", args.tables)?;
+    if summary.days_written > 0 && !args.dry_run {
         writeln!(to, "rows      {} added, {} dropped", summary.rows_added, counted(summary.repeats, "repeat"))?;
     }
     if summary.other_lines > 0 {

@@ -89,10 +89,13 @@ impl Job<'_> {
     /// A store that cannot be listed or written, a file among the tables that is none of ours, no room for temporary files.
     /// A result that cannot be read is no error; it is counted, and read again by the next run.
     pub fn run(&self) -> Result<Summary> {
+        let mut summary = Summary::default();
         for attempt in 0..TRIES {
-            match self.pass() {
-                Ok(Some(summary)) => return Ok(summary),
-                Ok(None) => {}
+            // What an earlier try has written is written.
+            summary = Summary { listed: Listed::default(), other_lines: 0, failed: 0, ..summary };
+            match self.pass(&mut summary) {
+                Ok(true) => return Ok(summary),
+                Ok(false) => {}
                 Err(error) if error.chain().any(|cause| cause.is::<Replaced>()) => {}
                 Err(error) => return Err(error),
             }
@@ -106,10 +109,9 @@ impl Job<'_> {
         if self.stop.load(Ordering::Relaxed) { bail!("interrupted") } else { Ok(()) }
     }
 
-    /// One try; `None` where somebody else came between.
-    fn pass(&self) -> Result<Option<Summary>> {
+    /// One try; false where somebody else came between.
+    fn pass(&self, summary: &mut Summary) -> Result<bool> {
         let published = self.published()?;
-        let mut summary = Summary::default();
         if self.dry_run {
             let mut days = BTreeSet::new();
             summary.listed = gather::list(self, &published, &mut |work| {
@@ -117,21 +119,21 @@ impl Job<'_> {
                 Ok(())
             })?;
             summary.days_written = days.len() as u64;
-            return Ok(Some(summary));
+            return Ok(true);
         }
         let mut spill = Spill::new()?;
-        gather::gather(self, &published, &mut spill, &mut summary)?;
+        gather::gather(self, &published, &mut spill, summary)?;
         let dropped = self.repeats(&mut spill, &published)?;
         let mut days: BTreeSet<String> = spill.dates().into_iter().collect();
         // Two runs at once may have published one row on two days: the later one goes.
         days.extend(published.keys().filter(|date| dropped.any(Group::of_published(date))).cloned());
         for date in days {
             self.go_on()?;
-            if !self.write(&date, published.get(&date), &mut spill, &dropped, &mut summary)? {
-                return Ok(None);
+            if !self.write(&date, published.get(&date), &mut spill, &dropped, summary)? {
+                return Ok(false);
             }
         }
-        Ok(Some(summary))
+        Ok(true)
     }
 
     /// The files that are there, by their day.
