@@ -1,5 +1,6 @@
 """What CloudFormation would make of the template: SAM's own translator, then the intrinsic functions, evaluated."""
 
+import base64
 import json
 import os
 import re
@@ -89,7 +90,14 @@ class Stack:
             if name == "Fn::If":
                 return self.evaluate(given[1] if self.condition(given[0]) else given[2])
             if name == "Fn::Sub":
-                return re.sub(r"\$\{([^}]+)\}", lambda m: str(self.values.get(m[1], m[1])), given)
+                text, names = (given, {}) if isinstance(given, str) else given
+                values = self.values | self.evaluate(names)
+                text = re.sub(r"\$\{([^!}][^}]*)\}", lambda m: str(values.get(m[1], m[1])), text)
+                return text.replace("${!", "${")
+            if name == "Fn::Join":
+                return given[0].join(self.evaluate(given[1]))
+            if name == "Fn::Base64":
+                return base64.b64encode(self.evaluate(given).encode()).decode()
             if name == "Fn::Split":
                 return self.evaluate(given[1]).split(given[0])
             if name == "Fn::Select":

@@ -303,6 +303,9 @@ def test_outputs_are_what_uploader_takes(stack):
         "DeadLetterQueueUrl": "DeadLetters",
         "BulkFunctionArn": "DetectBulk.Arn",
         "BatchOperationsRoleArn": "BatchOperationsRole.Arn",
+        "TablesUri": "s3://ResultsBucket/tables/",
+        "Database": "TablesDatabase",
+        "QueryWorkGroup": "WorkGroup",
     }
 
 

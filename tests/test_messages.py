@@ -52,6 +52,11 @@ def scene(tmp_path_factory):
     (folder / "page.jpg").write_text("<!DOCTYPE html><html>404 Not Found</html>")
     (folder / "list.txt").write_text("photos/cats/cat.jpg\nphotos/dog.jpg\n")
     (folder / "home").mkdir()
+    day = folder / "results" / "date=2026-11-30"
+    day.mkdir(parents=True)
+    model = {"name": "m", "sha256": "ab"}
+    gone = {"source": {"bucket": "in", "key": "a.jpg"}, "error": {"code": "not_found", "message": "Gone."}, "model": model}
+    (day / "part-1.jsonl").write_text(f"{json.dumps(gone)}\n{json.dumps(gone)}\nno JSON\n{{}}\n")
     return folder
 
 
@@ -97,7 +102,8 @@ def steady(text, scene):
 
 
 def test_help(said):
-    verbs = ["", "detect", "compare", "bulk", "collect", "convert", "local", "page", "model", "model list", "model pull", "model prepare"]
+    verbs = ["", "detect", "compare", "bulk", "collect", "compact", "convert", "local", "page"]
+    verbs += ["model", "model list", "model pull", "model prepare"]
     verbs += ["model show", "model card", "model try", "model verify", "completions", "man"]
     text = "".join(said(" ".join(["uploader", verb, "--help"]).replace("  ", " ")) for verb in verbs)
     text += said("detect-http --help") + said("detect-http")
@@ -184,6 +190,13 @@ uploader bulk photos --bucket s3://in/photos --results s3://out --endpoint-url n
 uploader bulk photos --bucket s3://in/photos --results s3://out --profile nobody
 uploader collect --results s3://out --journal nowhere
 uploader collect photos --results s3://out
+uploader compact photos photos
+uploader compact nowhere tables
+uploader compact photos tables
+uploader compact s3:/out tables
+uploader compact results tables --dry-run
+uploader compact results tables
+uploader compact results tables
 uploader local --port 99999
 uploader local --function nowhere
 uploader model pull yolox-huge

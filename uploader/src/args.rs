@@ -1,6 +1,7 @@
 //! The command line: what may be asked for, in one place per noun.
 
 mod bulk;
+mod compact;
 mod compare;
 mod contender;
 mod convert;
@@ -19,6 +20,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 pub(crate) use bulk::{BulkArgs, CollectArgs, SelectionArgs, StoreArgs, WaitArgs};
+pub(crate) use compact::{CompactArgs, Place as TablePlace};
 pub(crate) use compare::{CompareArgs, CourseArgs};
 pub(crate) use contender::{Contender, Kind};
 pub(crate) use convert::ConvertArgs;
@@ -57,6 +59,11 @@ pub(crate) enum Verb {
     Bulk(Box<BulkArgs>),
     /// Wait for and download the results of an earlier bulk upload.
     Collect(Box<CollectArgs>),
+    /// Turn detect-bulk's results into Parquet tables, one file per day, without repeats.
+    ///
+    /// Writes TABLES/date=YYYY-MM-DD/results.parquet, for Athena, DuckDB, Spark and pandas. Reads only results that no table
+    /// holds and replaces each file in one step, so it may run at any time and as often as you like.
+    Compact(CompactArgs),
     /// Convert saved results (JSON lines) to another format.
     ///
     /// Repeated results of a photo count once, and an answer replaces an error.

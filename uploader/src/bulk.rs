@@ -12,6 +12,8 @@ pub(crate) mod inventory;
 pub(crate) mod journal;
 mod outlet;
 mod selection;
+#[cfg(feature = "tables")]
+mod shelf;
 mod store;
 mod trouble;
 mod upload;
@@ -22,6 +24,8 @@ pub(crate) use harvest::{Counts, Harvest, place, way};
 pub(crate) use journal::Journal;
 pub(crate) use outlet::Outlet;
 pub(crate) use selection::{Photo, Selection, is_wanted};
+#[cfg(feature = "tables")]
+pub(crate) use shelf::Shelf;
 pub(crate) use store::Store;
 pub(crate) use trouble::Trouble;
 pub(crate) use upload::{Arrival, Plan, Uploads};

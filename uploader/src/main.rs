@@ -43,7 +43,7 @@ use crate::notice::notice;
 use crate::verb::Ending;
 
 /// What to do where this program was built without a part of itself.
-#[cfg(not(all(feature = "aws", feature = "charts")))]
+#[cfg(not(all(feature = "aws", feature = "charts", feature = "tables")))]
 pub(crate) const NOT_BUILT_IN: &str = "this uploader was built without it, as `make demo` does; run `make build`";
 
 fn main() -> ExitCode {

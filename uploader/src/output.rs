@@ -3,6 +3,8 @@
 mod progress;
 
 use std::fs::File;
+#[cfg(feature = "tables")]
+use std::io::IsTerminal;
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
 
@@ -61,6 +63,7 @@ impl<'a> Output<'a> {
             ResultFormat::Text => return Ok(Box::new(Text::new(self.stream()?))),
             ResultFormat::Jsonl => return Ok(Box::new(JsonLines::new(self.stream()?))),
             ResultFormat::Csv => return Ok(Box::new(Csv::new(self.stream()?))),
+            ResultFormat::Parquet => return Ok(Box::new(JsonLines::new(self.parquet()?))),
             ResultFormat::Coco => {
                 let to = self.stream()?;
                 return knowing(photos, root, Box::new(|catalog| Ok(Box::new(Coco::new(to, catalog)))));
@@ -76,8 +79,22 @@ impl<'a> Output<'a> {
         knowing(photos, root, Box::new(|catalog| Ok(Box::new(Dataset::new(format, catalog)))))
     }
 
+    /// Lines that become the rows of a Parquet file.
+    #[cfg(feature = "tables")]
+    fn parquet(&self) -> Result<Box<dyn Write>> {
+        if self.path.is_none() && io::stdout().is_terminal() {
+            bail!("--format parquet is binary; use --output FILE");
+        }
+        Ok(Box::new(tables::Lines::new(self.stream()?)?))
+    }
+
+    #[cfg(not(feature = "tables"))]
+    fn parquet(&self) -> Result<Box<dyn Write>> {
+        bail!("--format parquet needs Parquet support, and {}", crate::NOT_BUILT_IN)
+    }
+
     /// The file, or standard output.
-    fn stream(&self) -> Result<Box<dyn Write>> {
+    fn stream(&self) -> Result<Box<dyn Write + Send>> {
         Ok(match self.path {
             Some(path) => {
                 Box::new(BufWriter::new(File::create(path).with_context(|| format!("--output {}", path.display()))?))
@@ -95,7 +112,7 @@ impl<'a> Output<'a> {
 
     /// Whether it can hold one result of each photo only.
     pub(crate) fn wants_one_model(&self) -> bool {
-        !matches!(self.format, ResultFormat::Text | ResultFormat::Jsonl | ResultFormat::Csv)
+        !matches!(self.format, ResultFormat::Text | ResultFormat::Jsonl | ResultFormat::Csv | ResultFormat::Parquet)
     }
 }
 

@@ -4,6 +4,8 @@
 mod bulk;
 #[cfg(feature = "aws")]
 mod collect;
+#[cfg(feature = "tables")]
+mod compact;
 mod compare;
 mod convert;
 mod detect;
@@ -92,6 +94,10 @@ async fn perform(cli: Cli, interruption: &Interruption) -> Result<Ending> {
         Verb::Bulk(_) | Verb::Collect(_) => {
             anyhow::bail!("bulk and collect need S3 support, and {}", crate::NOT_BUILT_IN)
         }
+        #[cfg(feature = "tables")]
+        Verb::Compact(args) => compact::run(args, interruption).await,
+        #[cfg(not(feature = "tables"))]
+        Verb::Compact(_) => anyhow::bail!("compact needs Parquet support, and {}", crate::NOT_BUILT_IN),
         Verb::Compare(args) => compare::run(*args, interruption).await,
         Verb::Convert(args) => convert::run(*args).await,
         Verb::Local(args) => local::run(args).await,

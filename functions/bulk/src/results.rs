@@ -1,7 +1,12 @@
 //! Where results go. Nothing is acknowledged before it is stored here.
+//!
+//! Results lie in a folder for each day (UTC), where tables over them look for partitions. Annotated photos do not: whoever
+//! reads such a folder takes everything inside for results.
+
+use std::time::SystemTime;
 
 use bytes::Bytes;
-use wire::ModelRef;
+use wire::{ModelRef, partition};
 
 use crate::outcome::Pictures;
 use crate::settings::Layout;
@@ -31,7 +36,7 @@ impl Results {
         if lines.is_empty() {
             return Ok(());
         }
-        self.put(&format!("part-{request_id}.jsonl"), PART_TYPE, lines).await
+        self.put(&dated(&format!("part-{request_id}.jsonl")), PART_TYPE, lines).await
     }
 
     /// Stores a photo's own objects: its line where every photo has an object, and its pictures.
@@ -46,7 +51,7 @@ impl Results {
         }
         match line {
             Some(line) if self.layout == Layout::Object => {
-                self.put(&format!("{key}.json"), OBJECT_TYPE, line.to_vec()).await
+                self.put(&dated(&format!("{key}.json")), OBJECT_TYPE, line.to_vec()).await
             }
             _ => Ok(()),
         }
@@ -55,4 +60,9 @@ impl Results {
     async fn put(&self, name: &str, content_type: &str, body: Vec<u8>) -> Result<(), String> {
         self.store.put(&self.at.bucket, &self.at.join(name), content_type, Bytes::from(body), &self.model).await
     }
+}
+
+/// A name in today's folder.
+fn dated(name: &str) -> String {
+    partition::folder_of(&partition::date_of(SystemTime::now())) + name
 }

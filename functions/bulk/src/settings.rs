@@ -3,8 +3,8 @@
 //! | variable | |
 //! |---|---|
 //! | `RESULTS_URI` | `s3://bucket/prefix`: where results are stored. Needed |
-//! | `RESULT_LAYOUT` | `part` (the default): a JSON-lines part per invocation. `object`: `<prefix>/<key>.json` per photo |
-//! | `ANNOTATE` | `true`: the photo with its boxes beside its result, as `<prefix>/<key>.annotated.jpg` |
+//! | `RESULT_LAYOUT` | `part` (the default): a JSON-lines part per invocation, `<prefix>/date=YYYY-MM-DD/part-<request>.jsonl`. `object`: `<prefix>/date=YYYY-MM-DD/<key>.json` per photo |
+//! | `ANNOTATE` | `true`: also the photo with its boxes, `<prefix>/<key>.annotated.jpg` |
 //! | `INPUT_URI` | `s3://bucket/prefix` whose notification invokes the function. Where it is given, results that would invoke the function again are refused at start; photos among the results are skipped in any case |
 //! | `AWS_ENDPOINT_URL_S3` | another S3 than AWS's, addressed path-style |
 

@@ -57,7 +57,7 @@ async fn every_photo_gets_a_line_and_bad_ones_an_error() {
     assert_eq!(serde_json::to_value(line).unwrap(), *cat);
 
     let client = aws_sdk_s3::Client::from_conf(server.config().build());
-    let part = client.head_object().bucket("results").key("run/part-r1.jsonl").send().await.unwrap();
+    let part = client.head_object().bucket("results").key(server.dated("part-r1.jsonl").unwrap()).send().await.unwrap();
     assert_eq!(part.content_type(), Some("application/x-ndjson"));
     let metadata = part.metadata().unwrap();
     assert_eq!(metadata["model"], "yolox");
@@ -109,7 +109,7 @@ async fn nothing_is_acknowledged_before_it_is_stored() {
             let expected: &[&str] = if stored { &[] } else { &keys[..3] };
             assert_eq!(handed_back(&app, &keys, "r1").await, expected, "{layout:?}");
             assert_eq!(
-                server.results("run").len(),
+                server.results().len(),
                 if !stored {
                     0
                 } else if layout == Layout::Part {
@@ -134,11 +134,12 @@ async fn objects_and_annotated_photos() {
         })
         .await;
     assert_eq!(handed_back(&app, &["albums%2Fcat.jpg", "text.jpg"], "r1").await, [""; 0]);
-    let line: Value = serde_json::from_slice(&server.read("run/albums/cat.jpg.json").unwrap()).unwrap();
+    let line: Value =
+        serde_json::from_slice(&server.read(&server.dated("albums/cat.jpg.json").unwrap()).unwrap()).unwrap();
     assert_eq!(line["source"]["key"], "albums/cat.jpg");
     let picture = image::load_from_memory(&server.read("run/albums/cat.jpg.annotated.jpg").unwrap()).unwrap();
     assert_eq!((picture.width(), picture.height()), (160, 120));
-    let line: Value = serde_json::from_slice(&server.read("run/text.jpg.json").unwrap()).unwrap();
+    let line: Value = serde_json::from_slice(&server.read(&server.dated("text.jpg.json").unwrap()).unwrap()).unwrap();
     assert_eq!(line["error"]["code"], "unsupported_image");
     assert!(server.read("run/text.jpg.annotated.jpg").is_none() && server.lines("r1").is_empty());
 }

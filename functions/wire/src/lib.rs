@@ -6,8 +6,10 @@ mod format;
 mod line;
 mod names;
 mod options;
+pub mod partition;
 mod problem;
 mod request;
+pub mod schema;
 mod settings;
 mod uri;
 

@@ -24,6 +24,8 @@ pub(crate) enum ResultFormat {
     Csv,
     /// A COCO results list.
     Coco,
+    /// A Parquet file, one row per photo.
+    Parquet,
     /// A COCO dataset: images, annotations with scores, categories.
     CocoDataset,
     /// A folder with YOLO labels and data.yaml.

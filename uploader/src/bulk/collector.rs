@@ -9,7 +9,7 @@ use futures_util::{StreamExt, stream};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 use tokio::time::sleep;
-use wire::{Line, S3Uri};
+use wire::{Line, S3Uri, partition};
 
 use super::book::{Arrived, Index};
 use super::store::{Object, Store};
@@ -241,13 +241,16 @@ fn parse(line: &[u8], bucket: &str, object: &Object, number: u64, old: bool) -> 
     })
 }
 
-/// Whether an object is a result of interest: a part, or the object of a photo that is awaited.
+/// Whether an object is a result of interest: a part, or the object of a photo that is awaited. Both lie in the folder of
+/// a day, or, stored by an older detect-bulk, in none.
 fn is_result(key: &str, folder: &str, wanted: Option<&Index>) -> bool {
     let Some(name) = key.strip_prefix(folder) else { return false };
-    if name.starts_with("part-") && name.ends_with(".jsonl") {
-        return true;
-    }
-    name.strip_suffix(".json").is_some_and(|photo| wanted.is_none_or(|wanted| wanted.contains_key(photo)))
+    let of_interest = |name: &str| {
+        (name.starts_with("part-") && name.ends_with(".jsonl"))
+            || name.strip_suffix(".json").is_some_and(|photo| wanted.is_none_or(|wanted| wanted.contains_key(photo)))
+    };
+    // A photo's own key may begin like the folder of a day.
+    of_interest(name) || partition::split(name).is_some_and(|(_, name)| of_interest(name))
 }
 
 /// A version of an object: stored again under its key, it is another.
@@ -263,16 +266,24 @@ mod tests {
 
     #[test]
     fn parts_and_awaited_objects_are_results() {
-        let wanted: Index = [("photos/a.jpg".into(), 0)].into();
+        let wanted: Index = [("photos/a.jpg".into(), 0), ("date=2026-11-30/c.jpg".into(), 1)].into();
         for (key, is) in [
             ("out/part-1.jsonl", true),
             ("out/photos/a.jpg.json", true),
             ("out/photos/b.jpg.json", false),
             ("out/photos/a.jpg.annotated.jpg", false),
             ("out/notes.jsonl", false),
+            ("out/date=2026-11-30/part-1.jsonl", true),
+            ("out/date=2026-11-30/photos/a.jpg.json", true),
+            ("out/date=2026-11-30/photos/b.jpg.json", false),
+            ("out/date=2026-11-31/part-1.jsonl", false),
+            ("out/date=2026-11-30/notes.jsonl", false),
             ("other/part-1.jsonl", false),
         ] {
             assert_eq!(is_result(key, "out/", Some(&wanted)), is, "{key}");
+        }
+        for key in ["out/date=2026-11-30/c.jpg.json", "out/date=2026-12-01/date=2026-11-30/c.jpg.json"] {
+            assert!(is_result(key, "out/", Some(&wanted)), "{key}");
         }
         assert!(is_result("out/photos/b.jpg.json", "out/", None) && is_result("part-1.jsonl", "", None));
     }

@@ -1,5 +1,8 @@
 //! S3, as the uploader uses it: objects listed, looked up, sent and fetched.
 
+#[cfg(feature = "tables")]
+mod ranges;
+
 use std::path::Path;
 use std::time::Duration;
 

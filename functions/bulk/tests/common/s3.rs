@@ -145,15 +145,24 @@ impl Server {
         std::fs::read(self.folder.path().join("results").join(key)).ok()
     }
 
-    /// All files below a folder of the results.
-    pub fn results(&self, folder: &str) -> Vec<PathBuf> {
-        let Ok(files) = std::fs::read_dir(self.folder.path().join("results").join(folder)) else { return Vec::new() };
-        files.map(|file| file.unwrap().path()).collect()
+    /// The key of a result that was stored today, or a moment before midnight; none where it was not stored.
+    pub fn dated(&self, name: &str) -> Option<String> {
+        let day = std::time::Duration::from_secs(24 * 3600);
+        let now = std::time::SystemTime::now();
+        let keys = [now, now - day]
+            .map(|time| format!("run/{}{name}", wire::partition::folder_of(&wire::partition::date_of(time))));
+        keys.into_iter().find(|key| self.folder.path().join("results").join(key).exists())
+    }
+
+    /// All files of the results.
+    pub fn results(&self) -> Vec<PathBuf> {
+        let files = walkdir::WalkDir::new(self.folder.path().join("results")).into_iter().map(Result::unwrap);
+        files.filter(|file| file.file_type().is_file()).map(walkdir::DirEntry::into_path).collect()
     }
 
     /// The lines of an invocation's part; none where it was not stored.
     pub fn lines(&self, request_id: &str) -> Vec<Value> {
-        let part = self.read(&format!("run/part-{request_id}.jsonl")).unwrap_or_default();
+        let part = self.dated(&format!("part-{request_id}.jsonl")).and_then(|key| self.read(&key)).unwrap_or_default();
         String::from_utf8(part).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect()
     }
 }
