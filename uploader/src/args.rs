@@ -3,6 +3,7 @@
 mod bulk;
 mod compare;
 mod contender;
+mod existing;
 mod listing;
 mod local;
 mod model;
@@ -18,6 +19,7 @@ use clap::{Args, Parser, Subcommand};
 pub(crate) use bulk::{BulkArgs, CollectArgs, SelectionArgs, StoreArgs, WaitArgs};
 pub(crate) use compare::{CompareArgs, CourseArgs};
 pub(crate) use contender::{Contender, Kind};
+pub(crate) use existing::ExistingArgs;
 pub(crate) use listing::ListArgs;
 pub(crate) use local::{FunctionArgs, LocalArgs};
 pub(crate) use model::{CardArgs, ModelArgs, ModelVerb, PrepareArgs, PullArgs, TryArgs};
@@ -73,7 +75,7 @@ pub(crate) enum Verb {
 #[derive(Debug, Args)]
 #[command(after_help = EXIT_CODES)]
 pub(crate) struct DetectArgs {
-    /// Photos, folders, globs, or `-` to read a list from standard input.
+    /// Photos, folders, globs, s3://bucket/prefix, or `-` to read a list from standard input.
     #[arg(required_unless_present_any = ["from_file", "stdin_photo"], value_name = "PATH")]
     pub(crate) paths: Vec<PathBuf>,
     #[command(flatten)]
@@ -89,6 +91,8 @@ pub(crate) struct DetectArgs {
     pub(crate) sending: SendArgs,
     #[command(flatten)]
     pub(crate) report: ReportArgs,
+    #[command(flatten)]
+    pub(crate) store: StoreArgs,
 
     /// Send like the student project's client: base64 in JSON, one at a time, a new connection each.
     #[arg(long, help_heading = "Sending", conflicts_with_all = ["body", "concurrency", "resize"])]

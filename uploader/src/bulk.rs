@@ -22,6 +22,6 @@ pub(crate) use harvest::{Counts, Harvest, place, way};
 pub(crate) use journal::Journal;
 pub(crate) use outlet::Outlet;
 pub(crate) use selection::{Photo, Selection, is_wanted};
-pub(crate) use store::Store;
-pub(crate) use trouble::Trouble;
+pub(crate) use store::{Object, Store};
+pub(crate) use trouble::{Trouble, describe};
 pub(crate) use upload::{Arrival, Plan, Uploads};

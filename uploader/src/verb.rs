@@ -6,8 +6,11 @@ mod bulk;
 mod collect;
 mod compare;
 mod detect;
+#[cfg(feature = "aws")]
+mod existing;
 mod local;
 mod model;
+mod objects;
 mod shell;
 
 use std::process::ExitCode;

@@ -11,7 +11,7 @@ use super::spread::Spread;
 use super::summary::{Stop, columns, counted, failed, found, line, models, set_apart};
 use super::tally::{SERVER, Tally};
 use crate::photo::Passed;
-use crate::prices::{self, Architecture};
+use crate::prices::{self, Architecture, Existing};
 
 impl Tally {
     /// Counts a photo that went through S3. `waited` is the time from the end of its upload to its result, where it is
@@ -54,6 +54,8 @@ pub(crate) struct Cost {
     pub(crate) memory_mb: u32,
     /// Photos in an invocation, on average, where any were seen.
     pub(crate) batch: Option<f64>,
+    /// Photos in a message of the queue, where they were in their bucket already and nothing had to be uploaded.
+    pub(crate) per_message: Option<f64>,
 }
 
 /// Photos in an invocation where none was seen: the template's default.
@@ -72,12 +74,22 @@ impl Cost {
         let work: f64 = stages.iter().map(Spread::mean).sum();
         // detect-bulk looks at one photo per vCPU at a time.
         let billed = work / DetectorOptions::threads_for_memory(self.memory_mb) as f64;
-        let dollars = prices::bulk_per_thousand(self.architecture, self.memory_mb, billed, self.batch.unwrap_or(BATCH));
+        let (dollars, batches) = match self.per_message {
+            Some(per_message) => {
+                let (architecture, memory_mb) = (self.architecture, self.memory_mb);
+                let like_these =
+                    Existing { photos: 1e6, list_requests: 1e3, per_message, billed_ms: billed, memory_mb, architecture };
+                (like_these.per_million().0 / 1e3, format!("{per_message} photos per message"))
+            }
+            None => {
+                let batch = self.batch.unwrap_or(BATCH);
+                (prices::bulk_per_thousand(self.architecture, self.memory_mb, billed, batch), self.batches())
+            }
+        };
         format!(
-            "${dollars:.4} (estimated: {billed:.1} ms per photo billed at {} MB on {}, {}; list prices of {}, {})",
+            "${dollars:.4} (estimated: {billed:.1} ms per photo billed at {} MB on {}, {batches}; list prices of {}, {})",
             self.memory_mb,
             architecture_name(self.architecture),
-            self.batches(),
             prices::REGION,
             prices::AS_OF,
         )
@@ -94,6 +106,8 @@ pub(crate) struct DatasetSummary<'a> {
     pub(crate) tally: &'a Tally,
     /// Photos sent by this run.
     pub(crate) uploaded: u64,
+    /// What was put on the queue, where photos were in their bucket already.
+    pub(crate) queued: Option<String>,
     /// Photos that the bucket held already, with the same content.
     pub(crate) held: u64,
     /// How many were uploaded at once, where any could be.
@@ -120,6 +134,9 @@ impl Display for DatasetSummary<'_> {
         }
         if let Some(concurrency) = self.concurrency {
             line(f, "uploaded", &self.uploads(concurrency))?;
+        }
+        if let Some(queued) = &self.queued {
+            line(f, "queued", queued)?;
         }
         if self.cost.is_some() {
             found(f, tally)?;
@@ -208,7 +225,7 @@ impl DatasetSummary<'_> {
 
     fn pace(&self) -> String {
         let elapsed = self.tally.elapsed.as_secs_f64();
-        if self.concurrency.is_none() {
+        if self.concurrency.is_none() && (self.queued.is_none() || self.cost.is_none()) {
             return format!("{elapsed:.2} s");
         }
         if self.cost.is_some() {
@@ -262,6 +279,7 @@ mod tests {
             means: &[],
             tally,
             uploaded: 1,
+            queued: None,
             held: 1,
             concurrency: Some(4),
             clock: Clock::Here,
@@ -275,7 +293,7 @@ mod tests {
 
     #[test]
     fn the_summary_has_what_was_measured_and_nothing_else() {
-        let cost = Cost { architecture: Architecture::Arm64, memory_mb: 1769, batch: Some(50.0) };
+        let cost = Cost { architecture: Architecture::Arm64, memory_mb: 1769, batch: Some(50.0), per_message: None };
         let text = printed(&answered(), Some(cost));
         for part in [
             "model               spotter-nano\n                    stands in\n",
@@ -297,7 +315,7 @@ mod tests {
     #[test]
     fn two_processors_bill_half_the_time() {
         let cost =
-            |memory_mb| Cost { architecture: Architecture::X86_64, memory_mb, batch: Some(1.0) }.estimate(&answered());
+            |memory_mb| Cost { architecture: Architecture::X86_64, memory_mb, batch: Some(1.0), per_message: None }.estimate(&answered());
         assert!(cost(3538).contains("5.0 ms per photo") && cost(1024).contains("10.0 ms per photo"), "{}", cost(3538));
     }
 
