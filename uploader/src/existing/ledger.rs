@@ -66,19 +66,24 @@ impl Ledger {
     /// Opens a journal to go on with. `None` where there is none to go on with, or with `anew`: then [`Ledger::begin`].
     pub(crate) fn resume(path: &Path, expected: &Places, anew: bool) -> Result<Option<Self>> {
         let at = || format!("journal {}", path.display());
-        if anew || !path.try_exists().with_context(at)? {
+        if !path.try_exists().with_context(at)? {
             return Ok(None);
         }
         let mut file = OpenOptions::new().read(true).append(true).open(path).with_context(at)?;
         lock(&file, path)?;
+        let end = file.seek(SeekFrom::End(0)).with_context(at)?;
+        if end == 0 {
+            return Ok(None);
+        }
         let Some((places, known)) = read(path)? else {
-            if file.metadata().with_context(at)?.len() == 0 {
-                return Ok(None);
-            }
             bail!("{} is not a journal of uploader bulk --existing; use another --journal file", path.display());
         };
         check(path, &places, expected)?;
-        if file.seek(SeekFrom::End(0)).with_context(at)? > 0 && !ends_with_newline(path).with_context(at)? {
+        if anew {
+            return Ok(None);
+        }
+        if !ends_with_newline(path).with_context(at)? {
+            // The last line is torn: what follows must not become part of it.
             file.write_all(b"\n").with_context(at)?;
         }
         Ok(Some(Self { path: path.to_owned(), file: Some(file), places, known }))
@@ -340,6 +345,7 @@ mod tests {
         std::fs::write(&path, "{\"bucket\": \"s3://in/\", \"results\": \"s3://out/\"}\n").unwrap();
         let error = Ledger::resume(&path, &places(), false).unwrap_err().to_string();
         assert!(error.contains("not a journal of uploader bulk --existing"), "{error}");
+        assert!(Ledger::resume(&path, &places(), true).is_err(), "another file would be given up");
         assert!(photos(&path).unwrap().is_none());
     }
 }

@@ -38,8 +38,9 @@ pub(super) async fn run(args: BulkArgs, photos: &S3Uri, queue: &str, interruptio
         None => journal::path_of_existing(photos, queue, &args.results, args.store.endpoint_url.as_deref())?,
     };
     let mut inputs = Inputs::with_standard_input();
-    inputs.add(&path);
     args.existing.inventory.iter().for_each(|manifest| inputs.add(Path::new(manifest)));
+    inputs.spare("--journal", &path)?;
+    inputs.add(&path);
     args.report.spare(&inputs, std::iter::empty())?;
 
     let store = Store::open(&args.store).await?;
