@@ -79,16 +79,16 @@ def queued(bulk, url):
 
 def test_twenty_thousand_objects_are_queued_whatever_is_killed(tmp_path):
     keys = [f"there/{number % 7}/photo {number:05}.jpg" for number in range(20_000)]
-    with cloud.Bulk(tmp_path / "log", support.fixture("yolox")[0], ("--workers", "1")) as bulk:
-        put_many(bulk, keys, [b"one", b"another"])
-        put_many(bulk, ["there/notes.txt", "there/folder/"], [b""])
+    objects = tmp_path / "objects.json"
+    objects.write_text(json.dumps({"photos": {key: key for key in [*keys, "there/notes.txt", "there/folder/"]}}))
+    with cloud.Bulk(tmp_path / "log", support.fixture("yolox")[0], ("--workers", "1"), objects=objects) as bulk:
         url = bulk.sqs("CreateQueue", QueueName="nobody-reads", Attributes={"VisibilityTimeout": "3600"})["QueueUrl"]
         uploader = Uploader(bulk, "there", url, tmp_path)
         for _ in range(3):
             uploader.killed("--no-wait", requests=30)
-        said = uploader.run("--no-wait").stderr
-        assert "may be on the queue already" in said
-        assert "1 by --suffix, 1 folders" in said
+        done = uploader.run("--no-wait")
+        assert "may be on the queue already" in done.stderr
+        assert "1 by --suffix, 1 folders" in done.stdout
         on_it = queued(bulk, url)
     assert set(on_it) == set(keys), "photos were lost"
     assert sum(count - 1 for count in on_it.values()) <= 3 * IN_DOUBT
@@ -132,9 +132,11 @@ def test_every_photo_of_a_bucket_has_one_result_whatever_is_killed(tmp_path, pic
 def test_the_cost_and_the_time_are_told_beforehand(tmp_path):
     with cloud.Bulk(tmp_path / "log", support.fixture("yolox")[0], ("--workers", "1")) as bulk:
         put_many(bulk, [f"there/{number}.jpg" for number in range(30)], [b"photo"])
-        done = Uploader(bulk, "there", bulk.places["queue"], tmp_path).run("--dry-run")
-        assert bulk.count() == 0
-    for part in ("would queue         30 photos in 3 messages", "$1.51 this way, $7.95 with S3 Batch Operations"):
+        url = bulk.sqs("CreateQueue", QueueName="nobody-reads")["QueueUrl"]
+        uploader = Uploader(bulk, "there", url, tmp_path)
+        done = uploader.run("--dry-run")
+        assert not queued(bulk, url) and not uploader.journal.exists()
+    for part in ("would queue         30 photos in 3 messages", "$1.52 this way, $7.94 with S3 Batch Operations"):
         assert part in done.stdout, done.stdout
 
 

@@ -17,7 +17,7 @@ use crate::bulk::{Store, Trouble};
 const PAGE: i32 = 1000;
 /// Pages on their way to whoever reads them.
 const AHEAD: usize = 16;
-/// Requests for one key beyond those for pages that may be spent on cutting.
+/// Requests for one key that may be spent on cutting, beyond one for every other page.
 const SPARE_PROBES: usize = 8;
 /// Follows whatever a key goes on with.
 const LAST: char = '\u{10ffff}';
@@ -154,7 +154,7 @@ impl Ranges {
         if self.active.is_empty() {
             return Task::End;
         }
-        if self.probes > self.pages + SPARE_PROBES {
+        if self.probes > self.pages / 2 + SPARE_PROBES {
             return Task::Wait;
         }
         // The one whose keys differ earliest is likely to hold the most.
