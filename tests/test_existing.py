@@ -2,6 +2,7 @@
 
 import collections
 import concurrent.futures
+import hashlib
 import http.client
 import json
 import os
@@ -66,15 +67,17 @@ class Uploader:
         process.wait()
 
 
-def queued(bulk, url):
-    """How often each key is on a queue that nobody else reads."""
+def records(bulk, url):
+    """What has come to a queue that nobody else reads."""
     bulk.places["other"] = url
-    keys = collections.Counter()
     while messages := bulk.sqs("ReceiveMessage", "other", MaxNumberOfMessages=10).get("Messages"):
         for message in messages:
-            for record in json.loads(message["Body"])["Records"]:
-                keys[urllib.parse.unquote_plus(record["s3"]["object"]["key"])] += 1
-    return keys
+            yield from json.loads(message["Body"])["Records"]
+
+
+def queued(bulk, url):
+    """How often each key has come to a queue that nobody else reads."""
+    return collections.Counter(urllib.parse.unquote_plus(record["s3"]["object"]["key"]) for record in records(bulk, url))
 
 
 def test_twenty_thousand_objects_are_queued_whatever_is_killed(tmp_path):
@@ -90,6 +93,12 @@ def test_twenty_thousand_objects_are_queued_whatever_is_killed(tmp_path):
         assert "may be on the queue already" in done.stderr
         assert "1 by --suffix, 1 folders" in done.stdout
         on_it = queued(bulk, url)
+        # A photo that was replaced is another one, and the only one.
+        bulk.put(keys[7], b"replaced")
+        assert "queued              1 photo in 1 message" in uploader.run("--no-wait").stdout
+        (record,) = records(bulk, url)
+        assert record["s3"]["object"]["eTag"] == hashlib.md5(b"replaced").hexdigest()
+        assert (record["s3"]["object"]["size"], record["eventSource"]) == (8, "aws:s3")
     assert set(on_it) == set(keys), "photos were lost"
     assert sum(count - 1 for count in on_it.values()) <= 3 * IN_DOUBT
 
@@ -167,6 +176,9 @@ def test_objects_are_paths_of_detect_and_compare(tmp_path, pictures):
         assert {path.relative_to(tmp_path / "drawn").as_posix() for path in (tmp_path / "drawn").rglob("*.jpg")} == {"a b+é.jpg", "sub/2.jpg"}
         done, lines = detect("s3://photos/there/a b+é.png")
         assert (done.returncode, list(lines)) == (0, ["s3://photos/there/a b+é.png"]), done.stderr
+        (tmp_path / "list").write_text("s3://photos/there/sub/2.png\n")
+        done, lines = detect("--from-file", tmp_path / "list")
+        assert (done.returncode, list(lines)) == (0, ["s3://photos/there/sub/2.png"]), done.stderr
         done, _ = detect("s3://photos/nothing/here.jpg")
         assert done.returncode == 2 and "No such object" in done.stderr
         done, _ = detect("s3://nowhere/x")

@@ -50,6 +50,8 @@ pub(crate) struct Counts {
     pub(crate) before: u64,
     /// Photos to be queued, or queued.
     pub(crate) queued: u64,
+    /// Of these, sent so far.
+    pub(crate) sent: u64,
     /// Of these, perhaps queued before.
     pub(crate) again: u64,
     pub(crate) messages: u64,
@@ -183,6 +185,7 @@ impl Work {
         self.answered(AT_ONCE - 1).await?;
         let ledger = Arc::clone(&self.run.ledger);
         let request = guard(&ledger).intends(&messages)?;
+        self.found.counts.sent += messages.iter().map(|message| message.photos.len() as u64).sum::<u64>();
         self.sending.spawn(async move {
             let noted = |taken| guard(&ledger).sent(request, taken);
             queue.send(&messages, noted).await

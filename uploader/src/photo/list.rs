@@ -18,9 +18,6 @@ use super::object::Object;
 use super::passed::Passed;
 pub(crate) use names::NoList;
 
-/// What to do with photos in S3.
-const INSTEAD_OF_S3: &str = "photos that are in a bucket already go through `uploader bulk --existing s3://…`";
-
 /// What leads to no run at all: a mistake of the command line.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ListError {
@@ -149,7 +146,8 @@ pub(crate) fn find(request: &Request, stdin: &mut dyn Read) -> Result<Listing, L
             search.listing.found.push(Found { source: Source::Place(place), ..Found::file(path.clone()) });
         } else if is_remote(path) && !path.exists() {
             let url = path.display().to_string();
-            let instead = if url.starts_with("s3:") { INSTEAD_OF_S3 } else { request.instead_of_urls };
+            let is_place = request.objects && url.to_ascii_lowercase().starts_with("s3:");
+            let instead = if is_place { "expected s3://bucket/prefix" } else { request.instead_of_urls };
             return Err(ListError::Remote(url, instead));
         } else {
             search.path(path)?;

@@ -21,7 +21,7 @@ use crate::notice::notice;
 use crate::photo::{Inputs, Passed, look};
 use crate::report::{Clock, Cost, DatasetSummary, Stop, counted};
 
-const INSTEAD_OF_URLS: &str = "download them first";
+const INSTEAD_OF_URLS: &str = "download them first, or use --existing for photos that are in S3";
 
 pub(crate) async fn run(args: BulkArgs, interruption: &Interruption) -> Result<Ending> {
     if let (Some(photos), Some(queue)) = (args.existing.existing.clone(), args.existing.queue.clone()) {

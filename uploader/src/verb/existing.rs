@@ -23,13 +23,13 @@ use crate::photo::{Inputs, Passed, item_error};
 use crate::report::{Clock, Cost, DatasetSummary, Stop, Tally, counted};
 
 /// Photos and their queue, of which the command line has made sure.
-struct Way<'a> {
+struct Route<'a> {
     photos: &'a S3Uri,
     queue: &'a str,
 }
 
 pub(super) async fn run(args: BulkArgs, photos: &S3Uri, queue: &str, interruption: &Interruption) -> Result<Ending> {
-    let way = Way { photos, queue };
+    let route = Route { photos, queue };
     if args.results.holds(&photos.bucket, &photos.folder()) {
         bail!("--existing {photos} is inside --results {}: results are not photos; use another prefix", args.results);
     }
@@ -46,7 +46,7 @@ pub(super) async fn run(args: BulkArgs, photos: &S3Uri, queue: &str, interruptio
     let store = Store::open(&args.store).await?;
     let queue = Queue::new(store.config(), queue)?;
     let limit = queue.largest_message().await?;
-    let mut ledger = open(&args, &way, &path, &store).await?;
+    let mut ledger = open(&args, &route, &path, &store).await?;
     if ledger.uncertain() > 0 {
         notice!(
             "uploader: {} of an interrupted run may be on the queue already, since the answers to their requests were \
@@ -74,13 +74,17 @@ pub(super) async fn run(args: BulkArgs, photos: &S3Uri, queue: &str, interruptio
     if !args.dry_run {
         interruption.heed();
     }
-    let found = plan.go(listed, interruption).await?;
+    let found = plan.go(listed, interruption).await;
+    if found.is_err() && !args.dry_run && !args.report.quiet {
+        notice!("uploader: what was queued is noted; run the same command again to resume");
+    }
+    let found = found?;
     for reason in &found.told {
         notice!("uploader: --inventory: {reason}");
     }
     if let Some(signal) = found.signal {
         if !args.report.quiet {
-            notice!("uploader: {} queued; run the same command again to resume", counted(found.counts.queued, "photo"));
+            notice!("uploader: {} queued; run the same command again to resume", counted(found.counts.sent, "photo"));
         }
         return Ok(Ending::Interrupted(signal));
     }
@@ -95,16 +99,16 @@ pub(super) async fn run(args: BulkArgs, photos: &S3Uri, queue: &str, interruptio
         }
     }
     if args.dry_run {
-        return rehearsed(&args, &way, &found);
+        return rehearsed(&args, &route, &found);
     }
-    collect(&args, &way, store, found, before, &path, interruption).await
+    collect(&args, &route, store, found, before, &path, interruption).await
 }
 
 /// The journal: the one to go on with, a new one, or for a rehearsal whatever there is.
-async fn open(args: &BulkArgs, way: &Way<'_>, path: &Path, store: &Store) -> Result<Ledger> {
+async fn open(args: &BulkArgs, route: &Route<'_>, path: &Path, store: &Store) -> Result<Ledger> {
     let places = Places {
-        existing: journal::place(way.photos),
-        queue: way.queue.to_owned(),
+        existing: journal::place(route.photos),
+        queue: route.queue.to_owned(),
         results: journal::place(&args.results),
         before: Before::default(),
     };
@@ -160,11 +164,11 @@ fn nothing(args: &BulkArgs, photos: &S3Uri, found: &Found) -> String {
 }
 
 /// Says what a run would do.
-fn rehearsed(args: &BulkArgs, way: &Way<'_>, found: &Found) -> Result<Ending> {
+fn rehearsed(args: &BulkArgs, route: &Route<'_>, found: &Found) -> Result<Ending> {
     let mut out = stdout();
     let line = |out: &mut std::io::Stdout, name: &str, value: &str| writeln!(out, "{name:<19} {value}");
     let counts = &found.counts;
-    line(&mut out, "dataset", &crate::bulk::way(way.photos, &args.results))?;
+    line(&mut out, "dataset", &way(route.photos, &args.results))?;
     line(&mut out, "photos", &format!("{}, {:.1} MB", counts.chosen, counts.bytes as f64 / 1e6))?;
     if found.left.count() > 0 {
         line(&mut out, "skipped", &found.left.to_string())?;
@@ -186,14 +190,14 @@ fn rehearsed(args: &BulkArgs, way: &Way<'_>, found: &Found) -> Result<Ending> {
 /// Waits for the results, unless nobody wants to.
 async fn collect(
     args: &BulkArgs,
-    place_of: &Way<'_>,
+    route: &Route<'_>,
     store: Store,
     found: Found,
     before: Before,
     path: &Path,
     interruption: &Interruption,
 ) -> Result<Ending> {
-    let photos = place_of.photos;
+    let photos = route.photos;
     let means = if args.list.verbose { store.means().to_vec() } else { Vec::new() };
     let unreadable = found.counts.unreadable;
     let queued = queued(&found);
