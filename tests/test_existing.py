@@ -82,6 +82,7 @@ def queued(bulk, url):
 
 def test_twenty_thousand_objects_are_queued_whatever_is_killed(tmp_path):
     keys = [f"there/{number % 7}/photo {number:05}.jpg" for number in range(20_000)]
+    keys.append("there/1/no XML can hold \a.jpg")
     objects = tmp_path / "objects.json"
     objects.write_text(json.dumps({"photos": {key: key for key in [*keys, "there/notes.txt", "there/folder/"]}}))
     with cloud.Bulk(tmp_path / "log", support.fixture("yolox")[0], ("--workers", "1"), objects=objects) as bulk:

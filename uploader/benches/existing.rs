@@ -69,7 +69,8 @@ fn run(endpoint: &str, queue: &str) -> (f64, f64, f64) {
             break;
         }
         let status = std::fs::read_to_string(format!("{process}/status")).unwrap();
-        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.split_whitespace().next()?.parse::<f64>().ok());
+        let peak =
+            status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.split_whitespace().next()?.parse::<f64>().ok());
         memory = f64::max(memory, peak.unwrap_or(0.0) / 1024.0);
         std::thread::sleep(Duration::from_millis(10));
     }
@@ -102,7 +103,9 @@ fn serve() -> String {
                     let body = page(&keys, request.uri());
                     async move { Ok::<_, Infallible>(Response::new(Full::new(Bytes::from(body)))) }
                 });
-                tokio::spawn(hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service));
+                tokio::spawn(
+                    hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service),
+                );
             }
         });
     });

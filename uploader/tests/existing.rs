@@ -32,17 +32,28 @@ fn run(scene: &Scene, queue: &Queue, options: &[&str]) -> Output {
     existing(scene, queue, options).output().unwrap()
 }
 
+/// All that it has said.
+fn said(output: &Output) -> String {
+    out(output) + &err(output)
+}
+
 fn put(scene: &Scene, keys: &[&str]) {
     keys.iter().for_each(|key| scene.server.put(key, key.as_bytes()));
 }
 
 /// Photos `set/0000.jpg`, `set/0001.jpg`, ….
 fn numbered(scene: &Scene, count: usize) {
-    (0..count).for_each(|number| scene.server.put(&format!("set/{number:04}.jpg"), format!("photo {number}").as_bytes()));
+    (0..count)
+        .for_each(|number| scene.server.put(&format!("set/{number:04}.jpg"), format!("photo {number}").as_bytes()));
 }
 
 /// Plays detect-bulk: takes what is on the queue, and answers for each message with a part.
-fn play<'scope>(scope: &'scope std::thread::Scope<'scope, '_>, scene: &'scope Scene, queue: &'scope Queue, stop: &'scope AtomicBool) {
+fn play<'scope>(
+    scope: &'scope std::thread::Scope<'scope, '_>,
+    scene: &'scope Scene,
+    queue: &'scope Queue,
+    stop: &'scope AtomicBool,
+) {
     scope.spawn(move || {
         let mut done = 0;
         while !stop.load(Ordering::Relaxed) {
@@ -128,7 +139,11 @@ fn messages_are_full_and_few() {
     assert_eq!((keys.len(), keys.values().max()), (1234, Some(&1)));
     let requests = queue.requests();
     assert_eq!((requests.len(), requests.iter().flatten().count()), (13, 124));
-    assert!(requests.iter().all(|messages| messages.len() <= 10 && messages.iter().map(String::len).sum::<usize>() < 1 << 20));
+    assert!(
+        requests
+            .iter()
+            .all(|messages| messages.len() <= 10 && messages.iter().map(String::len).sum::<usize>() < 1 << 20)
+    );
     let said = err(&output);
     assert!(said.contains("collect --journal ") && said.contains("--results s3://results/run"), "{said}");
 
@@ -148,8 +163,7 @@ fn a_run_that_is_killed_puts_nothing_on_the_queue_twice_but_what_was_under_way()
     let options = ["--no-wait", "--journal", text(&journal)];
     for kill in 1..=3 {
         let enough = queue.len() + 5;
-        let mut child =
-            existing(&scene, &queue, &options).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        let mut child = existing(&scene, &queue, &options).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
         wait_until("progress", || queue.len() >= enough);
         child.kill().unwrap();
         child.wait().unwrap();
@@ -169,11 +183,11 @@ fn a_run_that_is_killed_puts_nothing_on_the_queue_twice_but_what_was_under_way()
     let before = queue.len();
     let output = run(&scene, &queue, &options);
     assert_eq!((code(&output), queue.len()), (0, before), "{}", err(&output));
-    assert!(err(&output).contains("skipped 4000: queued before"), "{}", err(&output));
+    assert!(said(&output).contains("skipped 4000: queued before"), "{}", said(&output));
     assert!(!err(&output).contains("may be on the queue"), "{}", err(&output));
     // All are, where somebody wants it so.
     let output = run(&scene, &queue, &[&options[..], &["--force"]].concat());
-    assert!(err(&output).contains("queued              4000 photos"), "{}", err(&output));
+    assert!(said(&output).contains("queued              4000 photos"), "{}", said(&output));
 }
 
 #[test]
@@ -211,9 +225,8 @@ fn messages_that_were_not_taken_are_sent_again() {
     assert_eq!(queue.requests().iter().map(Vec::len).collect::<Vec<_>>(), [8, 1, 1]);
 
     // What never will be taken ends the run; the rest is noted.
-    let stubborn = Queue::with_faults(|number| {
-        (number == 0).then_some(QueueFault::Refused { places: vec![2], senders: true })
-    });
+    let stubborn =
+        Queue::with_faults(|number| (number == 0).then_some(QueueFault::Refused { places: vec![2], senders: true }));
     let output = run(&scene, &stubborn, &["--no-wait"]);
     assert_eq!(code(&output), 2);
     assert!(err(&output).contains("1 messages were not accepted: Not now."), "{}", err(&output));
@@ -253,7 +266,15 @@ fn photos_are_chosen_by_name_size_and_age_and_at_random() {
     let chosen = |options: &[&str]| {
         let output = run(&scene, &queue, &[&["--dry-run"], options].concat());
         assert_eq!(code(&output), 0, "{}", err(&output));
-        out(&output).lines().find_map(|line| line.strip_prefix("photos              ")).unwrap().split(',').next().unwrap().parse::<usize>().unwrap()
+        out(&output)
+            .lines()
+            .find_map(|line| line.strip_prefix("photos              "))
+            .unwrap()
+            .split(',')
+            .next()
+            .unwrap()
+            .parse::<usize>()
+            .unwrap()
     };
     for (options, expected) in [
         (vec![], 3),
@@ -305,7 +326,12 @@ fn an_inventory_stands_for_the_listing() {
         let mut versions: Vec<(String, Value)> = queue
             .records()
             .iter()
-            .map(|record| (record["s3"]["object"]["key"].as_str().unwrap().to_owned(), record["s3"]["object"]["versionId"].clone()))
+            .map(|record| {
+                (
+                    record["s3"]["object"]["key"].as_str().unwrap().to_owned(),
+                    record["s3"]["object"]["versionId"].clone(),
+                )
+            })
             .collect();
         versions.sort_by(|a, b| a.0.cmp(&b.0));
         let expected = [
@@ -314,7 +340,7 @@ fn an_inventory_stands_for_the_listing() {
             ("set/old.jpg", "v2".into()),
         ];
         assert_eq!(versions, expected.map(|(key, version)| (key.to_owned(), version)));
-        let said = err(&output);
+        let said = said(&output);
         assert!(said.contains("1 outside the prefix, 1 old versions, 1 delete markers"), "{said}");
         assert!(said.contains("inventory of 2023-11-14T22:13:20Z"), "{said}");
     }
@@ -361,13 +387,19 @@ fn mistakes_name_their_flags() {
         ([&photos[..], &url, &RESULTS, &["--bucket", "s3://photos-in/set"]].concat(), "--bucket"),
         ([&photos[..], &url, &RESULTS, &["a.jpg"]].concat(), "PATH"),
         ([&photos[..], &url, &RESULTS, &["--seed", "1"]].concat(), "--sample"),
-        (["--bucket", "s3://photos-in/set", "a.jpg", "--sample", "1"].iter().copied().chain(RESULTS).collect(), "--existing"),
+        (
+            ["--bucket", "s3://photos-in/set", "a.jpg", "--sample", "1"].iter().copied().chain(RESULTS).collect(),
+            "--existing",
+        ),
         ([&photos[..], &url, &RESULTS, &["--min-size", "big"]].concat(), "--min-size"),
         ([&photos[..], &url, &RESULTS, &["--newer-than", "soon"]].concat(), "--newer-than"),
         ([&photos[..], &RESULTS, &["--queue", "photos"]].concat(), "QueueUrl"),
         ([&photos[..], &RESULTS, &["--queue", "http://127.0.0.1:1/1/q.fifo"]].concat(), "FIFO"),
         ([&url[..], &["--existing", "s3://results/run/x"], &RESULTS].concat(), "results are not photos"),
-        ([&url[..], &["--existing", "s3://photos-in/nothing"], &RESULTS].concat(), "no objects in s3://photos-in/nothing/"),
+        (
+            [&url[..], &["--existing", "s3://photos-in/nothing"], &RESULTS].concat(),
+            "no objects in s3://photos-in/nothing/",
+        ),
         ([&url[..], &["--existing", "s3://nowhere/set"], &RESULTS].concat(), "no bucket \"nowhere\""),
     ] {
         let said = said(&args);

@@ -140,7 +140,9 @@ fn notification(message: Value, layer: usize) -> Result<Vec<Entry>, String> {
         return sns::Notification::read(message, layer);
     }
     match message.get("Records").and_then(Value::as_array) {
-        Some(records) if records.iter().any(|record| record.get("Sns").is_some()) => sns::SnsEvent::read(&message, layer),
+        Some(records) if records.iter().any(|record| record.get("Sns").is_some()) => {
+            sns::SnsEvent::read(&message, layer)
+        }
         Some(_) => s3::S3Event::read(&message),
         None => Err("not an event of S3, SQS, SNS, EventBridge or S3 Batch Operations".to_owned()),
     }
@@ -151,10 +153,7 @@ const LONGEST_RECORD: usize = 500;
 
 /// Reads records one by one, so that a bad one holds no other up: it is an entry of its own. Where none can be read, all of
 /// it cannot.
-fn each_record(
-    message: &Value,
-    read: impl Fn(&Value) -> Result<Vec<Entry>, String>,
-) -> Result<Vec<Entry>, String> {
+fn each_record(message: &Value, read: impl Fn(&Value) -> Result<Vec<Entry>, String>) -> Result<Vec<Entry>, String> {
     let records = message.get("Records").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
     let (mut entries, mut first_reason, mut any) = (Vec::with_capacity(records.len()), None, records.is_empty());
     for record in records {

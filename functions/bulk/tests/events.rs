@@ -141,7 +141,10 @@ fn unreadable_records_spoil_no_neighbour() {
     assert!(matches!(&found[..], [Entry::Unreadable { .. }, Entry::Photo(_)]), "{found:?}");
     let found = Event::read(json!({"Records": [{"messageId": "no-body"}, 7, message]})).unwrap();
     let found: Vec<_> = found.deliveries.iter().map(|one| (one.id.as_str(), one.entries.is_ok())).collect();
-    assert_eq!((found, Kind::Sqs), (vec![("no-body", false), ("", false), ("m", true)], Event::read(json!({"Records": [message]})).unwrap().kind));
+    assert_eq!(
+        (found, Kind::Sqs),
+        (vec![("no-body", false), ("", false), ("m", true)], Event::read(json!({"Records": [message]})).unwrap().kind)
+    );
     // And a task of S3 Batch Operations.
     let tasks = json!([{"taskId": "no-key"}, {"taskId": "good", "s3Key": "cat.jpg", "s3Bucket": "photos-in"}]);
     let found = Event::read(json!({"invocationSchemaVersion": "2.0", "invocationId": "i", "tasks": tasks})).unwrap();

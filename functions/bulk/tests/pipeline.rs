@@ -95,9 +95,8 @@ async fn what_may_succeed_later_is_tried_and_then_handed_back() {
 
 #[tokio::test]
 async fn a_record_that_nobody_can_read_is_an_error_of_its_own() {
-    let server = Server::with_faults(|_, path, _| {
-        (path == "/photos-in/busy.jpg").then_some(Fault::Refused(503, "SlowDown"))
-    });
+    let server =
+        Server::with_faults(|_, path, _| (path == "/photos-in/busy.jpg").then_some(Fault::Refused(503, "SlowDown")));
     for key in ["cat.jpg", "dog.jpg", "busy.jpg"] {
         server.put(key, &jpeg());
     }
@@ -112,7 +111,8 @@ async fn a_record_that_nobody_can_read_is_an_error_of_its_own() {
     ]});
     let answer = app.handle(event, "r1", Deadline::after(Duration::from_secs(60))).await.unwrap();
     assert_eq!(failures(&answer), ["later", "none"]);
-    let expected = [("cat.jpg", "ok"), ("dog.jpg", "ok"), ("7", "invalid_record"), (&bad.to_string(), "invalid_record")];
+    let expected =
+        [("cat.jpg", "ok"), ("dog.jpg", "ok"), ("7", "invalid_record"), (&bad.to_string(), "invalid_record")];
     assert_eq!(summary(&server.lines("r1")), pairs(&expected));
 }
 

@@ -96,7 +96,8 @@ fn since(text: &str) -> Result<f64, String> {
         return Ok(seconds(time));
     }
     let ago = humantime::parse_duration(text).ok().and_then(|ago| SystemTime::now().checked_sub(ago));
-    ago.map(seconds).ok_or_else(|| "expected a date such as 2026-11-01 (UTC), or a duration such as 7d or 12h".to_owned())
+    ago.map(seconds)
+        .ok_or_else(|| "expected a date such as 2026-11-01 (UTC), or a duration such as 7d or 12h".to_owned())
 }
 
 #[cfg(test)]
@@ -105,7 +106,9 @@ mod tests {
 
     #[test]
     fn sizes_have_units() {
-        for (text, size) in [("0", 0), ("1500", 1500), ("10kB", 10_000), ("1.5 MB", 1_500_000), ("2MiB", 2 << 20), ("3b", 3)] {
+        for (text, size) in
+            [("0", 0), ("1500", 1500), ("10kB", 10_000), ("1.5 MB", 1_500_000), ("2MiB", 2 << 20), ("3b", 3)]
+        {
             assert_eq!(bytes(text), Ok(size), "{text}");
         }
         for text in ["", "kB", "-1", "10 apples", "1.2.3"] {

@@ -124,7 +124,8 @@ impl Collector {
         let (seen, wanted, before) = (&mut self.seen, self.wanted.as_deref(), &self.before);
         self.store
             .list(&self.results.bucket, &folder, |object| {
-                if is_result(&object.key, &folder, wanted) && !before.has(&object) && seen.insert(fingerprint(&object)) {
+                if is_result(&object.key, &folder, wanted) && !before.has(&object) && seen.insert(fingerprint(&object))
+                {
                     found.push(object);
                 }
             })

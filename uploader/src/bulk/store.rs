@@ -4,9 +4,9 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Result, bail};
-use aws_config::{Region, SdkConfig};
 use aws_config::environment::EnvironmentVariableRegionProvider;
 use aws_config::meta::region::RegionProviderChain;
+use aws_config::{Region, SdkConfig};
 use aws_sdk_s3::Client;
 use aws_sdk_s3::config::retry::{RetryConfig, RetryPartition, TokenBucket};
 use aws_sdk_s3::config::timeout::TimeoutConfig;
@@ -110,12 +110,17 @@ impl Store {
     /// Up to `most` objects whose keys begin with `prefix` and follow `after`.
     pub(crate) async fn page(&self, bucket: &str, prefix: &str, after: &str, most: i32) -> Result<Page, Trouble> {
         let given = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
-        // As they are, keys may hold what no XML can.
-        let request = self.client.list_objects_v2().bucket(bucket).max_keys(most).encoding_type(EncodingType::Url);
+        let request = self.client.list_objects_v2().bucket(bucket).max_keys(most);
         let request = request.set_prefix(given(prefix)).set_start_after(given(after));
-        let page = Box::pin(request.send()).await;
+        let mut page = Box::pin(request.clone().send()).await;
+        let mut is_encoded = false;
+        // Keys may hold what no XML can. Not every S3 encodes keys where it says so, so that this is no first choice.
+        if page.as_ref().err().and_then(|error| error.raw_response()).is_some_and(|raw| raw.status().is_success()) {
+            page = Box::pin(request.encoding_type(EncodingType::Url).send()).await;
+            is_encoded = true;
+        }
         let page = page.map_err(|error| Trouble::of(&error, "s3:ListBucket", bucket, prefix))?;
-        let is_encoded = page.encoding_type == Some(EncodingType::Url);
+        is_encoded &= page.encoding_type == Some(EncodingType::Url);
         let stored = |object: aws_sdk_s3::types::Object| {
             let key = object.key?;
             Some(Stored {

@@ -61,7 +61,8 @@ mod tests {
         assert!(!before.has(&object("a", 1.0)));
         [object("a", 5.0), object("b", 7.0), object("c", 7.0), object("d", 6.0)].iter().for_each(|o| before.add(o));
         let before: Before = serde_json::from_str(&serde_json::to_string(&before).unwrap()).unwrap();
-        for (key, stored, has) in [("a", 5.0, true), ("b", 7.0, true), ("e", 7.0, false), ("b", 8.0, false), ("x", 6.0, true)]
+        for (key, stored, has) in
+            [("a", 5.0, true), ("b", 7.0, true), ("e", 7.0, false), ("b", 8.0, false), ("x", 6.0, true)]
         {
             assert_eq!(before.has(&object(key, stored)), has, "{key} {stored}");
         }

@@ -10,9 +10,8 @@ use crate::args::{ExistingArgs, SelectionArgs};
 use crate::bulk::is_wanted;
 
 /// What a photo's name usually ends with, without regard to case.
-const SUFFIXES: [&str; 13] = [
-    ".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".heic", ".heif", ".avif", ".tif", ".tiff", ".bmp", ".gif",
-];
+const SUFFIXES: [&str; 13] =
+    [".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".heic", ".heif", ".avif", ".tif", ".tiff", ".bmp", ".gif"];
 
 /// Whether a key ends as a photo's usually does.
 pub(crate) fn is_named_like_a_photo(key: &str) -> bool {

@@ -63,7 +63,8 @@ mod tests {
 
     #[test]
     fn a_million_photos_take_an_hour() {
-        let args = ExistingArgs { ms_per_photo: 38.0, function_concurrency: 10, per_message: 10, ..ExistingArgs::default() };
+        let args =
+            ExistingArgs { ms_per_photo: 38.0, function_concurrency: 10, per_message: 10, ..ExistingArgs::default() };
         let wait = WaitArgs { timeout: Duration::ZERO, memory: 1769, architecture: Architecture::X86_64 };
         let counts = Counts { queued: 1_000_000, list_requests: 1000, ..Counts::default() };
         let text = Estimate::new(&args, &wait, &counts).to_string();

@@ -248,7 +248,8 @@ fn each_line(path: &Path, mut each: impl FnMut(Note)) -> Result<Option<Places>> 
 }
 
 fn check(path: &Path, found: &Places, expected: &Places) -> Result<()> {
-    let same = (&found.existing, &found.queue, &found.results) == (&expected.existing, &expected.queue, &expected.results);
+    let same =
+        (&found.existing, &found.queue, &found.results) == (&expected.existing, &expected.queue, &expected.results);
     if !same {
         bail!(
             "{}: the journal of {} to queue {} with results in {}; use another --journal file",

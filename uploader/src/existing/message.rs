@@ -126,7 +126,10 @@ fn record(bucket: &str, region: &str, photo: &Stored) -> Value {
 
 /// A key as S3 writes it in events: form-encoded, but for the slashes.
 fn encoded(key: &str) -> String {
-    key.split('/').map(|part| form_urlencoded::byte_serialize(part.as_bytes()).collect()).collect::<Vec<String>>().join("/")
+    key.split('/')
+        .map(|part| form_urlencoded::byte_serialize(part.as_bytes()).collect())
+        .collect::<Vec<String>>()
+        .join("/")
 }
 
 #[cfg(test)]
@@ -166,9 +169,14 @@ mod tests {
 
     #[test]
     fn messages_and_requests_are_full_but_never_too_full() {
-        for (count, per_message, limit) in
-            [(0, 10, 1 << 20), (1, 10, 1 << 20), (1234, 10, 1 << 20), (1000, 1, 1 << 20), (500, 1000, 4000), (97, 10, 700)]
-        {
+        for (count, per_message, limit) in [
+            (0, 10, 1 << 20),
+            (1, 10, 1 << 20),
+            (1234, 10, 1 << 20),
+            (1000, 1, 1 << 20),
+            (500, 1000, 4000),
+            (97, 10, 700),
+        ] {
             let requests = packed(photos(count), per_message, limit);
             let messages: Vec<&Message> = requests.iter().flatten().collect();
             let sent: Vec<&Stored> = messages.iter().flat_map(|message| &message.photos).collect();

@@ -57,7 +57,8 @@ pub(crate) async fn resolve(listing: &mut Listing, store: Store, twice: bool) ->
 fn object(uri: &S3Uri, key: String, folder: &Path, from: &Arc<dyn Objects>) -> Found {
     let path = place(&uri.bucket, &key);
     let inside = Path::new(&key).strip_prefix(folder).ok().filter(|inside| !inside.as_os_str().is_empty());
-    let name = inside.map_or_else(|| Path::new(&key).file_name().map_or_else(|| path.clone(), PathBuf::from), Path::to_owned);
+    let name =
+        inside.map_or_else(|| Path::new(&key).file_name().map_or_else(|| path.clone(), PathBuf::from), Path::to_owned);
     let source = Source::Object(Object { bucket: uri.bucket.clone(), key, from: Arc::clone(from) });
     Found { path, place: name.clone(), name, source }
 }
@@ -139,7 +140,11 @@ impl Objects for Kept {
                 digest(&[bucket.as_bytes(), key.as_bytes()]).iter().map(|byte| format!("{byte:02x}")).collect();
             let path = self.folder.path().join(name);
             if let Ok(bytes) = tokio::fs::read(&path).await {
-                return if bytes.len() as u64 > most { Err(Unfetched::TooLarge(bytes.len() as u64)) } else { Ok(bytes) };
+                return if bytes.len() as u64 > most {
+                    Err(Unfetched::TooLarge(bytes.len() as u64))
+                } else {
+                    Ok(bytes)
+                };
             }
             let bytes = self.store.fetch(bucket, key, most).await?;
             let kept = async {

@@ -156,14 +156,28 @@ mod tests {
     #[test]
     fn the_host_tells_the_region() {
         for (url, origin, region) in [
-            ("https://sqs.eu-central-1.amazonaws.com/123456789012/q", "https://sqs.eu-central-1.amazonaws.com", Some("eu-central-1")),
-            ("https://eu-west-1.queue.amazonaws.com/123456789012/q", "https://eu-west-1.queue.amazonaws.com", Some("eu-west-1")),
-            ("https://vpce-1.sqs.us-east-2.vpce.amazonaws.com/1/q", "https://vpce-1.sqs.us-east-2.vpce.amazonaws.com", Some("us-east-2")),
+            (
+                "https://sqs.eu-central-1.amazonaws.com/123456789012/q",
+                "https://sqs.eu-central-1.amazonaws.com",
+                Some("eu-central-1"),
+            ),
+            (
+                "https://eu-west-1.queue.amazonaws.com/123456789012/q",
+                "https://eu-west-1.queue.amazonaws.com",
+                Some("eu-west-1"),
+            ),
+            (
+                "https://vpce-1.sqs.us-east-2.vpce.amazonaws.com/1/q",
+                "https://vpce-1.sqs.us-east-2.vpce.amazonaws.com",
+                Some("us-east-2"),
+            ),
             ("http://127.0.0.1:9324/000000000000/q", "http://127.0.0.1:9324", None),
         ] {
             assert_eq!(place(url).unwrap(), (origin.to_owned(), region.map(str::to_owned)), "{url}");
         }
-        for url in ["arn:aws:sqs:eu-central-1:123456789012:q", "q", "https://sqs.eu-central-1.amazonaws.com/", "s3://b/q"] {
+        for url in
+            ["arn:aws:sqs:eu-central-1:123456789012:q", "q", "https://sqs.eu-central-1.amazonaws.com/", "s3://b/q"]
+        {
             assert!(place(url).unwrap_err().to_string().contains("QueueUrl"), "{url}");
         }
         assert!(place("https://sqs.eu-central-1.amazonaws.com/1/q.fifo").unwrap_err().to_string().contains("FIFO"));

@@ -133,12 +133,11 @@ impl Listing {
 /// The photos that a request means. An entry that cannot be read is among them, with its error; so is, whatever it is, a
 /// file that is named outright. Of folders and globs everything that is no photo by its content is passed over.
 pub(crate) fn find(request: &Request, stdin: &mut dyn Read) -> Result<Listing, ListError> {
-    let mut search =
-        Search {
-            listing: Listing { passed: Passed::new(request.verbose), ..Listing::default() },
-            missing: None,
-            objects: request.objects,
-        };
+    let mut search = Search {
+        listing: Listing { passed: Passed::new(request.verbose), ..Listing::default() },
+        missing: None,
+        objects: request.objects,
+    };
     for path in &request.paths {
         if path.as_os_str() == "-" {
             search.list(path, stdin)?;

@@ -77,8 +77,14 @@ impl Cost {
         let (dollars, batches) = match self.per_message {
             Some(per_message) => {
                 let (architecture, memory_mb) = (self.architecture, self.memory_mb);
-                let like_these =
-                    Existing { photos: 1e6, list_requests: 1e3, per_message, billed_ms: billed, memory_mb, architecture };
+                let like_these = Existing {
+                    photos: 1e6,
+                    list_requests: 1e3,
+                    per_message,
+                    billed_ms: billed,
+                    memory_mb,
+                    architecture,
+                };
                 (like_these.per_million().0 / 1e3, format!("{per_message} photos per message"))
             }
             None => {
@@ -314,8 +320,10 @@ mod tests {
 
     #[test]
     fn two_processors_bill_half_the_time() {
-        let cost =
-            |memory_mb| Cost { architecture: Architecture::X86_64, memory_mb, batch: Some(1.0), per_message: None }.estimate(&answered());
+        let cost = |memory_mb| {
+            Cost { architecture: Architecture::X86_64, memory_mb, batch: Some(1.0), per_message: None }
+                .estimate(&answered())
+        };
         assert!(cost(3538).contains("5.0 ms per photo") && cost(1024).contains("10.0 ms per photo"), "{}", cost(3538));
     }
 

@@ -42,8 +42,7 @@ async fn upload(args: BulkArgs, bucket: S3Uri, interruption: &Interruption) -> R
             journal::default_path(&named, &bucket, args.store.endpoint_url.as_deref())?
         }
     };
-    let (selected, to, report, journal) =
-        (args.selection.clone(), bucket.clone(), args.report.clone(), path.clone());
+    let (selected, to, report, journal) = (args.selection.clone(), bucket.clone(), args.report.clone(), path.clone());
     let work = move || {
         let mut inputs = Inputs::of(&listing);
         report.spare(&inputs, listing.found.iter().map(|found| found.name.as_path()))?;
@@ -69,11 +68,8 @@ async fn upload(args: BulkArgs, bucket: S3Uri, interruption: &Interruption) -> R
         collector.mark_old().await.map_err(Trouble::into_error)?;
         Some(collector)
     };
-    let journal = if args.dry_run {
-        Journal::look(&path, &bucket)?
-    } else {
-        Journal::open(&path, &bucket, &args.results)?
-    };
+    let journal =
+        if args.dry_run { Journal::look(&path, &bucket)? } else { Journal::open(&path, &bucket, &args.results)? };
 
     let plan = Plan {
         store: store.clone(),
@@ -91,8 +87,7 @@ async fn upload(args: BulkArgs, bucket: S3Uri, interruption: &Interruption) -> R
 
     interruption.heed();
     let names = photos.iter().map(|photo| photo.name.as_path());
-    let mut outlet =
-        Outlet::open(&args.report, store, bucket.folder(), photos.len() + refused.len(), Some(names))?;
+    let mut outlet = Outlet::open(&args.report, store, bucket.folder(), photos.len() + refused.len(), Some(names))?;
     let all = photos.len() + refused.len();
     for (photo, error) in refused {
         outlet.failure(&photo, error)?;

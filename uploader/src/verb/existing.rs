@@ -223,11 +223,8 @@ async fn collect(
         }
         return Ok(if unreadable == 0 { Ending::Good } else { Ending::Failures });
     }
-    let remembered = found.keys.into_iter().map(|key| Photo {
-        name: place(&photos.bucket, &key),
-        local: false,
-        key: key.into(),
-    });
+    let remembered =
+        found.keys.into_iter().map(|key| Photo { name: place(&photos.bucket, &key), local: false, key: key.into() });
     let awaited: Arc<Vec<Photo>> = Arc::new(remembered.collect());
     let names = awaited.iter().map(|photo| photo.name.as_path());
     let all = awaited.len() as u64 + unreadable;

@@ -82,7 +82,8 @@ impl Queue {
 
     /// The records of all messages.
     pub fn records(&self) -> Vec<Value> {
-        let records = |body: &String| serde_json::from_str::<Value>(body).unwrap()["Records"].as_array().unwrap().clone();
+        let records =
+            |body: &String| serde_json::from_str::<Value>(body).unwrap()["Records"].as_array().unwrap().clone();
         self.requests().iter().flatten().flat_map(records).collect()
     }
 
@@ -130,11 +131,15 @@ async fn serve(
         let text = entry["MessageBody"].as_str().unwrap();
         match &fault {
             Some(QueueFault::Refused { places, senders }) if places.contains(&place) => {
-                failed.push(json!({"Id": entry["Id"], "Code": "InternalError", "Message": "Not now.", "SenderFault": senders}));
+                failed.push(
+                    json!({"Id": entry["Id"], "Code": "InternalError", "Message": "Not now.", "SenderFault": senders}),
+                );
             }
             _ => {
                 let digest: String = md5::Md5::digest(text).iter().map(|byte| format!("{byte:02x}")).collect();
-                successful.push(json!({"Id": entry["Id"], "MessageId": format!("m{number}-{place}"), "MD5OfMessageBody": digest}));
+                successful.push(
+                    json!({"Id": entry["Id"], "MessageId": format!("m{number}-{place}"), "MD5OfMessageBody": digest}),
+                );
                 bodies.push(text.to_owned());
             }
         }

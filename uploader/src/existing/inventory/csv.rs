@@ -16,7 +16,11 @@ const MOST_FIELDS: usize = 64;
 const GZIP: [u8; 2] = [0x1f, 0x8b];
 
 /// Hands each row to `each`, until it wants no more.
-pub(super) fn read(file: &File, columns: &[Option<Column>], each: &mut dyn FnMut(Result<Row, String>) -> bool) -> Result<()> {
+pub(super) fn read(
+    file: &File,
+    columns: &[Option<Column>],
+    each: &mut dyn FnMut(Result<Row, String>) -> bool,
+) -> Result<()> {
     let mut raw = BufReader::with_capacity(64 << 10, file);
     let is_compressed = raw.fill_buf()?.starts_with(&GZIP);
     let plain: Box<dyn Read + '_> = if is_compressed { Box::new(MultiGzDecoder::new(raw)) } else { Box::new(raw) };
@@ -60,14 +64,17 @@ fn row<'a>(columns: &[Option<Column>], values: impl Iterator<Item = &'a [u8]>) -
                 row.object.key = key.map_err(|_| "the key is not UTF-8 after decoding".to_owned())?.into_owned();
                 has_key = !row.object.key.is_empty();
             }
-            Column::VersionId => row.object.version_id = Some(text.to_owned()).filter(|id| !matches!(id.as_str(), "" | "null")),
+            Column::VersionId => {
+                row.object.version_id = Some(text.to_owned()).filter(|id| !matches!(id.as_str(), "" | "null"))
+            }
             Column::IsLatest => row.is_latest = !text.eq_ignore_ascii_case("false"),
             Column::IsDeleteMarker => row.is_delete_marker = text.eq_ignore_ascii_case("true"),
             Column::Size => row.object.size = text.parse().ok(),
             Column::LastModified => {
                 let time = humantime::parse_rfc3339_weak(text).ok();
-                row.object.modified =
-                    time.and_then(|time| time.duration_since(std::time::UNIX_EPOCH).ok()).map(|time| time.as_secs_f64());
+                row.object.modified = time
+                    .and_then(|time| time.duration_since(std::time::UNIX_EPOCH).ok())
+                    .map(|time| time.as_secs_f64());
             }
             Column::ETag => row.object.etag = etag(text),
         }
@@ -82,8 +89,17 @@ mod tests {
     use super::*;
     use crate::existing::stored::Stored;
 
-    const COLUMNS: [&str; 9] =
-        ["Bucket", "Key", "VersionId", "IsLatest", "IsDeleteMarker", "Size", "LastModifiedDate", "ETag", "StorageClass"];
+    const COLUMNS: [&str; 9] = [
+        "Bucket",
+        "Key",
+        "VersionId",
+        "IsLatest",
+        "IsDeleteMarker",
+        "Size",
+        "LastModifiedDate",
+        "ETag",
+        "StorageClass",
+    ];
 
     fn rows(bytes: &[u8]) -> Result<Vec<Result<Row, String>>> {
         let columns = COLUMNS.map(Column::named);

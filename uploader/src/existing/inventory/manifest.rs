@@ -122,13 +122,21 @@ mod tests {
 
     #[test]
     fn manifests_are_read_as_s3_writes_them() {
-        let csv = manifest("CSV", "Bucket, Key, VersionId, IsLatest, IsDeleteMarker, Size, LastModifiedDate, ETag, StorageClass");
+        let csv = manifest(
+            "CSV",
+            "Bucket, Key, VersionId, IsLatest, IsDeleteMarker, Size, LastModifiedDate, ETag, StorageClass",
+        );
         let csv = csv.unwrap();
-        assert_eq!((csv.bucket.as_str(), csv.destination.as_str(), csv.made.as_str()), ("photos", "lists", "2023-11-14T22:13:20Z"));
+        assert_eq!(
+            (csv.bucket.as_str(), csv.destination.as_str(), csv.made.as_str()),
+            ("photos", "lists", "2023-11-14T22:13:20Z")
+        );
         assert_eq!((csv.columns.len(), csv.columns[8], csv.tells()), (9, None, (true, true)));
         let schema = "message s3.inventory {  required binary bucket (UTF8);  required binary key (UTF8);  optional int64 size;}";
         assert_eq!(manifest("Parquet", schema).unwrap().tells(), (true, false));
-        for (format, schema, says) in [("ORC", "struct<bucket:string>", "ORC"), ("XML", "Key", "xml"), ("CSV", "Bucket", "no keys")] {
+        for (format, schema, says) in
+            [("ORC", "struct<bucket:string>", "ORC"), ("XML", "Key", "xml"), ("CSV", "Bucket", "no keys")]
+        {
             let error = format!("{:#}", manifest(format, schema).unwrap_err());
             assert!(error.contains(says), "{error}");
         }
