@@ -391,6 +391,10 @@ fn mistakes_name_their_flags() {
             ["--bucket", "s3://photos-in/set", "a.jpg", "--sample", "1"].iter().copied().chain(RESULTS).collect(),
             "--existing",
         ),
+        (
+            ["--bucket", "s3://photos-in/set", "a.jpg", "--per-message", "5"].iter().copied().chain(RESULTS).collect(),
+            "--existing",
+        ),
         ([&photos[..], &url, &RESULTS, &["--min-size", "big"]].concat(), "--min-size"),
         ([&photos[..], &url, &RESULTS, &["--newer-than", "soon"]].concat(), "--newer-than"),
         ([&photos[..], &RESULTS, &["--queue", "photos"]].concat(), "QueueUrl"),

@@ -54,15 +54,15 @@ pub(crate) struct ExistingArgs {
     pub(crate) seed: Option<u64>,
 
     /// Photos per message of the queue. An invocation of detect-bulk gets as many times the stack's BulkBatchSize.
-    #[arg(long, value_name = "N", default_value_t = 10, value_parser = whole(1_u16, 1000))]
+    #[arg(long, value_name = "N", requires = "existing", default_value_t = 10, value_parser = whole(1_u16, 1000))]
     pub(crate) per_message: u16,
 
     /// For the estimate of --dry-run: how many invocations run at once, the stack's BulkMaxConcurrency.
-    #[arg(long, value_name = "N", default_value_t = 10, value_parser = whole(1_u16, 10_000))]
+    #[arg(long, value_name = "N", requires = "existing", default_value_t = 10, value_parser = whole(1_u16, 10_000))]
     pub(crate) function_concurrency: u16,
 
     /// For the estimate of --dry-run: milliseconds per photo that the function bills, as a trial's summary has it.
-    #[arg(long, value_name = "MS", default_value_t = 38.0, value_parser = positive)]
+    #[arg(long, value_name = "MS", requires = "existing", default_value_t = 38.0, value_parser = positive)]
     pub(crate) ms_per_photo: f64,
 }
 
