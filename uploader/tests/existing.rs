@@ -395,6 +395,7 @@ fn mistakes_name_their_flags() {
             ["--bucket", "s3://photos-in/set", "a.jpg", "--per-message", "5"].iter().copied().chain(RESULTS).collect(),
             "--existing",
         ),
+        ([&photos[..], &url, &RESULTS, &["--output", "/nonexistent/x"]].concat(), "--output"),
         ([&photos[..], &url, &RESULTS, &["--min-size", "big"]].concat(), "--min-size"),
         ([&photos[..], &url, &RESULTS, &["--newer-than", "soon"]].concat(), "--newer-than"),
         ([&photos[..], &RESULTS, &["--queue", "photos"]].concat(), "QueueUrl"),

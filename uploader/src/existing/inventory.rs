@@ -7,7 +7,7 @@ mod parquet;
 mod row;
 
 use std::fs::File;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
 use md5::{Digest, Md5};
@@ -201,9 +201,4 @@ impl Rows {
     fn send(&mut self, news: Listed) {
         self.listening = self.listening && self.to_caller.blocking_send(news).is_ok();
     }
-}
-
-/// Where a data file lies on this machine, for messages.
-fn shown(path: &Path) -> String {
-    path.display().to_string()
 }

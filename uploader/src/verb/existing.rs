@@ -1,11 +1,12 @@
 //! `uploader bulk --existing`: photos that are in a bucket already go on the queue, and their results come home.
 
 use std::ffi::OsStr;
+use std::fs::File;
 use std::io::{Write, stdout};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 use wire::S3Uri;
 
 use super::Ending;
@@ -42,6 +43,11 @@ pub(super) async fn run(args: BulkArgs, photos: &S3Uri, queue: &str, interruptio
     inputs.spare("--journal", &path)?;
     inputs.add(&path);
     args.report.spare(&inputs, std::iter::empty())?;
+    if let (Some(output), false) = (&args.report.output, args.dry_run || args.no_wait) {
+        // It is opened when the photos are known; that it cannot be is told before anything is queued.
+        let opened = File::options().append(true).create(true).open(output);
+        opened.with_context(|| format!("--output {}", output.display()))?;
+    }
 
     let store = Store::open(&args.store).await?;
     let queue = Queue::new(store.config(), queue)?;

@@ -6,7 +6,6 @@ use anyhow::{Context, Result, bail};
 use serde::Deserialize;
 
 use super::row::Column;
-use super::shown;
 
 /// In what shape the data files are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -103,7 +102,7 @@ pub(super) fn beside(manifest: &Path, key: &str) -> Result<PathBuf> {
     }
     bail!(
         "--inventory {}: its data file {key} is not there; copy it beside the manifest, or use the manifest in S3",
-        shown(&manifest)
+        manifest.display()
     )
 }
 
