@@ -165,7 +165,7 @@ undeploy:
 bench: setup-tests build
 	@export MODEL=$(CURDIR)/$$($(PYTHON) tests/bench.py --model-into target/bench)
 	cargo bench --locked --quiet --package detector --bench pipeline
-	cargo bench --locked --quiet --workspace --bench dataset
+	cargo bench --locked --quiet --workspace --bench dataset --bench existing
 	$(PYTHON) tests/bench.py
 
 # From the sample photos; needs Chromium.

@@ -23,9 +23,9 @@ SIGNED = "AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/{}/aws4_request, S
 
 class Bulk(support.Local):
     """`uploader local --bulk` on free ports. With `faults`, a folder (see faults.py), these stand between everybody and
-    moto, except for the client here."""
+    moto, except for the client here. With `objects`, a file (see preloaded.py), moto has these from the beginning."""
 
-    def __init__(self, log, model=None, arguments=(), faults=None, **variables):
+    def __init__(self, log, model=None, arguments=(), faults=None, objects=None, **variables):
         assert MOTO.exists() or shutil.which("moto_server"), "moto is missing: tools/setup tests"
         moto = MOTO if MOTO.exists() else pathlib.Path(shutil.which("moto_server"))
         path = support.environment()["PATH"]
@@ -34,6 +34,14 @@ class Bulk(support.Local):
             play.parent.mkdir(parents=True)
             program = support.ROOT / "tests" / "faults.py"
             play.write_text(f"#!/bin/sh\nexec '{sys.executable}' '{program}' '{faults}' '{moto}' \"$@\"\n")
+            play.chmod(0o755)
+            moto = play
+        if objects:
+            play = objects.with_name("bin") / "moto_server"
+            play.parent.mkdir(parents=True)
+            python = moto.read_text().splitlines()[0].removeprefix("#!").strip()
+            program = support.ROOT / "tests" / "preloaded.py"
+            play.write_text(f"#!/bin/sh\nexec '{python}' '{program}' '{objects}' \"$@\"\n")
             play.chmod(0o755)
             moto = play
         super().__init__(log, model, ("--bulk", *arguments), PATH=f"{moto.parent}:{path}", **variables)

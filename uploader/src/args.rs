@@ -5,6 +5,7 @@ mod compact;
 mod compare;
 mod contender;
 mod convert;
+mod existing;
 mod export;
 mod listing;
 mod local;
@@ -24,6 +25,7 @@ pub(crate) use compact::{CompactArgs, Place as TablePlace};
 pub(crate) use compare::{CompareArgs, CourseArgs};
 pub(crate) use contender::{Contender, Kind};
 pub(crate) use convert::ConvertArgs;
+pub(crate) use existing::ExistingArgs;
 pub(crate) use export::{ExportArgs, FilingArgs, SortedAs, WithPhotos, XmpName};
 pub(crate) use listing::ListArgs;
 pub(crate) use local::{FunctionArgs, LocalArgs};
@@ -92,7 +94,7 @@ pub(crate) enum Verb {
 #[derive(Debug, Args)]
 #[command(after_help = EXIT_CODES)]
 pub(crate) struct DetectArgs {
-    /// Photos, folders, globs, or `-` to read a list from standard input.
+    /// Photos, folders, globs, s3://bucket/prefix, or `-` to read a list from standard input.
     #[arg(required_unless_present_any = ["from_file", "stdin_photo"], value_name = "PATH")]
     pub(crate) paths: Vec<PathBuf>,
     #[command(flatten)]
@@ -108,6 +110,8 @@ pub(crate) struct DetectArgs {
     pub(crate) sending: SendArgs,
     #[command(flatten)]
     pub(crate) report: ReportArgs,
+    #[command(flatten)]
+    pub(crate) store: StoreArgs,
 
     /// Send like the student project's client: base64 in JSON, one at a time, a new connection each.
     #[arg(long, help_heading = "Sending", conflicts_with_all = ["body", "concurrency", "resize"])]

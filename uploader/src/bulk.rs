@@ -26,6 +26,6 @@ pub(crate) use outlet::Outlet;
 pub(crate) use selection::{Photo, Selection, is_wanted};
 #[cfg(feature = "tables")]
 pub(crate) use shelf::Shelf;
-pub(crate) use store::Store;
-pub(crate) use trouble::Trouble;
+pub(crate) use store::{Object, Store};
+pub(crate) use trouble::{Trouble, describe};
 pub(crate) use upload::{Arrival, Plan, Uploads};

@@ -21,7 +21,7 @@ pub(crate) use self::lane::{Lane, Ready, prepare};
 use self::order::InOrder;
 use self::schedule::Schedule;
 use crate::link::{Patience, Phases, Slot, Tls, Traffic};
-use crate::photo::{Found, Recipe};
+use crate::photo::{Found, Recipe, Source};
 use crate::target::Target;
 
 /// What a run is to do.
@@ -109,7 +109,7 @@ impl Journey {
                 }
             });
         }
-        tasks.spawn(prepare_all(plan.photos, plan.recipe, to_slots));
+        tasks.spawn(prepare_all(plan.photos, plan.recipe, slots, to_slots));
         Self { records, order: InOrder::default(), _tasks: tasks }
     }
 
@@ -137,13 +137,16 @@ async fn next(queue: &Queue) -> Option<Ready> {
     queue.lock().await.recv().await
 }
 
-/// Prepares ahead of the network: as many at once as there are cores, and never more than the slots soon need.
-async fn prepare_all(photos: Vec<Found>, recipe: Recipe, to_slots: mpsc::Sender<Ready>) {
+/// Prepares ahead of the network: as many at once as there are cores, and never more than the slots soon need. Photos that
+/// are fetched from S3 keep no core busy.
+async fn prepare_all(photos: Vec<Found>, recipe: Recipe, slots: usize, to_slots: mpsc::Sender<Ready>) {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let fetched = photos.iter().any(|photo| matches!(photo.source, Source::Object(_)));
+    let at_once = if fetched { cores.max(slots) } else { cores };
     let recipe = Arc::new(recipe);
     let preparing =
         stream::iter(photos.into_iter().enumerate()).map(|(index, photo)| prepare(index, photo, Arc::clone(&recipe)));
-    let mut preparing = preparing.buffered(cores);
+    let mut preparing = preparing.buffered(at_once);
     while let Some(ready) = preparing.next().await {
         if to_slots.send(ready).await.is_err() {
             return;

@@ -13,6 +13,8 @@ mod child;
 mod cloud;
 mod container;
 mod emulator;
+#[cfg(feature = "aws")]
+mod existing;
 mod filing;
 mod hint;
 mod interruption;

@@ -6,6 +6,7 @@ mod inputs;
 mod kind;
 mod list;
 mod mark;
+mod object;
 mod passed;
 mod payload;
 mod shrink;
@@ -18,6 +19,7 @@ use crate::notice::notice;
 pub(crate) use annotation::{Annotations, Drawing, folder_of};
 pub(crate) use inputs::Inputs;
 pub(crate) use list::{Found, Listing, Request, Source, find};
+pub(crate) use object::{Fetching, Object, Objects, Unfetched};
 pub(crate) use passed::Passed;
 pub(crate) use payload::{EVENT_LIMIT, Payload, Prepared, Recipe, sha256, too_many_bytes};
 

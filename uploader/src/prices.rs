@@ -147,6 +147,77 @@ fn compute(architecture: Architecture, memory_mb: u32, billed_ms: f64) -> f64 {
     f64::from(memory_mb) / 1024.0 * billed_ms / 1e3 * architecture.gb_second()
 }
 
+/// Photos of a bucket that go through the queue: what each step of it asks for.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Existing {
+    pub(crate) photos: f64,
+    /// Requests that finding them takes.
+    pub(crate) list_requests: f64,
+    /// Photos in a message.
+    pub(crate) per_message: f64,
+    /// The function's time per photo.
+    pub(crate) billed_ms: f64,
+    pub(crate) memory_mb: u32,
+    pub(crate) architecture: Architecture,
+}
+
+/// Requests that list objects.
+const S3_LIST: f64 = 0.005 / 1e3;
+/// A job of S3 Batch Operations, and each of its objects.
+const BATCH_JOB: f64 = 0.25;
+const BATCH_OBJECT: f64 = 1.00 / 1e6;
+/// Messages in an invocation, as the template's BulkBatchSize has it.
+const MESSAGES_PER_INVOCATION: f64 = 100.0;
+/// Bytes of a photo's record in a message, and those that SQS counts as a request.
+const RECORD: f64 = 360.0;
+const SQS_CHUNK: f64 = 65_536.0;
+
+impl Existing {
+    /// What each step costs: ten messages are sent, received and deleted in a request; an invocation stores one object.
+    pub(crate) fn parts(&self) -> [(&'static str, f64); 7] {
+        let requests = (self.photos / self.per_message / 10.0).ceil();
+        let chunks = (RECORD * self.per_message * 10.0 / SQS_CHUNK).ceil();
+        let invocations = (self.photos * self.invocations()).ceil();
+        let log = invocations * (LOG_BATCH + LOG_PLATFORM + LOG_OVERHEAD) + self.photos * LOG_BATCH_PHOTO;
+        let work = self.photos * compute(self.architecture, self.memory_mb, self.billed_ms);
+        [
+            ("list", self.list_requests * S3_LIST),
+            ("queue", requests * (2.0 * chunks + 1.0) * SQS_REQUEST),
+            ("GET", self.photos * S3_GET),
+            ("compute", work + invocations * LAMBDA_REQUEST),
+            ("init", self.photos * INITS * compute(self.architecture, self.memory_mb, INIT_MS)),
+            ("results", invocations * S3_PUT),
+            ("logs", log * LOGS_BYTE),
+        ]
+    }
+
+    /// Invocations for a photo.
+    fn invocations(&self) -> f64 {
+        1.0 / self.per_message / MESSAGES_PER_INVOCATION
+    }
+
+    /// A thousand photos like these.
+    pub(crate) fn per_thousand(&self) -> Bill {
+        let million = Self { photos: 1e6, list_requests: 1e3, ..self.clone() };
+        Bill::new(self.invocations(), &million.parts().map(|(name, dollars)| (name, dollars / 1e6)))
+    }
+
+    /// A million photos like these, and the same with S3 Batch Operations, which invokes the function once for each, so that
+    /// each has an object of results of its own.
+    pub(crate) fn per_million(&self) -> (f64, f64) {
+        let million = Self { photos: 1e6, list_requests: 1e3, ..self.clone() };
+        let queue = million.parts().iter().map(|(_, dollars)| dollars).sum();
+        let each = BATCH_OBJECT
+            + LAMBDA_REQUEST
+            + S3_GET
+            + S3_PUT
+            + compute(self.architecture, self.memory_mb, self.billed_ms)
+            + INITS * compute(self.architecture, self.memory_mb, INIT_MS)
+            + (LOG_BATCH + LOG_BATCH_PHOTO + LOG_PLATFORM + LOG_OVERHEAD) * LOGS_BYTE;
+        (queue, BATCH_JOB + 1e6 * each)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -236,5 +307,32 @@ mod tests {
     #[test]
     fn an_idle_machine_costs_the_same() {
         assert!(close(machine_per_thousand(3.6, 1.0), 1.0));
+    }
+
+    #[test]
+    fn a_million_photos_of_a_bucket() {
+        let work = Existing {
+            photos: 1e6,
+            list_requests: 1000.0,
+            per_message: 10.0,
+            billed_ms: 38.0,
+            memory_mb: 1769,
+            architecture: Architecture::X86_64,
+        };
+        // By hand: 1000 lists; 10 000 requests each to send, receive and delete; a million GETs; 1769 MB for 38 000 s and
+        // 1000 invocations; a start of one second in 1000 photos; as many PUTs as invocations; 30 bytes of log a photo and 1578
+        // an invocation.
+        let gb_seconds = 1769.0 / 1024.0 * 38_000.0;
+        let (init, logs) = (1000.0 * INIT, (30.0 * 1e6 + 1578.0 * 1e3) * 0.5 / 1e9);
+        let expected = [0.005, 0.012, 0.4, gb_seconds * 0.000_016_666_7 + 0.000_2, init, 0.005, logs];
+        for ((name, dollars), expected) in work.parts().iter().zip(expected) {
+            assert!((dollars - expected).abs() < 1e-6, "{name}: {dollars}, not {expected}");
+        }
+        let (queue, batch) = work.per_million();
+        assert!((queue - expected.iter().sum::<f64>()).abs() < 1e-6);
+        // The job, its objects, invocations, GETs and PUTs, the same compute and starts, and a log for each photo.
+        let logs = 1608.0 * 1e6 * 0.5 / 1e9;
+        assert!((batch - (0.25 + 1.0 + 0.2 + 0.4 + 5.0 + gb_seconds * 0.000_016_666_7 + init + logs)).abs() < 1e-6);
+        assert!((work.per_thousand().total() - queue / 1e3).abs() < 1e-9);
     }
 }

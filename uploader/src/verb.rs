@@ -9,8 +9,11 @@ mod compact;
 mod compare;
 mod convert;
 mod detect;
+#[cfg(feature = "aws")]
+mod existing;
 mod local;
 mod model;
+mod objects;
 #[cfg(feature = "aws")]
 mod page;
 mod shell;

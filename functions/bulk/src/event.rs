@@ -48,6 +48,15 @@ pub enum Entry {
         /// What is wrong with the key.
         reason: String,
     },
+    /// A record that nobody can read, among others that can be.
+    Unreadable {
+        /// Its bucket, where it can be told.
+        bucket: String,
+        /// The record, or the beginning of a long one.
+        record: String,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// Nothing to do, and why: a test event, a folder, an object that was deleted.
     Nothing(&'static str),
 }
@@ -105,11 +114,11 @@ impl Event {
     /// Says what is wrong with a whole event. A part of one that cannot be read is an error of its [`Delivery`] only.
     pub fn read(payload: Value) -> Result<Self, String> {
         if payload.get("invocationSchemaVersion").is_some() {
-            return batch::Invocation::read(payload);
+            return batch::Invocation::read(&payload);
         }
-        let first = payload.get("Records").and_then(|records| records.get(0));
-        if first.is_some_and(|record| record.get("body").is_some()) {
-            return sqs::SqsEvent::read(payload);
+        let records = payload.get("Records").and_then(Value::as_array);
+        if records.is_some_and(|records| records.iter().any(|record| record.get("body").is_some())) {
+            return Ok(sqs::SqsEvent::read(&payload));
         }
         let entries = notification(payload, 0)?;
         Ok(Self { kind: Kind::Direct, deliveries: vec![Delivery { id: String::new(), entries: Ok(entries) }] })
@@ -130,10 +139,40 @@ fn notification(message: Value, layer: usize) -> Result<Vec<Entry>, String> {
     if message.get("Message").is_some() {
         return sns::Notification::read(message, layer);
     }
-    match message.get("Records").and_then(Value::as_array).map(|records| records.first()) {
-        Some(Some(first)) if first.get("Sns").is_some() => sns::SnsEvent::read(message, layer),
-        Some(_) => s3::S3Event::read(message),
+    match message.get("Records").and_then(Value::as_array) {
+        Some(records) if records.iter().any(|record| record.get("Sns").is_some()) => {
+            sns::SnsEvent::read(&message, layer)
+        }
+        Some(_) => s3::S3Event::read(&message),
         None => Err("not an event of S3, SQS, SNS, EventBridge or S3 Batch Operations".to_owned()),
+    }
+}
+
+/// The longest part of an unreadable record that its line tells.
+const LONGEST_RECORD: usize = 500;
+
+/// Reads records one by one, so that a bad one holds no other up: it is an entry of its own. Where none can be read, all of
+/// it cannot.
+fn each_record(message: &Value, read: impl Fn(&Value) -> Result<Vec<Entry>, String>) -> Result<Vec<Entry>, String> {
+    let records = message.get("Records").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+    let (mut entries, mut first_reason, mut any) = (Vec::with_capacity(records.len()), None, records.is_empty());
+    for record in records {
+        match read(record) {
+            Ok(mut read) => {
+                any = true;
+                entries.append(&mut read);
+            }
+            Err(reason) => {
+                let bucket = record.pointer("/s3/bucket/name").and_then(Value::as_str).unwrap_or_default().to_owned();
+                let record = record.to_string().chars().take(LONGEST_RECORD).collect();
+                first_reason.get_or_insert_with(|| reason.clone());
+                entries.push(Entry::Unreadable { bucket, record, reason });
+            }
+        }
+    }
+    match first_reason {
+        Some(reason) if !any => Err(reason),
+        _ => Ok(entries),
     }
 }
 

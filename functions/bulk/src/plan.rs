@@ -73,7 +73,15 @@ impl Plan {
                         }
                         Entry::BadKey { bucket, key, version_id, reason } => {
                             let identity = (bucket.clone(), key.clone(), version_id.clone());
-                            (identity, refused(bucket, key, version_id, &reason))
+                            let message = format!("Invalid key: {reason}.");
+                            (identity, refused((bucket, key, version_id), "invalid_key", message))
+                        }
+                        Entry::Unreadable { bucket, record, reason } => {
+                            tracing::error!(id = delivery.id, bucket, record, reason, "cannot read a record");
+                            let identity = (bucket.clone(), record.clone(), None);
+                            let message = format!("Cannot read a record of the event: {reason}.");
+                            // In the place of the key, so that the lines of different records are different photos'.
+                            (identity, refused((bucket, record, None), "invalid_record", message))
                         }
                     };
                     let index = match known.entry(identity) {
@@ -101,8 +109,8 @@ fn is_result(results: &S3Uri, photo: &PhotoRef) -> bool {
     keys.into_iter().flatten().any(|key| results.holds(&photo.bucket, key))
 }
 
-fn refused(bucket: String, key: String, version_id: Option<String>, reason: &str) -> Job {
-    let error = ItemError { code: "invalid_key".to_owned(), message: format!("Invalid key: {reason}.") };
+fn refused((bucket, key, version_id): (String, String, Option<String>), code: &str, message: String) -> Job {
+    let error = ItemError { code: code.to_owned(), message };
     Job::Refused(Source { bucket, key, version_id, etag: None, size: None }, error)
 }
 

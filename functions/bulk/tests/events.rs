@@ -13,7 +13,7 @@ use detect_bulk::event::test_event::TestEvent;
 use detect_bulk::event::{Delivery, Entry, Event, Kind, PhotoRef};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 const AWKWARD: &str = "albums/A file+name é(1).jpg";
 
@@ -110,6 +110,47 @@ fn unreadable_messages_spoil_no_neighbour() {
     let deliveries = event("sqs-unreadable").deliveries;
     assert_eq!(deliveries[0], delivery("good", vec![photo("cat.jpg", None, Some(1024))]));
     assert_eq!(deliveries.iter().filter(|delivery| delivery.entries.is_err()).count(), 3);
+}
+
+#[test]
+fn unreadable_records_spoil_no_neighbour() {
+    let record = |key: &str| json!({"eventName": "ObjectCreated:Put", "s3": {"bucket": {"name": "photos-in"}, "object": {"key": key}}});
+    let no_key = json!({"s3": {"bucket": {"name": "photos-in"}, "object": {"size": 7}}});
+    let records = json!({"Records": [null, record("cat.jpg"), no_key, record("dog.jpg"), {"s3": 7}]});
+    let check = |entries: &[Entry]| {
+        assert_eq!((&entries[1], &entries[3]), (&photo("cat.jpg", None, None), &photo("dog.jpg", None, None)));
+        let unreadable: Vec<_> = entries
+            .iter()
+            .filter_map(|entry| match entry {
+                Entry::Unreadable { bucket, record, reason } => Some((bucket.as_str(), record.as_str(), reason)),
+                _ => None,
+            })
+            .collect();
+        assert_eq!((entries.len(), unreadable.len()), (5, 3));
+        assert_eq!((unreadable[0].0, unreadable[0].1), ("", "null"));
+        assert_eq!((unreadable[1].0, unreadable[1].1), ("photos-in", no_key.to_string().as_str()));
+        assert!(unreadable[1].2.contains("missing field `key`"), "{}", unreadable[1].2);
+    };
+    let entries = |event: Value| Event::read(event).unwrap().deliveries.remove(0).entries;
+    check(&entries(records.clone()).unwrap());
+    let message = json!({"messageId": "m", "body": records.to_string()});
+    check(&entries(json!({"Records": [message]})).unwrap());
+    // A record of SNS, and a message of SQS, likewise.
+    let sns = |body: &Value| json!({"Sns": {"Message": body.to_string()}});
+    let found = entries(json!({"Records": [{"Sns": 7}, sns(&json!({"Records": [record("cat.jpg")]}))]})).unwrap();
+    assert!(matches!(&found[..], [Entry::Unreadable { .. }, Entry::Photo(_)]), "{found:?}");
+    let found = Event::read(json!({"Records": [{"messageId": "no-body"}, 7, message]})).unwrap();
+    let found: Vec<_> = found.deliveries.iter().map(|one| (one.id.as_str(), one.entries.is_ok())).collect();
+    assert_eq!(
+        (found, Kind::Sqs),
+        (vec![("no-body", false), ("", false), ("m", true)], Event::read(json!({"Records": [message]})).unwrap().kind)
+    );
+    // And a task of S3 Batch Operations.
+    let tasks = json!([{"taskId": "no-key"}, {"taskId": "good", "s3Key": "cat.jpg", "s3Bucket": "photos-in"}]);
+    let found = Event::read(json!({"invocationSchemaVersion": "2.0", "invocationId": "i", "tasks": tasks})).unwrap();
+    assert!(found.deliveries[0].entries.is_err() && found.deliveries[1].entries.is_ok(), "{found:?}");
+    // Where none can be read, the whole message is kept for people to look at.
+    assert!(entries(json!({"Records": [{"messageId": "m", "body": "{\"Records\": [null, {\"s3\": {}}]}"}]})).is_err());
 }
 
 #[test]

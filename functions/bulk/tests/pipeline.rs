@@ -95,6 +95,29 @@ async fn what_may_succeed_later_is_tried_and_then_handed_back() {
 }
 
 #[tokio::test]
+async fn a_record_that_nobody_can_read_is_an_error_of_its_own() {
+    let server =
+        Server::with_faults(|_, path, _| (path == "/photos-in/busy.jpg").then_some(Fault::Refused(503, "SlowDown")));
+    for key in ["cat.jpg", "dog.jpg", "busy.jpg"] {
+        server.put(key, &jpeg());
+    }
+    let app = server.app(|_| {}).await;
+    let record = |key: &str| json!({"s3": {"bucket": {"name": "photos-in"}, "object": {"key": key}}});
+    let message = |id: &str, records: Value| json!({"messageId": id, "body": json!({"Records": records}).to_string()});
+    let bad = json!({"s3": {"object": {"key": "cat.jpg"}}});
+    let event = json!({"Records": [
+        message("mixed", json!([record("cat.jpg"), bad, record("dog.jpg")])),
+        message("later", json!([7, record("busy.jpg")])),
+        message("none", json!([bad])),
+    ]});
+    let answer = app.handle(event, "r1", Deadline::UNKNOWN).await.unwrap();
+    assert_eq!(failures(&answer), ["later", "none"]);
+    let expected =
+        [("cat.jpg", "ok"), ("dog.jpg", "ok"), ("7", "invalid_record"), (&bad.to_string(), "invalid_record")];
+    assert_eq!(summary(&server.lines("r1")), pairs(&expected));
+}
+
+#[tokio::test]
 async fn nothing_is_acknowledged_before_it_is_stored() {
     for layout in [Layout::Part, Layout::Object] {
         // Two failures are within the tries; a third is not.

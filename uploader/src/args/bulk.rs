@@ -8,6 +8,7 @@ use glob::Pattern;
 use wire::S3Uri;
 
 use super::EXIT_CODES;
+use super::ExistingArgs;
 use super::ListArgs;
 use super::number::{share, whole};
 use super::report::ReportArgs;
@@ -20,25 +21,27 @@ const UPLOADING: &str = "Uploading";
 #[command(after_help = EXIT_CODES)]
 pub(crate) struct BulkArgs {
     /// Photos, folders, globs, or `-` to read a list from standard input.
-    #[arg(required_unless_present = "from_file", value_name = "PATH")]
+    #[arg(required_unless_present_any = ["from_file", "existing"], value_name = "PATH")]
     pub(crate) paths: Vec<PathBuf>,
     #[command(flatten)]
     pub(crate) list: ListArgs,
 
     /// Upload to this prefix, detect-bulk's input. A photo's key is the prefix and its path in the folder given.
-    #[arg(long, value_name = "s3://BUCKET/PREFIX")]
-    pub(crate) bucket: S3Uri,
+    #[arg(long, value_name = "s3://BUCKET/PREFIX", required_unless_present = "existing")]
+    pub(crate) bucket: Option<S3Uri>,
 
     /// Where detect-bulk stores results (its RESULTS_URI).
     #[arg(long, value_name = "s3://BUCKET/PREFIX")]
     pub(crate) results: S3Uri,
 
     #[command(flatten)]
+    pub(crate) existing: ExistingArgs,
+    #[command(flatten)]
     pub(crate) store: StoreArgs,
     #[command(flatten)]
     pub(crate) selection: SelectionArgs,
 
-    /// Number of photos to check and upload in parallel.
+    /// Number of photos to check and upload in parallel; with --existing, of requests that list.
     #[arg(
         long,
         short,
@@ -49,16 +52,16 @@ pub(crate) struct BulkArgs {
     )]
     pub(crate) concurrency: u16,
 
-    /// Show what would be uploaded; upload nothing.
+    /// Show what would be uploaded; upload nothing. With --existing: count, cost and duration; queue nothing.
     #[arg(long, conflicts_with = "no_wait", help_heading = UPLOADING)]
     pub(crate) dry_run: bool,
 
-    /// File that records uploads, so that an interrupted run resumes [default: one per paths and bucket, in
-    /// ~/.local/state/spotter/bulk].
+    /// File that records what was uploaded or queued, so that an interrupted run resumes [default: one per paths and
+    /// bucket, in ~/.local/state/spotter/bulk].
     #[arg(long, value_name = "FILE", help_heading = UPLOADING)]
     pub(crate) journal: Option<PathBuf>,
 
-    /// Also upload photos that are already in the bucket, and wait for new results.
+    /// Also upload photos that are already in the bucket, or queue those that were queued before, and wait for new results.
     #[arg(long, help_heading = UPLOADING)]
     pub(crate) force: bool,
 

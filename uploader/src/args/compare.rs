@@ -7,7 +7,7 @@ use clap::Args;
 
 use super::contender::ContenderArgs;
 use super::number::{positive, share, whole};
-use super::{ListArgs, SendArgs};
+use super::{ListArgs, SendArgs, StoreArgs};
 use crate::prices::Architecture;
 use crate::report::Condition;
 
@@ -15,7 +15,7 @@ use crate::report::Condition;
 // One after the other unless asked otherwise: then a photo's time is its own, and not that of its neighbours.
 #[command(after_help = super::EXIT_CODES, mut_arg("concurrency", |arg| arg.default_value("1")))]
 pub(crate) struct CompareArgs {
-    /// Photos, folders, globs, or `-` to read a list from standard input.
+    /// Photos, folders, globs, s3://bucket/prefix, or `-` to read a list from standard input.
     // Not required: the one photo may stand behind a bare --local, which then has it as its value.
     #[arg(value_name = "PATH")]
     pub(crate) paths: Vec<PathBuf>,
@@ -29,6 +29,8 @@ pub(crate) struct CompareArgs {
     pub(crate) course: CourseArgs,
     #[command(flatten)]
     pub(crate) prices: PriceArgs,
+    #[command(flatten)]
+    pub(crate) store: StoreArgs,
 
     /// Write a report to this .json, .csv, .md or .html file (repeatable).
     #[arg(long, value_name = "FILE", help_heading = "Output")]

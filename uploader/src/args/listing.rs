@@ -22,7 +22,8 @@ pub(crate) struct ListArgs {
 impl ListArgs {
     /// What is looked for. `instead_of_urls` tells what to do with a photo behind a URL.
     pub(crate) fn request(&self, paths: &[PathBuf], instead_of_urls: &'static str) -> Request {
-        Request { paths: paths.to_vec(), lists: self.from_file.clone(), verbose: self.verbose, instead_of_urls }
+        let (paths, lists) = (paths.to_vec(), self.from_file.clone());
+        Request { paths, lists, verbose: self.verbose, objects: false, instead_of_urls }
     }
 
     /// Whether anything that can be read only once is named: standard input.

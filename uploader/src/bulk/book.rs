@@ -82,6 +82,8 @@ pub(crate) struct Book {
     /// Where nothing is expected: what has been taken.
     seen: HashSet<[u8; 16]>,
     open: usize,
+    /// Whether a result counts whatever content it is of.
+    any_content: bool,
     pub(crate) aside: Aside,
 }
 
@@ -97,8 +99,15 @@ impl Book {
             models: Vec::new(),
             seen: HashSet::new(),
             open: photos.len(),
+            any_content: false,
             aside: Aside::default(),
         }
+    }
+
+    /// Awaits a result of each photo, whatever its content: one that was replaced after it was listed has the result of what
+    /// replaced it.
+    pub(crate) fn of_any_content(bucket: &str, photos: &[Photo]) -> Self {
+        Self { any_content: true, ..Self::of(bucket, photos) }
     }
 
     /// Awaits nothing, and takes everything.
@@ -152,6 +161,9 @@ impl Book {
             return None;
         };
         let page = &self.pages[index as usize];
+        if self.any_content {
+            return self.done(index, arrived);
+        }
         let Some(etag) = &page.etag else {
             if page.done.is_none() {
                 self.early.entry(index).or_default().push(arrived);
@@ -169,6 +181,11 @@ impl Book {
             self.aside.stale += 1;
             return None;
         }
+        self.done(index, arrived)
+    }
+
+    /// The photo's result is there, or was already.
+    fn done(&mut self, index: u32, arrived: Arrived) -> Option<Delivery> {
         let model = self.model(&arrived.line);
         let page = &mut self.pages[index as usize];
         if let Some(done) = page.done {
@@ -292,6 +309,15 @@ mod tests {
         assert!(book.take(arrived("in", "a.jpg", None, "m")).is_some());
         assert!(book.take(Arrived { stored: Some(99.0), ..arrived("in", "b.jpg", None, "m") }).is_none());
         assert!(book.take(arrived("in", "b.jpg", None, "m")).is_some());
+    }
+
+    #[test]
+    fn of_what_was_there_any_content_counts_once() {
+        let mut book = Book::of_any_content("in", &photos(&["a.jpg", "b.jpg"]));
+        assert!(book.take(arrived("in", "a.jpg", Some("e1"), "m")).is_some());
+        assert!(book.take(arrived("in", "a.jpg", Some("e2"), "m")).is_none());
+        assert!(book.take(arrived("in", "b.jpg", None, "m")).is_some());
+        assert_eq!((book.open(), book.aside.repeats), (0, 1));
     }
 
     #[test]

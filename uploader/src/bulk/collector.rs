@@ -14,6 +14,7 @@ use wire::{Line, S3Uri, partition};
 use super::book::{Arrived, Index};
 use super::store::{Object, Store};
 use super::trouble::Trouble;
+use crate::existing::Before;
 
 /// Results read at once.
 const AT_ONCE: usize = 8;
@@ -47,6 +48,8 @@ pub(crate) struct Collector {
     pub(crate) results: S3Uri,
     /// Keys whose results are awaited; `None`: all are taken.
     pub(crate) wanted: Option<Arc<Index>>,
+    /// What was there before, and is nobody's.
+    before: Before,
     seen: HashSet<u64>,
     old: Vec<Object>,
 }
@@ -61,7 +64,12 @@ pub(crate) struct Collecting {
 
 impl Collector {
     pub(crate) fn new(store: Store, results: S3Uri, wanted: Option<Arc<Index>>) -> Self {
-        Self { store, results, wanted, seen: HashSet::new(), old: Vec::new() }
+        Self { store, results, wanted, before: Before::default(), seen: HashSet::new(), old: Vec::new() }
+    }
+
+    /// Passes over what was there before.
+    pub(crate) fn after(self, before: Before) -> Self {
+        Self { before, ..self }
     }
 
     /// Takes note of what is there before the run begins: it is read only on demand.
@@ -113,10 +121,11 @@ impl Collector {
     async fn look(&mut self) -> Result<Vec<Object>, Trouble> {
         let folder = self.results.folder();
         let mut found = Vec::new();
-        let (seen, wanted) = (&mut self.seen, self.wanted.as_deref());
+        let (seen, wanted, before) = (&mut self.seen, self.wanted.as_deref(), &self.before);
         self.store
             .list(&self.results.bucket, &folder, |object| {
-                if is_result(&object.key, &folder, wanted) && seen.insert(fingerprint(&object)) {
+                if is_result(&object.key, &folder, wanted) && !before.has(&object) && seen.insert(fingerprint(&object))
+                {
                     found.push(object);
                 }
             })

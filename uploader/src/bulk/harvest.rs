@@ -205,7 +205,8 @@ impl Harvest {
         let failed = self.outlet.tally.failed();
         let detected = self.outlet.tally.answered();
         let there = self.counts.uploaded + self.counts.held;
-        self.outlet.progress.says(&format!("{there} uploaded, {detected} done, {failed} failed"));
+        let uploaded = if there > 0 { format!("{there} uploaded, ") } else { String::new() };
+        self.outlet.progress.says(&format!("{uploaded}{detected} done, {failed} failed"));
     }
 }
 

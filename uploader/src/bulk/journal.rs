@@ -145,10 +145,6 @@ pub(crate) fn photos(path: &Path) -> Result<(S3Uri, Vec<Note>)> {
 
 /// The journal of these paths and places where none is named.
 pub(crate) fn default_path(paths: &[PathBuf], bucket: &S3Uri, endpoint: Option<&str>) -> Result<PathBuf> {
-    let variable = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-    let folder = variable("XDG_STATE_HOME")
-        .or_else(|| Some(variable("HOME")?.join(".local/state")))
-        .context("no default journal: set XDG_STATE_HOME or HOME, or use --journal FILE")?;
     let mut digest = Sha256::new();
     for path in paths {
         digest.update(std::path::absolute(path).unwrap_or_else(|_| path.clone()).as_os_str().as_encoded_bytes());
@@ -156,6 +152,26 @@ pub(crate) fn default_path(paths: &[PathBuf], bucket: &S3Uri, endpoint: Option<&
     }
     digest.update(place(bucket));
     digest.update(endpoint.unwrap_or_default());
+    path_of(bucket, digest)
+}
+
+/// The same for the photos that are in a bucket already.
+pub(crate) fn path_of_existing(
+    photos: &S3Uri,
+    queue: &str,
+    results: &S3Uri,
+    endpoint: Option<&str>,
+) -> Result<PathBuf> {
+    let parts = ["existing", &place(photos), queue, &place(results), endpoint.unwrap_or_default()];
+    let digest = parts.iter().fold(Sha256::new(), |digest, part| digest.chain_update(part).chain_update([0]));
+    path_of(photos, digest)
+}
+
+fn path_of(bucket: &S3Uri, digest: Sha256) -> Result<PathBuf> {
+    let variable = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let folder = variable("XDG_STATE_HOME")
+        .or_else(|| Some(variable("HOME")?.join(".local/state")))
+        .context("no default journal: set XDG_STATE_HOME or HOME, or use --journal FILE")?;
     let name: String = format!("{}-{}", bucket.bucket, bucket.prefix.trim_end_matches('/'))
         .chars()
         .map(|c| if c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_') { c } else { '-' })
@@ -190,7 +206,7 @@ fn read(path: &Path, mut each: impl FnMut(Note)) -> Result<Option<Places>> {
     }
 }
 
-fn ends_with_newline(path: &Path) -> std::io::Result<bool> {
+pub(crate) fn ends_with_newline(path: &Path) -> std::io::Result<bool> {
     let mut file = File::open(path)?;
     file.seek(SeekFrom::End(-1))?;
     let mut last = [0];

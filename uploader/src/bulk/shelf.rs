@@ -15,10 +15,13 @@ use wire::S3Uri;
 
 use super::store::Store;
 use super::trouble::Trouble;
+use crate::existing::Page;
 
 /// Smaller objects are read at once, and again where they break off.
 const AT_ONCE: u64 = 4 << 20;
 const TRIES: u32 = 4;
+/// Objects in a page of a listing.
+const PAGE: i32 = 1000;
 
 /// A folder of S3.
 #[derive(Debug, Clone)]
@@ -41,22 +44,23 @@ impl Shelf {
 
 impl tables::Store for Shelf {
     fn list(&self, each: &mut dyn FnMut(tables::Object) -> Result<()>) -> Result<()> {
-        let (folder, mut token) = (self.at.folder(), None);
+        let (folder, mut after) = (self.at.folder(), String::new());
         loop {
-            let page = self.handle.block_on(self.store.page(&self.at.bucket, &folder, token));
-            let (objects, next) = page.map_err(Trouble::into_error)?;
+            let page = self.handle.block_on(self.store.page(&self.at.bucket, &folder, &after, PAGE));
+            let Page { objects, more } = page.map_err(Trouble::into_error)?;
+            let Some(last) = objects.last() else { return Ok(()) };
+            after.clone_from(&last.key);
             for object in objects {
                 let Some(name) = object.key.strip_prefix(&folder) else { continue };
                 each(tables::Object {
                     name: name.to_owned(),
                     version: object.etag.unwrap_or_default(),
-                    size: object.size,
+                    size: object.size.unwrap_or(0),
                     stored: SystemTime::UNIX_EPOCH
-                        + Duration::try_from_secs_f64(object.stored.unwrap_or(0.0).min(1e11)).unwrap_or_default(),
+                        + Duration::try_from_secs_f64(object.modified.unwrap_or(0.0).min(1e11)).unwrap_or_default(),
                 })?;
             }
-            token = next;
-            if token.is_none() {
+            if !more {
                 return Ok(());
             }
         }

@@ -7,15 +7,15 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Result, bail};
-use aws_config::Region;
 use aws_config::environment::EnvironmentVariableRegionProvider;
 use aws_config::meta::region::RegionProviderChain;
+use aws_config::{Region, SdkConfig};
 use aws_sdk_s3::Client;
 use aws_sdk_s3::config::retry::{RetryConfig, RetryPartition, TokenBucket};
 use aws_sdk_s3::config::timeout::TimeoutConfig;
 use aws_sdk_s3::config::{Builder, StalledStreamProtectionConfig};
 use aws_sdk_s3::primitives::ByteStream;
-use aws_sdk_s3::types::ChecksumMode;
+use aws_sdk_s3::types::{ChecksumMode, EncodingType};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
@@ -23,6 +23,7 @@ use super::content::Content;
 use super::trouble::Trouble;
 use crate::args::StoreArgs;
 use crate::cloud::Account;
+use crate::existing::{Page, Stored};
 use crate::photo::item_error;
 use crate::target::CONNECT_WITHIN;
 
@@ -59,6 +60,7 @@ pub(crate) struct Head {
 #[derive(Debug, Clone)]
 pub(crate) struct Store {
     client: Client,
+    config: SdkConfig,
     means: Vec<(&'static str, String)>,
 }
 
@@ -95,12 +97,45 @@ impl Store {
         means.append(&mut account.means());
         let elsewhere = elsewhere || config.endpoint_url().is_some();
         let client = Client::from_conf(patient(Builder::from(&config)).force_path_style(elsewhere).build());
-        Ok(Self { client, means })
+        Ok(Self { client, config, means })
     }
 
     /// With what S3 is reached, for the summary.
     pub(crate) fn means(&self) -> &[(&'static str, String)] {
         &self.means
+    }
+
+    /// How services of the same account are reached.
+    pub(crate) fn config(&self) -> &SdkConfig {
+        &self.config
+    }
+
+    /// Up to `most` objects whose keys begin with `prefix` and follow `after`.
+    pub(crate) async fn page(&self, bucket: &str, prefix: &str, after: &str, most: i32) -> Result<Page, Trouble> {
+        let given = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
+        let request = self.client.list_objects_v2().bucket(bucket).max_keys(most);
+        let request = request.set_prefix(given(prefix)).set_start_after(given(after));
+        let mut page = Box::pin(request.clone().send()).await;
+        let mut is_encoded = false;
+        // Keys may hold what no XML can. Not every S3 encodes keys where it says so, so that this is no first choice.
+        if page.as_ref().err().and_then(|error| error.raw_response()).is_some_and(|raw| raw.status().is_success()) {
+            page = Box::pin(request.encoding_type(EncodingType::Url).send()).await;
+            is_encoded = true;
+        }
+        let page = page.map_err(|error| Trouble::of(&error, "s3:ListBucket", bucket, prefix))?;
+        is_encoded &= page.encoding_type == Some(EncodingType::Url);
+        let stored = |object: aws_sdk_s3::types::Object| {
+            let key = object.key?;
+            Some(Stored {
+                key: if is_encoded { form_decoded(&key) } else { key },
+                size: object.size.and_then(|size| u64::try_from(size).ok()),
+                etag: object.e_tag.map(|etag| bare(&etag)),
+                version_id: None,
+                modified: object.last_modified.map(|time| time.as_secs_f64()),
+            })
+        };
+        let objects = page.contents.unwrap_or_default().into_iter().filter_map(stored).collect();
+        Ok(Page { objects, more: page.is_truncated == Some(true) })
     }
 
     /// Hands every object whose key begins with `prefix` to `each`.
@@ -198,6 +233,11 @@ fn patient(config: Builder) -> Builder {
     // A photo that S3 does not read on with for a while is not lost; its time-out grows with its size.
     let stalls = StalledStreamProtectionConfig::enabled().upload_enabled(false).build();
     config.retry_config(retries).retry_partition(partition).timeout_config(timeouts).stalled_stream_protection(stalls)
+}
+
+/// A key of a listing, which S3 has form-encoded.
+fn form_decoded(key: &str) -> String {
+    percent_encoding::percent_decode(key.replace('+', " ").as_bytes()).decode_utf8_lossy().into_owned()
 }
 
 /// An entity tag without its quotes.

@@ -32,7 +32,7 @@ impl Trouble {
         let (at, said) = (format!("s3://{bucket}/{key}"), describe(error));
         match (error.code().unwrap_or_default(), status) {
             ("NoSuchBucket", _) => Self::Run(format!(
-                "{at}: no bucket {bucket:?} in this account and region; check --bucket and --results, \
+                "{at}: no bucket {bucket:?} in this account and region; check its name, \
                  --profile, --region and --endpoint-url"
             )),
             ("InvalidBucketName", _) => Self::Run(format!("{at}: invalid bucket name {bucket:?}")),
@@ -84,7 +84,7 @@ impl Trouble {
 }
 
 /// An SDK error in one line: its code and message, or the innermost cause.
-fn describe<E>(error: &SdkError<E>) -> String
+pub(crate) fn describe<E>(error: &SdkError<E>) -> String
 where
     E: ProvideErrorMetadata + std::error::Error + 'static,
 {

@@ -33,6 +33,17 @@ impl Progress {
         Self::new(SHARES, quiet, "{bar:30} {msg}")
     }
 
+    /// Something whose length nobody knows.
+    pub(crate) fn endless(quiet: bool) -> Self {
+        Self::new(0, quiet, "{spinner} {msg}")
+    }
+
+    /// Tells how far it is.
+    pub(crate) fn reports(&self, text: String) {
+        self.0.set_message(text);
+        self.0.tick();
+    }
+
     /// Stands at a share of the whole, 0 to 1, and tells which part it is.
     pub(crate) fn shows(&self, share: f64, text: String) {
         self.0.set_position((share.clamp(0.0, 1.0) * SHARES as f64) as u64);

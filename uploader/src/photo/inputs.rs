@@ -18,7 +18,7 @@ impl Inputs {
     /// about each: blocks.
     pub(crate) fn of(listing: &Listing) -> Self {
         let mut inputs = Self::with_standard_input();
-        let photos = listing.found.iter().filter(|found| !matches!(found.source, Source::Held(_)));
+        let photos = listing.found.iter().filter(|found| matches!(found.source, Source::File | Source::Fault { .. }));
         photos
             .map(|found| found.path.as_path())
             .chain(listing.lists.iter().map(PathBuf::as_path))

@@ -10,15 +10,13 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
-use wire::ItemError;
+use wire::{ItemError, S3Uri};
 
 use super::fault;
 use super::item_error;
+use super::object::Object;
 use super::passed::Passed;
 pub(crate) use names::NoList;
-
-/// What to do with photos in S3.
-const INSTEAD_OF_S3: &str = "download them first: `aws s3 cp --recursive s3://… FOLDER`";
 
 /// What leads to no run at all: a mistake of the command line.
 #[derive(Debug, thiserror::Error)]
@@ -44,6 +42,8 @@ pub(crate) struct Request {
     pub(crate) lists: Vec<PathBuf>,
     /// Whether what is passed over is to be named.
     pub(crate) verbose: bool,
+    /// Whether `s3://bucket/prefix` is a path like others.
+    pub(crate) objects: bool,
     /// What to do with a photo that is behind a URL, for whoever names one.
     pub(crate) instead_of_urls: &'static str,
 }
@@ -80,6 +80,10 @@ pub(crate) enum Source {
     File,
     /// Here: they came by standard input.
     Held(Bytes),
+    /// In S3, in an object or below a prefix: nobody has looked yet.
+    Place(S3Uri),
+    /// In an object of S3.
+    Object(Object),
     /// Nowhere: it cannot be sent.
     Fault {
         /// Why.
@@ -129,14 +133,20 @@ impl Listing {
 /// The photos that a request means. An entry that cannot be read is among them, with its error; so is, whatever it is, a
 /// file that is named outright. Of folders and globs everything that is no photo by its content is passed over.
 pub(crate) fn find(request: &Request, stdin: &mut dyn Read) -> Result<Listing, ListError> {
-    let mut search =
-        Search { listing: Listing { passed: Passed::new(request.verbose), ..Listing::default() }, missing: None };
+    let mut search = Search {
+        listing: Listing { passed: Passed::new(request.verbose), ..Listing::default() },
+        missing: None,
+        objects: request.objects,
+    };
     for path in &request.paths {
         if path.as_os_str() == "-" {
             search.list(path, stdin)?;
+        } else if let Some(place) = place(path).filter(|_| request.objects && !path.exists()) {
+            search.listing.found.push(Found { source: Source::Place(place), ..Found::file(path.clone()) });
         } else if is_remote(path) && !path.exists() {
             let url = path.display().to_string();
-            let instead = if url.starts_with("s3:") { INSTEAD_OF_S3 } else { request.instead_of_urls };
+            let is_place = request.objects && url.to_ascii_lowercase().starts_with("s3:");
+            let instead = if is_place { "expected s3://bucket/prefix" } else { request.instead_of_urls };
             return Err(ListError::Remote(url, instead));
         } else {
             search.path(path)?;
@@ -152,6 +162,8 @@ struct Search {
     listing: Listing,
     /// The first path of the command line that leads nowhere.
     missing: Option<usize>,
+    /// Whether `s3://bucket/prefix` is a path like others.
+    objects: bool,
 }
 
 impl Search {
@@ -212,6 +224,10 @@ impl Search {
                     continue;
                 }
                 Ok(_) => self.listing.found.push(Found::file(name.clone()).placed(&base)),
+                Err(_) if self.objects && place(&name).is_some() => {
+                    let source = place(&name).map_or(Source::File, Source::Place);
+                    self.listing.found.push(Found { source, ..Found::file(name.clone()) });
+                }
                 Err(_) if is_remote(&name) => {
                     let message = "URLs are not supported. Download it first.";
                     self.listing.found.push(Found::fault(name.clone(), item_error("unreadable", message), false));
@@ -227,7 +243,7 @@ impl Search {
     }
 
     fn finish(self, request: &Request) -> Result<Listing, ListError> {
-        let Self { listing, missing } = self;
+        let Self { listing, missing, .. } = self;
         let Some(first) = missing.and_then(|index| listing.found.get(index)) else {
             return if listing.found.is_empty() { Err(empty(request, &listing.passed)) } else { Ok(listing) };
         };
@@ -259,6 +275,11 @@ fn common_folder(names: &[PathBuf]) -> PathBuf {
     parents.fold(first, |common, parent| {
         common.components().zip(parent.components()).take_while(|(a, b)| a == b).map(|(a, _)| a).collect()
     })
+}
+
+/// The place in S3 that a path is.
+fn place(path: &Path) -> Option<S3Uri> {
+    path.to_str().filter(|path| path.starts_with("s3://"))?.parse().ok()
 }
 
 /// Whether a path is written like a URL.

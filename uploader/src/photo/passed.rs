@@ -13,6 +13,8 @@ pub(crate) struct Passed {
     kinds: BTreeMap<Kind, u64>,
     /// Photos that an earlier run has drawn, by the folder they are in.
     drawn: BTreeMap<PathBuf, u64>,
+    /// Objects of S3 whose names are not like a photo's.
+    named_otherwise: u64,
     /// All of them, where they are to be named.
     named: Option<Vec<(PathBuf, Kind)>>,
 }
@@ -36,8 +38,13 @@ impl Passed {
         }
     }
 
+    /// Counts objects of S3 that were not even looked into.
+    pub(crate) fn add_named_otherwise(&mut self, count: u64) {
+        self.named_otherwise += count;
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
-        self.kinds.is_empty() && self.drawn.is_empty()
+        self.kinds.is_empty() && self.drawn.is_empty() && self.named_otherwise == 0
     }
 
     /// Each file, where they were to be named.
@@ -58,6 +65,11 @@ impl Display for Passed {
             let comma = if place > 0 || !self.kinds.is_empty() { "; " } else { "" };
             let drawn = Kind::Drawn.counted(*count);
             write!(f, "{comma}{drawn} by an earlier run, in {}", folder.display())?;
+        }
+        if self.named_otherwise > 0 {
+            let comma = if self.kinds.is_empty() && self.drawn.is_empty() { "" } else { "; " };
+            let objects = if self.named_otherwise == 1 { "object is" } else { "objects are" };
+            write!(f, "{comma}{} {objects} not named like a photo", self.named_otherwise)?;
         }
         Ok(())
     }
@@ -84,5 +96,7 @@ mod tests {
             "{passed}"
         );
         assert_eq!(passed.named().count(), 0);
+        passed.add_named_otherwise(2);
+        assert!(passed.to_string().ends_with("in out; 2 objects are not named like a photo"), "{passed}");
     }
 }

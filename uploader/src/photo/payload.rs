@@ -13,7 +13,9 @@ use sha2::{Digest, Sha256};
 use wire::{Code, ItemError, Problem};
 
 use super::fault;
+use super::item_error;
 use super::list::{Found, Source};
+use super::object::{Object, Unfetched};
 use super::shrink::{Shrunk, shrink};
 use crate::args::BodyKind;
 
@@ -87,6 +89,8 @@ impl Recipe {
         let mut photo = match &found.source {
             Source::File => self.read(&found.path)?,
             Source::Held(bytes) => bytes.to_vec(),
+            Source::Object(object) => self.fetch(object)?,
+            Source::Place(place) => return Err(item_error("unreadable", format!("{place} has not been looked for."))),
             Source::Fault { error, .. } => return Err(error.clone()),
         };
         let mut shrunk = None;
@@ -122,6 +126,16 @@ impl Recipe {
         let mut photo = Vec::with_capacity(usize::try_from(metadata.len()).unwrap_or(0));
         File::open(path).and_then(|file| file.take(most + 1).read_to_end(&mut photo)).map_err(unreadable)?;
         if photo.len() as u64 > most { Err(self.too_many_bytes(photo.len() as u64)) } else { Ok(photo) }
+    }
+
+    /// An object of S3. This thread has nothing else to do meanwhile.
+    fn fetch(&self, object: &Object) -> Result<Vec<u8>, ItemError> {
+        let runtime = tokio::runtime::Handle::try_current();
+        let runtime = runtime.map_err(|error| item_error("internal", format!("Cannot fetch the object: {error}.")))?;
+        runtime.block_on(object.fetch(self.most_bytes())).map_err(|error| match error {
+            Unfetched::TooLarge(bytes) => self.too_many_bytes(bytes),
+            Unfetched::Failed(error) => error,
+        })
     }
 
     /// Whether a photo of so many bytes can go where it is to go.

@@ -11,7 +11,7 @@ use super::spread::Spread;
 use super::summary::{Stop, columns, counted, failed, found, line, models, set_apart};
 use super::tally::{SERVER, Tally};
 use crate::photo::Passed;
-use crate::prices::{self, Architecture, BATCH};
+use crate::prices::{self, Architecture, BATCH, Existing};
 
 impl Tally {
     /// Counts a photo that went through S3. `waited` is the time from the end of its upload to its result, where it is
@@ -56,6 +56,8 @@ pub(crate) struct Cost {
     pub(crate) traced: f64,
     /// Photos in an invocation, on average, where any were seen.
     pub(crate) batch: Option<f64>,
+    /// Photos in a message of the queue, where they were in their bucket already and nothing had to be uploaded.
+    pub(crate) per_message: Option<f64>,
 }
 
 impl Cost {
@@ -72,13 +74,27 @@ impl Cost {
         // detect-bulk looks at one photo per vCPU at a time.
         let billed = work / DetectorOptions::threads_for_memory(self.memory_mb) as f64;
         let batch = self.batch.unwrap_or(BATCH);
-        let bill = prices::bulk_per_thousand(self.architecture, self.memory_mb, billed, batch).traced(self.traced);
+        let (bill, batches) = match self.per_message {
+            Some(per_message) => {
+                let (architecture, memory_mb) = (self.architecture, self.memory_mb);
+                let like_these = Existing {
+                    photos: 1e6,
+                    list_requests: 1e3,
+                    per_message,
+                    billed_ms: billed,
+                    memory_mb,
+                    architecture,
+                };
+                (like_these.per_thousand(), format!("{per_message} photos per message"))
+            }
+            None => (prices::bulk_per_thousand(self.architecture, self.memory_mb, billed, batch), self.batches()),
+        };
+        let bill = bill.traced(self.traced);
         format!(
-            "${:.4} ({bill}; estimated: {billed:.1} ms per photo billed at {} MB on {}, {}; list prices of {}, {})",
+            "${:.4} ({bill}; estimated: {billed:.1} ms per photo billed at {} MB on {}, {batches}; list prices of {}, {})",
             bill.total(),
             self.memory_mb,
             architecture_name(self.architecture),
-            self.batches(),
             prices::REGION,
             prices::AS_OF,
         )
@@ -95,6 +111,8 @@ pub(crate) struct DatasetSummary<'a> {
     pub(crate) tally: &'a Tally,
     /// Photos sent by this run.
     pub(crate) uploaded: u64,
+    /// What was put on the queue, where photos were in their bucket already.
+    pub(crate) queued: Option<String>,
     /// Photos that the bucket held already, with the same content.
     pub(crate) held: u64,
     /// How many were uploaded at once, where any could be.
@@ -121,6 +139,9 @@ impl Display for DatasetSummary<'_> {
         }
         if let Some(concurrency) = self.concurrency {
             line(f, "uploaded", &self.uploads(concurrency))?;
+        }
+        if let Some(queued) = &self.queued {
+            line(f, "queued", queued)?;
         }
         if self.cost.is_some() {
             found(f, tally)?;
@@ -209,7 +230,7 @@ impl DatasetSummary<'_> {
 
     fn pace(&self) -> String {
         let elapsed = self.tally.elapsed.as_secs_f64();
-        if self.concurrency.is_none() {
+        if self.concurrency.is_none() && (self.queued.is_none() || self.cost.is_none()) {
             return format!("{elapsed:.2} s");
         }
         if self.cost.is_some() {
@@ -264,6 +285,7 @@ mod tests {
             means: &[],
             tally,
             uploaded: 1,
+            queued: None,
             held: 1,
             concurrency: Some(4),
             clock: Clock::Here,
@@ -277,7 +299,8 @@ mod tests {
 
     #[test]
     fn the_summary_has_what_was_measured_and_nothing_else() {
-        let cost = Cost { architecture: Architecture::Arm64, memory_mb: 1769, traced: 0.0, batch: Some(50.0) };
+        let (architecture, batch) = (Architecture::Arm64, Some(50.0));
+        let cost = Cost { architecture, memory_mb: 1769, traced: 0.0, batch, per_message: None };
         let text = printed(&answered(), Some(cost));
         for part in [
             "model               spotter-nano\n                    stands in\n",
@@ -298,8 +321,9 @@ mod tests {
 
     #[test]
     fn two_processors_bill_half_the_time() {
-        let architecture = Architecture::X86_64;
-        let cost = |memory_mb| Cost { architecture, memory_mb, traced: 0.0, batch: Some(1.0) }.estimate(&answered());
+        let (architecture, batch) = (Architecture::X86_64, Some(1.0));
+        let cost =
+            |memory_mb| Cost { architecture, memory_mb, traced: 0.0, batch, per_message: None }.estimate(&answered());
         assert!(cost(3538).contains("5.0 ms per photo") && cost(1024).contains("10.0 ms per photo"), "{}", cost(3538));
     }
 

@@ -7,6 +7,8 @@ use std::sync::Arc;
 
 use anyhow::{Result, bail};
 
+use wire::S3Uri;
+
 use super::Ending;
 use crate::args::{BulkArgs, ReportArgs, ResultFormat, StoreArgs, WaitArgs};
 use crate::bulk::{
@@ -19,27 +21,35 @@ use crate::notice::notice;
 use crate::photo::{Inputs, Passed, look};
 use crate::report::{Clock, Cost, DatasetSummary, Stop, counted};
 
-const INSTEAD_OF_URLS: &str = "download them first";
+const INSTEAD_OF_URLS: &str = "download them first, or use --existing for photos that are in S3";
 
 pub(crate) async fn run(args: BulkArgs, interruption: &Interruption) -> Result<Ending> {
-    refuse_loop(&args)?;
+    if let (Some(photos), Some(queue)) = (args.existing.existing.clone(), args.existing.queue.clone()) {
+        return super::existing::run(args, &photos, &queue, interruption).await;
+    }
+    // The command line is refused without one of the two.
+    let Some(bucket) = args.bucket.clone() else { bail!("--bucket or --existing is missing") };
+    upload(args, bucket, interruption).await
+}
+
+async fn upload(args: BulkArgs, bucket: S3Uri, interruption: &Interruption) -> Result<Ending> {
+    refuse_loop(&args, &bucket)?;
     let listing = look(args.list.request(&args.paths, INSTEAD_OF_URLS)).await?;
     let path = match &args.journal {
         Some(path) => path.clone(),
         None => {
             let named: Vec<PathBuf> = args.paths.iter().chain(&args.list.from_file).cloned().collect();
-            journal::default_path(&named, &args.bucket, args.store.endpoint_url.as_deref())?
+            journal::default_path(&named, &bucket, args.store.endpoint_url.as_deref())?
         }
     };
-    let (selected, bucket, report, journal) =
-        (args.selection.clone(), args.bucket.clone(), args.report.clone(), path.clone());
+    let (selected, to, report, journal) = (args.selection.clone(), bucket.clone(), args.report.clone(), path.clone());
     let work = move || {
         let mut inputs = Inputs::of(&listing);
         report.spare(&inputs, listing.found.iter().map(|found| found.name.as_path()))?;
         inputs.spare("--journal", &journal)?;
         inputs.add(&journal);
         report.output.iter().try_for_each(|output| inputs.spare("--output", output))?;
-        anyhow::Ok((Selection::of(listing.found, &selected, &bucket)?, listing.passed))
+        anyhow::Ok((Selection::of(listing.found, &selected, &to)?, listing.passed))
     };
     let (Selection { photos, refused }, passed) = tokio::task::spawn_blocking(work).await??;
     let photos = Arc::new(photos);
@@ -48,9 +58,9 @@ pub(crate) async fn run(args: BulkArgs, interruption: &Interruption) -> Result<E
     let held = if args.force {
         Vec::new()
     } else {
-        inventory::of(&store, &args.bucket, &photos).await.map_err(Trouble::into_error)?
+        inventory::of(&store, &bucket, &photos).await.map_err(Trouble::into_error)?
     };
-    let mut book = Book::of(&args.bucket.bucket, &photos);
+    let mut book = Book::of(&bucket.bucket, &photos);
     let collector = if args.dry_run || args.no_wait {
         None
     } else {
@@ -58,15 +68,12 @@ pub(crate) async fn run(args: BulkArgs, interruption: &Interruption) -> Result<E
         collector.mark_old().await.map_err(Trouble::into_error)?;
         Some(collector)
     };
-    let journal = if args.dry_run {
-        Journal::look(&path, &args.bucket)?
-    } else {
-        Journal::open(&path, &args.bucket, &args.results)?
-    };
+    let journal =
+        if args.dry_run { Journal::look(&path, &bucket)? } else { Journal::open(&path, &bucket, &args.results)? };
 
     let plan = Plan {
         store: store.clone(),
-        bucket: args.bucket.clone(),
+        bucket: bucket.clone(),
         photos: Arc::clone(&photos),
         held,
         journal,
@@ -79,14 +86,13 @@ pub(crate) async fn run(args: BulkArgs, interruption: &Interruption) -> Result<E
     }
 
     interruption.heed();
-    let mut outlet =
-        Outlet::open(&args.report, store, args.bucket.folder(), photos.len() + refused.len(), Some(&photos))?;
+    let mut outlet = Outlet::open(&args.report, store, bucket.folder(), photos.len() + refused.len(), Some(&photos))?;
     let all = photos.len() + refused.len();
     for (photo, error) in refused {
         outlet.failure(&photo, error)?;
     }
     if photos.is_empty() {
-        book = Book::of(&args.bucket.bucket, &[]);
+        book = Book::of(&bucket.bucket, &[]);
     }
     let mut harvest =
         Harvest { photos, book, outlet, timeout: args.wait.timeout, held_since: Vec::new(), counts: Counts::default() };
@@ -97,10 +103,11 @@ pub(crate) async fn run(args: BulkArgs, interruption: &Interruption) -> Result<E
     let tally = &harvest.outlet.tally;
     let done = if args.no_wait { counts.uploaded + counts.held + tally.failed() } else { tally.photos };
     let summary = DatasetSummary {
-        places: way(&args.bucket, &args.results),
+        places: way(&bucket, &args.results),
         means: &means,
         tally,
         uploaded: counts.uploaded,
+        queued: None,
         held: counts.held,
         concurrency: Some(usize::from(args.concurrency)),
         clock: Clock::Here,
@@ -117,7 +124,7 @@ pub(crate) async fn run(args: BulkArgs, interruption: &Interruption) -> Result<E
         return Ok(Ending::Interrupted(signal));
     }
     if args.no_wait && !args.report.quiet {
-        notice!("uploader: to collect the results later, run\n  {}", collect_command(&args, &path));
+        notice!("uploader: to collect the results later, run\n  {}", collect_command(&args, &bucket, &path));
     } else if counts.missing > 0 {
         let force = if counts.held > 0 {
             " The photos that were skipped may have been uploaded before detect-bulk was set up: --force uploads them again."
@@ -126,19 +133,19 @@ pub(crate) async fn run(args: BulkArgs, interruption: &Interruption) -> Result<E
         };
         notice!(
             "uploader: see detect-bulk's log and the dead-letter queue.{force} To go on waiting, run\n  {}",
-            collect_command(&args, &path)
+            collect_command(&args, &bucket, &path)
         );
     }
     Ok(ending(&args.report, &harvest))
 }
 
 /// Results that land among the photos would be looked at as photos.
-fn refuse_loop(args: &BulkArgs) -> Result<()> {
-    if args.results.meets(&args.bucket) {
+fn refuse_loop(args: &BulkArgs, bucket: &S3Uri) -> Result<()> {
+    if args.results.meets(bucket) {
         bail!(
             "--results {} is inside --bucket {}, so results would be processed as photos; use another bucket or prefix",
             args.results,
-            args.bucket
+            bucket
         );
     }
     Ok(())
@@ -152,7 +159,7 @@ async fn rehearse(
     passed: &Passed,
     means: &[(&str, String)],
 ) -> Result<Ending> {
-    let (photos, bucket) = (Arc::clone(&plan.photos), args.bucket.bucket.clone());
+    let (photos, bucket) = (Arc::clone(&plan.photos), plan.bucket.bucket.clone());
     let (mut there, mut missing, mut bytes, mut failed) = (0_u64, 0_u64, 0, refused.len());
     let mut out = stdout();
     let quiet = args.report.quiet;
@@ -201,7 +208,8 @@ async fn rehearse(
 /// What each photo is thought to cost, with the batches that were seen.
 pub(super) fn cost(wait: &WaitArgs, counts: &Counts) -> Cost {
     let batch = (counts.parts > 0).then(|| counts.lines as f64 / counts.parts as f64);
-    Cost { architecture: wait.architecture, memory_mb: wait.memory, traced: wait.traced, batch }
+    let WaitArgs { architecture, memory, traced, .. } = *wait;
+    Cost { architecture, memory_mb: memory, traced, batch, per_message: None }
 }
 
 /// Lines that were nobody's result.
@@ -249,7 +257,7 @@ pub(super) fn ending(report: &ReportArgs, harvest: &Harvest) -> Ending {
 }
 
 /// The command that collects this run's results, ready for a shell.
-fn collect_command(args: &BulkArgs, journal: &std::path::Path) -> String {
+fn collect_command(args: &BulkArgs, bucket: &S3Uri, journal: &std::path::Path) -> String {
     let mut words: Vec<String> = vec![hint::program(), "collect".to_owned()];
     let option = |words: &mut Vec<String>, name: &str, value: &OsStr| {
         words.push(name.to_owned());
@@ -264,7 +272,7 @@ fn collect_command(args: &BulkArgs, journal: &std::path::Path) -> String {
         for list in &args.list.from_file {
             option(&mut words, "--from-file", list.as_os_str());
         }
-        option(&mut words, "--bucket", args.bucket.to_string().as_ref());
+        option(&mut words, "--bucket", bucket.to_string().as_ref());
     }
     option(&mut words, "--results", args.results.to_string().as_ref());
     if !listed {
@@ -298,7 +306,7 @@ mod tests {
         let places = ["--bucket", "s3://in/p", "--results", "s3://out/r"];
         let words = ["uploader", "bulk"].into_iter().chain(words.iter().copied()).chain(places);
         let Verb::Bulk(args) = Cli::try_parse_from(words).unwrap().verb else { panic!("not bulk") };
-        let command = collect_command(&args, "/state/j.jsonl".as_ref());
+        let command = collect_command(&args, args.bucket.as_ref().unwrap(), "/state/j.jsonl".as_ref());
         command.strip_prefix(&format!("{} ", hint::program())).unwrap().to_owned()
     }
 

@@ -14,7 +14,9 @@ use crate::bulk::{
     Book, Collector, Counts, Harvest, Journal, Outlet, Photo, Plan, Selection, Since, Store, Trouble, Uploads,
     inventory, is_wanted, journal, place, way,
 };
+use crate::existing::{self, Before};
 use crate::interruption::Interruption;
+use crate::notice::notice;
 use crate::photo::{Inputs, Passed, look};
 use crate::report::{Clock, DatasetSummary, Stop};
 
@@ -34,6 +36,8 @@ struct Expected {
     /// The bucket's prefix.
     folder: String,
     clock: Clock,
+    /// Results that are nobody's.
+    before: Before,
 }
 
 const INSTEAD_OF_URLS: &str = "give the files that were given to bulk, or only --bucket for all that it holds";
@@ -50,7 +54,7 @@ pub(crate) async fn run(args: CollectArgs, interruption: &Interruption) -> Resul
         (None, None) => of_everything(&args),
     };
     spare(&args, &expected)?;
-    let Expected { photos, book, held_since, uploads, refused, passed, places, folder, clock } = expected;
+    let Expected { photos, book, held_since, uploads, refused, passed, places, folder, clock, before } = expected;
     interruption.heed();
     let all = book.open() + refused.len();
     let awaited = book.index().map(|_| photos.as_slice());
@@ -58,7 +62,7 @@ pub(crate) async fn run(args: CollectArgs, interruption: &Interruption) -> Resul
     for (photo, error) in refused {
         outlet.failure(&photo, error)?;
     }
-    let collector = Collector::new(store, args.results.clone(), book.index());
+    let collector = Collector::new(store, args.results.clone(), book.index()).after(before);
     let mut harvest =
         Harvest { photos, book, outlet, timeout: args.wait.timeout, held_since, counts: Counts::default() };
     let signal = harvest.run(uploads, Some(collector.begin()), interruption).await?;
@@ -71,6 +75,7 @@ pub(crate) async fn run(args: CollectArgs, interruption: &Interruption) -> Resul
         means: &means,
         tally: &harvest.outlet.tally,
         uploaded: 0,
+        queued: None,
         held: 0,
         concurrency: None,
         clock,
@@ -128,11 +133,15 @@ async fn of_paths(args: &CollectArgs, store: &Store, bucket: &S3Uri) -> Result<E
         places: way(bucket, &args.results),
         folder: bucket.folder(),
         clock: Clock::S3,
+        before: Before::default(),
     })
 }
 
 /// The photos that a run has noted.
 fn of_journal(args: &CollectArgs, path: &Path) -> Result<Expected> {
+    if let Some(existing) = existing::photos(path)? {
+        return of_existing(args, path, existing);
+    }
     let (bucket, notes) = journal::photos(path)?;
     if let Some(given) = args.bucket.as_ref().filter(|given| journal::place(given) != journal::place(&bucket)) {
         bail!("{}: the journal of uploads to {bucket}, not to {given}", path.display());
@@ -146,6 +155,45 @@ fn of_journal(args: &CollectArgs, path: &Path) -> Result<Expected> {
         awaited.add(&args.selection, &bucket, photo, note.etag, since(note.uploaded.map(|ms| ms as f64 / 1e3)));
     }
     awaited.into_expected(&bucket, &args.results, Clock::Journal)
+}
+
+/// The photos that a run with --existing has queued, or may have.
+fn of_existing(
+    args: &CollectArgs,
+    path: &Path,
+    (places, photos, uncertain): (existing::Places, Vec<existing::Stored>, usize),
+) -> Result<Expected> {
+    let invalid = |reason| anyhow::anyhow!("journal {}: {reason}", path.display());
+    let bucket: S3Uri = places.existing.parse().map_err(invalid)?;
+    if let Some(given) = args.bucket.as_ref().filter(|given| journal::place(given) != journal::place(&bucket)) {
+        bail!("{}: the journal of photos in {bucket}, not in {given}", path.display());
+    }
+    if uncertain > 0 {
+        notice!(
+            "uploader: {uncertain} photos may not be on the queue, since the answers to their requests were lost; to queue \
+             them again, run the same bulk command again"
+        );
+    }
+    let name = |key: &str| PathBuf::from(key.strip_prefix(&bucket.folder()).unwrap_or(key));
+    let wanted = photos.into_iter().filter(|photo| is_wanted(&args.selection, &name(&photo.key)));
+    let photos: Vec<Photo> = wanted
+        .map(|photo| Photo { name: place(&bucket.bucket, &photo.key), local: false, key: photo.key.into() })
+        .collect();
+    if photos.is_empty() {
+        bail!("no photos to wait for in {}; check --journal, --include and --exclude", path.display());
+    }
+    Ok(Expected {
+        book: Book::of_any_content(&bucket.bucket, &photos),
+        photos: Arc::new(photos),
+        held_since: Vec::new(),
+        uploads: None,
+        refused: Vec::new(),
+        passed: Passed::default(),
+        places: way(&bucket, &args.results),
+        folder: bucket.folder(),
+        clock: Clock::Journal,
+        before: places.before,
+    })
 }
 
 /// Everything that the bucket holds.
@@ -190,6 +238,7 @@ fn of_everything(args: &CollectArgs) -> Expected {
         places: args.results.to_string(),
         folder: String::new(),
         clock: Clock::S3,
+        before: Before::default(),
     }
 }
 
@@ -227,6 +276,7 @@ impl Awaited {
             places: way(bucket, results),
             folder: bucket.folder(),
             clock,
+            before: Before::default(),
         })
     }
 }

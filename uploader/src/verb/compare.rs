@@ -15,12 +15,12 @@ use self::agenda::Agenda;
 use self::course::{Course, Manner};
 use self::field::{Runner, open};
 use self::program::Program;
-use super::Ending;
+use super::{Ending, objects};
 use crate::args::{BodyKind, CompareArgs, Contender};
 use crate::interruption::{Interruption, Signal};
 use crate::link::Patience;
 use crate::notice::notice;
-use crate::photo::{Found, Inputs, Listing, Passed, Recipe, Source, fault, look};
+use crate::photo::{Found, Inputs, Listing, Passed, Recipe, Request, Source, fault, look};
 use crate::report::comparison::{self, Comparison, Environment, Finding, Origin, Pair, Rates, Rung, Settings};
 use crate::report::{Export, Tally, terminal};
 use crate::target::CONNECT_WITHIN;
@@ -80,7 +80,9 @@ pub(crate) async fn run(mut args: CompareArgs, interruption: &Interruption) -> R
 /// The photos, once it is certain that no report will be written over one. Entries that cannot be read are told of here: the
 /// report counts them.
 async fn listing(args: &CompareArgs, paths: &[PathBuf]) -> Result<Listing> {
-    let mut listing = look(args.list.request(paths, INSTEAD_OF_URLS)).await?;
+    let request = Request { objects: true, ..args.list.request(paths, INSTEAD_OF_URLS) };
+    let mut listing = look(request).await?;
+    objects::resolve(&mut listing, &args.store, true).await?;
     listing.refuse_names_that_are_no_text();
     let (listing, inputs) = tokio::task::spawn_blocking(move || {
         for found in listing.found.iter_mut().filter(|found| found.source == Source::File) {

@@ -5,12 +5,12 @@ use std::io::{Write, stdout};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use anyhow::{Result, bail};
+use anyhow::{Result, anyhow, bail};
 use bytes::Bytes;
 use exports::{Catalog, Exporter};
 use wire::Outcome;
 
-use super::Ending;
+use super::{Ending, objects};
 use crate::args::{DetectArgs, Place, ReportArgs, ResultFormat};
 use crate::filing::Filing;
 use crate::interruption::{Interruption, Signal};
@@ -18,7 +18,7 @@ use crate::journey::{Journey, Plan, Record};
 use crate::link::{Patience, Tls};
 use crate::notice::notice;
 use crate::output::{self, Output, Progress};
-use crate::photo::{Annotations, Inputs, Listing, Recipe, Source, look, stdin};
+use crate::photo::{Annotations, Found, Inputs, Listing, Object, Recipe, Request, Source, Unfetched, look, stdin};
 use crate::report::{Stop, Summary, Tally};
 use crate::target::{self, CONNECT_WITHIN, Target, Wishes, check};
 
@@ -45,7 +45,7 @@ pub(crate) async fn run(mut args: DetectArgs, interruption: &Interruption) -> Re
         _ => None,
     });
     let places = match annotations {
-        Some(_) => photos.iter().map(|photo| (photo.path.clone(), photo.place.clone())).collect(),
+        Some(_) => photos.iter().map(|photo| (photo.path.clone(), (photo.place.clone(), object_of(photo)))).collect(),
         None => HashMap::new(),
     };
     // Nothing to be seen until photos are on their way.
@@ -109,7 +109,9 @@ async fn listing(args: &DetectArgs, recipe: &Recipe) -> Result<Listing> {
         bail!("standard input is either a photo (--stdin-photo) or a list (-), not both");
     }
     let only_stdin = paths.is_empty() && list.from_file.is_empty();
-    let mut listing = if only_stdin { Listing::default() } else { look(list.request(paths, INSTEAD_OF_URLS)).await? };
+    let request = Request { objects: true, ..list.request(paths, INSTEAD_OF_URLS) };
+    let mut listing = if only_stdin { Listing::default() } else { look(request).await? };
+    objects::resolve(&mut listing, &args.store, false).await?;
     listing.refuse_names_that_are_no_text();
     let (recipe, stdin_photo) = (recipe.clone(), *stdin_photo);
     let (listing, inputs) = tokio::task::spawn_blocking(move || {
@@ -122,6 +124,21 @@ async fn listing(args: &DetectArgs, recipe: &Recipe) -> Result<Listing> {
     .await??;
     report.spare(&inputs, listing.found.iter().map(|found| found.place.as_path()))?;
     Ok(listing)
+}
+
+fn object_of(photo: &Found) -> Option<Object> {
+    match &photo.source {
+        Source::Object(object) => Some(object.clone()),
+        _ => None,
+    }
+}
+
+/// A photo's object, once more: it was small enough to be sent.
+async fn fetched(object: Object) -> Result<Vec<u8>> {
+    object.fetch(u64::MAX).await.map_err(|error| match error {
+        Unfetched::TooLarge(bytes) => anyhow!("{bytes} bytes are too many"),
+        Unfetched::Failed(error) => anyhow!("{}", error.message),
+    })
 }
 
 /// How sending went.
@@ -181,8 +198,8 @@ struct Sink<'a> {
     results: Box<dyn Exporter>,
     annotations: Option<Annotations>,
     filing: Filing,
-    /// Where each photo goes among those with boxes.
-    places: HashMap<PathBuf, PathBuf>,
+    /// Where each photo goes among those with boxes, and the object that it is fetched from.
+    places: HashMap<PathBuf, (PathBuf, Option<Object>)>,
     /// The photo that came by standard input.
     held: Option<Bytes>,
     progress: Progress,
@@ -212,10 +229,14 @@ impl Sink<'_> {
 
     async fn draw(&mut self, photo: &Path, answer: &wire::Answer) {
         let Some(annotations) = &mut self.annotations else { return };
-        let place = self.places.get(photo).map_or(photo, PathBuf::as_path);
-        match self.held.take_if(|_| photo == Path::new(stdin::NAME)) {
-            Some(bytes) => annotations.draw_fetched(place, photo, answer, async move { Ok(bytes.to_vec()) }).await,
-            None => annotations.draw(place, photo, answer).await,
+        let (place, object) = match self.places.get(photo) {
+            Some((place, object)) => (place.as_path(), object.clone()),
+            None => (photo, None),
+        };
+        match (self.held.take_if(|_| photo == Path::new(stdin::NAME)), object) {
+            (Some(bytes), _) => annotations.draw_fetched(place, photo, answer, async move { Ok(bytes.to_vec()) }).await,
+            (None, Some(object)) => annotations.draw_fetched(place, photo, answer, fetched(object)).await,
+            (None, None) => annotations.draw(place, photo, answer).await,
         }
         let failures = annotations.failures();
         self.cannot(&failures);

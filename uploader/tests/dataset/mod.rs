@@ -6,6 +6,8 @@
 #[path = "../../../functions/bulk/tests/common/s3.rs"]
 pub mod s3;
 
+pub mod queue;
+
 use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};

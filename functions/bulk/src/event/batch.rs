@@ -86,14 +86,22 @@ impl TaskResult {
 }
 
 impl Invocation {
-    pub(super) fn read(payload: Value) -> Result<Event, String> {
-        let invocation: Self = serde_json::from_value(payload)
-            .map_err(|e| format!("not an S3 Batch Operations invocation: {}", unreadable(&e)))?;
+    pub(super) fn read(payload: &Value) -> Result<Event, String> {
+        let invalid = |reason: &str| format!("not an S3 Batch Operations invocation: {reason}");
+        let text = |name: &str| payload.get(name).and_then(Value::as_str).map(str::to_owned);
         let kind = Kind::Batch {
-            schema_version: invocation.invocation_schema_version,
-            invocation_id: invocation.invocation_id,
+            schema_version: text("invocationSchemaVersion").ok_or_else(|| invalid("its schema version is no text"))?,
+            invocation_id: text("invocationId").unwrap_or_default(),
         };
-        Ok(Event { kind, deliveries: invocation.tasks.into_iter().map(Task::delivery).collect() })
+        let tasks = payload.get("tasks").and_then(Value::as_array).ok_or_else(|| invalid("it has no tasks"))?;
+        let deliveries = tasks.iter().map(|task| {
+            Task::deserialize(task).map(Task::delivery).or_else(|error| {
+                // One that has no id cannot be answered for; as one that is missing, it is tried again.
+                let id = task.get("taskId").and_then(Value::as_str).ok_or_else(|| invalid(&unreadable(&error)))?;
+                Ok(Delivery { id: id.to_owned(), entries: Err(format!("not a task: {}", unreadable(&error))) })
+            })
+        });
+        Ok(Event { kind, deliveries: deliveries.collect::<Result<_, String>>()? })
     }
 }
 

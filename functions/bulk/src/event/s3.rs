@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Entry, entry, lenient, unreadable};
+use super::{Entry, each_record, entry, lenient, unreadable};
 
 /// A notification: one or more records.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -55,10 +55,11 @@ pub struct Object {
 }
 
 impl S3Event {
-    pub(super) fn read(message: Value) -> Result<Vec<Entry>, String> {
-        let event: Self =
-            serde_json::from_value(message).map_err(|e| format!("not an S3 event: {}", unreadable(&e)))?;
-        Ok(event.records.into_iter().map(Record::entry).collect())
+    pub(super) fn read(message: &Value) -> Result<Vec<Entry>, String> {
+        each_record(message, |record| {
+            let record = Record::deserialize(record).map_err(|e| format!("not an S3 event: {}", unreadable(&e)))?;
+            Ok(vec![record.entry()])
+        })
     }
 }
 

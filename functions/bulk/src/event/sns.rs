@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Entry, notification, unreadable};
+use super::{Entry, each_record, notification, unreadable};
 
 /// What SNS invokes a function with.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,14 +30,11 @@ pub struct Notification {
 }
 
 impl SnsEvent {
-    pub(super) fn read(message: Value, layer: usize) -> Result<Vec<Entry>, String> {
-        let event: Self =
-            serde_json::from_value(message).map_err(|e| format!("not an SNS event: {}", unreadable(&e)))?;
-        let mut entries = Vec::new();
-        for record in event.records {
-            entries.extend(record.sns.open(layer)?);
-        }
-        Ok(entries)
+    pub(super) fn read(message: &Value, layer: usize) -> Result<Vec<Entry>, String> {
+        each_record(message, |record| {
+            let record = Record::deserialize(record).map_err(|e| format!("not an SNS event: {}", unreadable(&e)))?;
+            record.sns.open(layer)
+        })
     }
 }
 

@@ -41,15 +41,26 @@ pub struct Failure {
 }
 
 impl SqsEvent {
-    pub(super) fn read(payload: Value) -> Result<Event, String> {
-        let event: Self =
-            serde_json::from_value(payload).map_err(|e| format!("not an SQS event: {}", unreadable(&e)))?;
-        let deliveries = event.records.into_iter().map(|message| Delivery {
-            id: message.message_id,
-            entries: serde_json::from_str(&message.body)
-                .map_err(|e| format!("the body is not JSON: {}", unreadable(&e)))
-                .and_then(|body| notification(body, 0)),
-        });
-        Ok(Event { kind: Kind::Sqs, deliveries: deliveries.collect() })
+    pub(super) fn read(payload: &Value) -> Event {
+        let messages = payload.get("Records").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+        Event { kind: Kind::Sqs, deliveries: messages.iter().map(Message::delivery).collect() }
+    }
+}
+
+impl Message {
+    /// What a message says; one that is none is handed back alone, where it has an id.
+    fn delivery(message: &Value) -> Delivery {
+        match Self::deserialize(message) {
+            Ok(message) => Delivery {
+                id: message.message_id,
+                entries: serde_json::from_str(&message.body)
+                    .map_err(|e| format!("the body is not JSON: {}", unreadable(&e)))
+                    .and_then(|body| notification(body, 0)),
+            },
+            Err(error) => Delivery {
+                id: message.get("messageId").and_then(Value::as_str).unwrap_or_default().to_owned(),
+                entries: Err(format!("not an SQS message: {}", unreadable(&error))),
+            },
+        }
     }
 }

@@ -1,4 +1,4 @@
-//! Objects listed page by page, read in parts, and replaced where nobody else has replaced them.
+//! Objects read in parts, and replaced where nobody else has replaced them.
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
@@ -8,7 +8,7 @@ use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart};
 use bytes::Bytes;
 
-use super::{Object, Store, bare};
+use super::Store;
 use crate::bulk::trouble::Trouble;
 use crate::photo::item_error;
 
@@ -19,29 +19,6 @@ const MOST_PARTS: u64 = 9_900;
 const MEDIA_TYPE: &str = "application/vnd.apache.parquet";
 
 impl Store {
-    /// A page of a listing, and where the next one begins.
-    pub(crate) async fn page(
-        &self,
-        bucket: &str,
-        prefix: &str,
-        token: Option<String>,
-    ) -> Result<(Vec<Object>, Option<String>), Trouble> {
-        let request = self.client.list_objects_v2().bucket(bucket).set_continuation_token(token);
-        let request = if prefix.is_empty() { request } else { request.prefix(prefix) };
-        let page = Box::pin(request.send()).await;
-        let page = page.map_err(|error| Trouble::of(&error, "s3:ListBucket", bucket, prefix))?;
-        let next = page.next_continuation_token.filter(|_| page.is_truncated == Some(true));
-        let objects = page.contents.unwrap_or_default().into_iter().filter_map(|object| {
-            Some(Object {
-                key: object.key?,
-                size: object.size.and_then(|size| u64::try_from(size).ok()).unwrap_or(0),
-                etag: object.e_tag.map(|etag| bare(&etag)),
-                stored: object.last_modified.map(|time| time.as_secs_f64()),
-            })
-        });
-        Ok((objects.collect(), next))
-    }
-
     /// A part of an object, in the version with this entity tag; `None` where that is not there any more.
     pub(crate) async fn range(
         &self,

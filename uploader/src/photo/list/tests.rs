@@ -94,9 +94,17 @@ fn urls_are_told_what_to_do_instead() {
     for url in ["https://example.com/a.jpg", "s3://bucket/a.jpg", "HTTP://h/"] {
         let request = Request { paths: vec![url.into()], instead_of_urls: "pipe it", ..Request::default() };
         let error = find(&request, &mut io::empty()).unwrap_err();
-        let instead = if url.starts_with("s3") { "aws s3 cp" } else { "pipe it" };
-        assert!(error.to_string().contains(url) && error.to_string().contains(instead), "{error}");
+        assert!(error.to_string().contains(url) && error.to_string().contains("pipe it"), "{error}");
     }
+}
+
+#[test]
+fn places_of_s3_are_paths_for_whoever_can_fetch_them() {
+    let request = |url: &str| Request { paths: vec![url.into()], objects: true, ..Request::default() };
+    let found = find(&request("s3://bucket/in/a.jpg"), &mut io::empty()).unwrap().found;
+    assert_eq!(found[0].source, Source::Place("s3://bucket/in/a.jpg".parse().unwrap()));
+    let error = find(&request("s3:///a.jpg"), &mut io::empty()).unwrap_err().to_string();
+    assert!(error.contains("expected s3://bucket/prefix"), "{error}");
 }
 
 #[cfg(unix)]

@@ -1,0 +1,462 @@
+//! `uploader bulk --existing` against an S3 server of somebody else's making and a queue: what gets on it, how often, and
+//! what comes of it.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+mod common;
+mod dataset;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use common::{err, out, text};
+use dataset::queue::{Queue, QueueFault};
+use dataset::s3::{self, Fault, Server};
+use dataset::{Scene, broken, cat, code, lines, pairs, summary, wait_until};
+use serde_json::Value;
+
+const RESULTS: [&str; 2] = ["--results", "s3://results/run"];
+/// What goes wrong here is to be told soon.
+const SOON: [&str; 2] = ["--timeout", "30"];
+
+fn existing(scene: &Scene, queue: &Queue, options: &[&str]) -> Command {
+    let places = ["bulk", "--existing", "s3://photos-in/set", "--queue", &queue.url];
+    scene.command(&[&places[..], &RESULTS, &SOON, options].concat())
+}
+
+fn run(scene: &Scene, queue: &Queue, options: &[&str]) -> Output {
+    existing(scene, queue, options).output().unwrap()
+}
+
+/// All that it has said.
+fn said(output: &Output) -> String {
+    out(output) + &err(output)
+}
+
+fn put(scene: &Scene, keys: &[&str]) {
+    keys.iter().for_each(|key| scene.server.put(key, key.as_bytes()));
+}
+
+/// Photos `set/0000.jpg`, `set/0001.jpg`, ….
+fn numbered(scene: &Scene, count: usize) {
+    (0..count)
+        .for_each(|number| scene.server.put(&format!("set/{number:04}.jpg"), format!("photo {number}").as_bytes()));
+}
+
+/// Plays detect-bulk: takes what is on the queue, and answers for each message with a part.
+fn play<'scope>(
+    scope: &'scope std::thread::Scope<'scope, '_>,
+    scene: &'scope Scene,
+    queue: &'scope Queue,
+    stop: &'scope AtomicBool,
+) {
+    scope.spawn(move || {
+        let mut done = 0;
+        while !stop.load(Ordering::Relaxed) {
+            for (number, body) in queue.requests().iter().flatten().enumerate().skip(done) {
+                let event: Value = serde_json::from_str(body).unwrap();
+                let answers = event["Records"].as_array().unwrap().iter().map(|record| {
+                    let object = &record["s3"]["object"];
+                    let key = dataset::decoded(&object["key"].as_str().unwrap().replace('+', " "));
+                    let name = key.strip_prefix("set/").unwrap();
+                    // This server's listings have no entity tags.
+                    let etag = &scene.etag(name);
+                    if name.starts_with("bad") { broken(name, etag) } else { cat(name, etag) }
+                });
+                scene.write_part(&format!("q{number}"), &answers.collect::<Vec<_>>());
+                done = number + 1;
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    });
+}
+
+#[test]
+fn photos_of_a_bucket_are_queued_and_their_results_come_home() {
+    let (scene, queue) = (Scene::new(), Queue::start());
+    let names = ["A file+name é(1).jpg", "c%20d.JPG", "sub dir/2.png", "bad.jpg", "日本/x&y=z.webp"];
+    names.iter().for_each(|name| put(&scene, &[&format!("set/{name}")]));
+    put(&scene, &["set/notes.txt", "set2/other.jpg", "set/sub dir/README"]);
+    scene.write_part("before", &[cat("c%20d.JPG", "an older result")]);
+    let stop = AtomicBool::new(false);
+    let output = std::thread::scope(|scope| {
+        play(scope, &scene, &queue, &stop);
+        let output = run(&scene, &queue, &["--format", "jsonl"]);
+        stop.store(true, Ordering::Relaxed);
+        output
+    });
+    assert_eq!(code(&output), 1, "{}", err(&output));
+    let lines = lines(&output);
+    let expected = pairs(&[
+        ("2.png", "ok"),
+        ("A file+name é(1).jpg", "ok"),
+        ("bad.jpg", "undecodable_image"),
+        ("c%20d.JPG", "ok"),
+        ("x&y=z.webp", "ok"),
+    ]);
+    assert_eq!(summary(&lines), expected);
+    assert!(lines.iter().any(|line| line["photo"] == "s3://photos-in/set/日本/x&y=z.webp"), "{lines:?}");
+    let expected: BTreeMap<String, usize> = names.iter().map(|name| (format!("set/{name}"), 1)).collect();
+    assert_eq!(queue.keys(), expected);
+    for record in queue.records() {
+        assert_eq!((&record["eventSource"], &record["eventName"]), (&"aws:s3".into(), &"ObjectCreated:Put".into()));
+        assert_eq!(record["s3"]["bucket"]["name"], "photos-in");
+        let (object, key) = (&record["s3"]["object"], record["s3"]["object"]["key"].as_str().unwrap());
+        assert!(key.is_ascii() && !key.contains(' '), "{key}");
+        let name = dataset::decoded(&key.replace('+', " "));
+        assert_eq!(object["size"], name.len());
+    }
+    let said = err(&output);
+    for part in [
+        "dataset             s3://photos-in/set -> s3://results/run",
+        "queued              5 photos in 1 message",
+        "skipped 2 by --suffix",
+        "found               4 objects in 4 photos",
+        "failed              1 photo (1 undecodable_image)",
+        "cost per 1000       $0.00",
+        "10 photos per message",
+    ] {
+        assert!(said.contains(part), "{part} is missing in {said}");
+    }
+    assert_eq!(scene.server.count_all("PUT"), 0, "nothing is written to the buckets");
+    // Once more: nothing is queued, and the same results are there.
+    let again = run(&scene, &queue, &["--format", "jsonl"]);
+    assert_eq!((summary(&dataset::lines(&again)), queue.len()), (summary(&lines), 1), "{}", err(&again));
+    assert!(err(&again).contains("skipped 5: queued before"), "{}", err(&again));
+}
+
+#[test]
+fn messages_are_full_and_few() {
+    let (scene, queue) = (Scene::new(), Queue::start());
+    numbered(&scene, 1234);
+    let output = run(&scene, &queue, &["--no-wait", "--concurrency", "4"]);
+    assert_eq!(code(&output), 0, "{}", err(&output));
+    let keys = queue.keys();
+    assert_eq!((keys.len(), keys.values().max()), (1234, Some(&1)));
+    let requests = queue.requests();
+    assert_eq!((requests.len(), requests.iter().flatten().count()), (13, 124));
+    assert!(
+        requests
+            .iter()
+            .all(|messages| messages.len() <= 10 && messages.iter().map(String::len).sum::<usize>() < 1 << 20)
+    );
+    let said = err(&output);
+    assert!(said.contains("collect --journal ") && said.contains("--results s3://results/run"), "{said}");
+
+    let other = Queue::start();
+    let output = run(&scene, &other, &["--no-wait", "--per-message", "1000"]);
+    assert_eq!((code(&output), other.requests().iter().flatten().count()), (0, 2), "{}", err(&output));
+}
+
+#[test]
+fn a_run_that_is_killed_puts_nothing_on_the_queue_twice_but_what_was_under_way() {
+    const PHOTOS: usize = 4000;
+    let late = Duration::from_millis(30);
+    let queue = Queue::with_faults(move |_| Some(QueueFault::Late(late)));
+    let scene = Scene::new();
+    numbered(&scene, PHOTOS);
+    let journal = scene.state.path().join("journal.jsonl");
+    let options = ["--no-wait", "--journal", text(&journal)];
+    for kill in 1..=3 {
+        let enough = queue.len() + 5;
+        let mut child = existing(&scene, &queue, &options).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        wait_until("progress", || queue.len() >= enough);
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert!(queue.keys().len() < PHOTOS, "nothing is left to do after kill {kill}");
+        // As a kill in the middle of a note leaves it.
+        let notes = std::fs::read(&journal).unwrap();
+        std::fs::write(&journal, &notes[..notes.len() - 20]).unwrap();
+    }
+    let output = run(&scene, &queue, &options);
+    assert_eq!(code(&output), 0, "{}", err(&output));
+    let keys = queue.keys();
+    assert_eq!(keys.len(), PHOTOS, "photos were lost");
+    // Four requests of a hundred photos were under way at each kill, and one note was torn.
+    let twice: usize = keys.values().map(|count| count - 1).sum();
+    assert!(twice <= 3 * 5 * 100, "{twice} photos are on the queue twice");
+    assert!(err(&output).contains("may be on the queue already"), "{}", err(&output));
+    let before = queue.len();
+    let output = run(&scene, &queue, &options);
+    assert_eq!((code(&output), queue.len()), (0, before), "{}", err(&output));
+    assert!(said(&output).contains("skipped 4000: queued before"), "{}", said(&output));
+    assert!(!err(&output).contains("may be on the queue"), "{}", err(&output));
+    // All are, where somebody wants it so.
+    let output = run(&scene, &queue, &[&options[..], &["--force"]].concat());
+    assert!(said(&output).contains("queued              4000 photos"), "{}", said(&output));
+}
+
+#[test]
+fn ctrl_c_leaves_nothing_in_doubt() {
+    let queue = Queue::with_faults(|_| Some(QueueFault::Late(Duration::from_millis(50))));
+    let scene = Scene::new();
+    numbered(&scene, 3000);
+    let child = existing(&scene, &queue, &["--no-wait"]).stderr(Stdio::piped()).spawn().unwrap();
+    wait_until("progress", || queue.len() >= 5);
+    let kill = Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    assert!(kill.success());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(130), "{}", err(&output));
+    assert!(err(&output).contains("run the same command again to resume"), "{}", err(&output));
+    let output = run(&scene, &queue, &["--no-wait"]);
+    assert_eq!(code(&output), 0, "{}", err(&output));
+    let keys = queue.keys();
+    assert_eq!((keys.len(), keys.values().max()), (3000, Some(&1)));
+}
+
+#[test]
+fn messages_that_were_not_taken_are_sent_again() {
+    let queue = Queue::with_faults(|number| match number {
+        0 => Some(QueueFault::Refused { places: vec![1, 3], senders: false }),
+        1 => Some(QueueFault::Failed(503, "ServiceUnavailable")),
+        2 => Some(QueueFault::Refused { places: vec![0], senders: false }),
+        _ => None,
+    });
+    let scene = Scene::new();
+    numbered(&scene, 100);
+    let output = run(&scene, &queue, &["--no-wait"]);
+    assert_eq!(code(&output), 0, "{}", err(&output));
+    let keys = queue.keys();
+    assert_eq!((keys.len(), keys.values().max()), (100, Some(&1)));
+    assert_eq!(queue.requests().iter().map(Vec::len).collect::<Vec<_>>(), [8, 1, 1]);
+
+    // What never will be taken ends the run; the rest is noted.
+    let stubborn =
+        Queue::with_faults(|number| (number == 0).then_some(QueueFault::Refused { places: vec![2], senders: true }));
+    let output = run(&scene, &stubborn, &["--no-wait"]);
+    assert_eq!(code(&output), 2);
+    assert!(err(&output).contains("1 messages were not accepted: Not now."), "{}", err(&output));
+    let output = run(&scene, &stubborn, &["--no-wait"]);
+    assert_eq!(code(&output), 0, "{}", err(&output));
+    let keys = stubborn.keys();
+    assert_eq!((keys.len(), keys.values().max()), (100, Some(&1)));
+}
+
+#[test]
+fn a_rehearsal_counts_and_says_what_it_costs() {
+    let (scene, queue) = (Scene::new(), Queue::start());
+    numbered(&scene, 1500);
+    put(&scene, &["set/notes.txt", "set/raw.dng"]);
+    let output = run(&scene, &queue, &["--dry-run", "--ms-per-photo", "100", "--function-concurrency", "5"]);
+    assert_eq!(code(&output), 0, "{}", err(&output));
+    let said = out(&output);
+    for part in [
+        "photos              1500, 0.0 MB",
+        "skipped             2 by --suffix",
+        "would queue         1500 photos in 150 messages",
+        "about 30s (100 ms per photo, concurrency 5)",
+        "cost                $0.00",
+        "list $0.0000, queue $0.0000, GET $0.0006, compute $0.0043, results $0.0000",
+        "with S3 Batch Operations",
+    ] {
+        assert!(said.contains(part), "{part} is missing in {said}");
+    }
+    assert_eq!(queue.len(), 0);
+    assert!(!scene.state.path().join("spotter").exists(), "a rehearsal leaves no journal");
+}
+
+#[test]
+fn photos_are_chosen_by_name_size_and_age_and_at_random() {
+    let (scene, queue) = (Scene::new(), Queue::start());
+    put(&scene, &["set/a.jpg", "set/large one.jpg", "set/b/c.png", "set/raw.dng", "set/none"]);
+    let chosen = |options: &[&str]| {
+        let output = run(&scene, &queue, &[&["--dry-run"], options].concat());
+        assert_eq!(code(&output), 0, "{}", err(&output));
+        out(&output)
+            .lines()
+            .find_map(|line| line.strip_prefix("photos              "))
+            .unwrap()
+            .split(',')
+            .next()
+            .unwrap()
+            .parse::<usize>()
+            .unwrap()
+    };
+    for (options, expected) in [
+        (vec![], 3),
+        (vec!["--suffix", ".dng"], 1),
+        (vec!["--suffix", "*"], 5),
+        (vec!["--include", "*.jpg"], 2),
+        (vec!["--exclude", "b/*"], 2),
+        (vec!["--min-size", "12"], 1),
+        (vec!["--max-size", "10B"], 1),
+        (vec!["--newer-than", "1h"], 3),
+        (vec!["--newer-than", "2020-01-01"], 3),
+        (vec!["--sample", "2"], 2),
+    ] {
+        assert_eq!(chosen(&options), expected, "{options:?}");
+    }
+    let output = run(&scene, &queue, &["--newer-than", "2999-01-01"]);
+    assert_eq!(code(&output), 2);
+    assert!(err(&output).contains("3 by --newer-than"), "{}", err(&output));
+
+    numbered(&scene, 200);
+    let sampled = |options: &[&str]| {
+        let queue = Queue::start();
+        let output = run(&scene, &queue, &[&["--no-wait", "--sample", "20"], options].concat());
+        assert_eq!(code(&output), 0, "{}", err(&output));
+        let said = err(&output);
+        let seed = said.split("--seed ").nth(1).unwrap().split_whitespace().next().unwrap().to_owned();
+        (queue.keys(), seed)
+    };
+    let (first, seed) = sampled(&[]);
+    assert_eq!(first.len(), 20);
+    assert_eq!(sampled(&["--seed", &seed]).0, first);
+    assert_ne!(sampled(&["--seed", "1"]).0, sampled(&["--seed", "2"]).0);
+}
+
+#[test]
+fn an_inventory_stands_for_the_listing() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/inventory/parquet");
+    let scene = Scene::new();
+    let manifest = std::fs::read_to_string(folder.join("manifest.json")).unwrap();
+    for (name, from) in [("2026-11-01T00-00Z/manifest.json", "manifest.json"), ("data/1.parquet", "data/1.parquet")] {
+        let key = format!("inventory/photos-in/all/{name}");
+        s3::write(scene.server.root(), "results", &key, &std::fs::read(folder.join(from)).unwrap());
+    }
+    let local = folder.join("manifest.json");
+    for inventory in [text(&local), "s3://results/inventory/photos-in/all/2026-11-01T00-00Z/manifest.json"] {
+        let queue = Queue::start();
+        let output = run(&scene, &queue, &["--no-wait", "--inventory", inventory]);
+        assert_eq!(code(&output), 0, "{}", err(&output));
+        let mut versions: Vec<(String, Value)> = queue
+            .records()
+            .iter()
+            .map(|record| {
+                (
+                    record["s3"]["object"]["key"].as_str().unwrap().to_owned(),
+                    record["s3"]["object"]["versionId"].clone(),
+                )
+            })
+            .collect();
+        versions.sort_by(|a, b| a.0.cmp(&b.0));
+        let expected = [
+            ("set/A+file%2Bname+%C3%A9%281%29.jpg", "v1".into()),
+            ("set/c%2520d.jpg", Value::Null),
+            ("set/old.jpg", "v2".into()),
+        ];
+        assert_eq!(versions, expected.map(|(key, version)| (key.to_owned(), version)));
+        let said = said(&output);
+        assert!(said.contains("1 outside the prefix, 1 old versions, 1 delete markers"), "{said}");
+        assert!(said.contains("inventory of 2023-11-14T22:13:20Z"), "{said}");
+    }
+    assert_eq!(scene.server.count("GET", "/photos-in"), 0, "the bucket was listed all the same");
+
+    let queue = Queue::start();
+    let refused = |content: String, options: &[&str]| {
+        let path = scene.state.path().join("manifest.json");
+        std::fs::write(&path, content).unwrap();
+        let output = run(&scene, &queue, &[&["--no-wait", "--inventory", text(&path)], options].concat());
+        assert_eq!(code(&output), 2);
+        err(&output)
+    };
+    let said = refused(manifest.replace("Parquet", "ORC"), &[]);
+    assert!(said.contains("ORC are not supported"), "{said}");
+    let said = refused(manifest.replace("\"photos-in\"", "\"other\""), &[]);
+    assert!(said.contains("--existing") && said.contains("\"other\""), "{said}");
+    let said = refused(manifest.clone(), &[]);
+    assert!(said.contains("data file") && said.contains("1.parquet"), "{said}");
+    let said = refused(manifest.replace("optional int64 size;", ""), &["--min-size", "1"]);
+    assert!(said.contains("--min-size") && said.contains("no field Size"), "{said}");
+    assert!(refused("{}".to_owned(), &[]).contains("not the manifest.json"));
+    std::fs::create_dir(scene.state.path().join("data")).unwrap();
+    std::fs::write(scene.state.path().join("data/1.parquet"), "another file").unwrap();
+    let said = refused(manifest, &[]);
+    assert!(said.contains("MD5"), "{said}");
+    assert_eq!(queue.len(), 0);
+}
+
+#[test]
+fn mistakes_name_their_flags() {
+    let (scene, queue) = (Scene::new(), Queue::start());
+    put(&scene, &["set/a.jpg"]);
+    let said = |args: &[&str]| {
+        let output = scene.command(&[&["bulk"], args].concat()).output().unwrap();
+        assert_eq!(code(&output), 2, "{args:?}");
+        err(&output)
+    };
+    let (photos, url) = (["--existing", "s3://photos-in/set"], ["--queue", queue.url.as_str()]);
+    for (args, says) in [
+        ([&photos[..], &RESULTS].concat(), "--queue"),
+        ([&url[..], &RESULTS].concat(), "--existing"),
+        ([&photos[..], &url].concat(), "--results"),
+        ([&photos[..], &url, &RESULTS, &["--bucket", "s3://photos-in/set"]].concat(), "--bucket"),
+        ([&photos[..], &url, &RESULTS, &["a.jpg"]].concat(), "PATH"),
+        ([&photos[..], &url, &RESULTS, &["--seed", "1"]].concat(), "--sample"),
+        (
+            ["--bucket", "s3://photos-in/set", "a.jpg", "--sample", "1"].iter().copied().chain(RESULTS).collect(),
+            "--existing",
+        ),
+        (
+            ["--bucket", "s3://photos-in/set", "a.jpg", "--per-message", "5"].iter().copied().chain(RESULTS).collect(),
+            "--existing",
+        ),
+        ([&photos[..], &url, &RESULTS, &["--output", "/nonexistent/x"]].concat(), "--output"),
+        ([&photos[..], &url, &RESULTS, &["--min-size", "big"]].concat(), "--min-size"),
+        ([&photos[..], &url, &RESULTS, &["--newer-than", "soon"]].concat(), "--newer-than"),
+        ([&photos[..], &RESULTS, &["--queue", "photos"]].concat(), "QueueUrl"),
+        ([&photos[..], &RESULTS, &["--queue", "http://127.0.0.1:1/1/q.fifo"]].concat(), "FIFO"),
+        ([&url[..], &["--existing", "s3://results/run/x"], &RESULTS].concat(), "results are not photos"),
+        (
+            [&url[..], &["--existing", "s3://photos-in/nothing"], &RESULTS].concat(),
+            "no objects in s3://photos-in/nothing/",
+        ),
+        ([&url[..], &["--existing", "s3://nowhere/set"], &RESULTS].concat(), "no bucket \"nowhere\""),
+    ] {
+        let said = said(&args);
+        assert!(said.contains(says), "{args:?}: {said}");
+    }
+    let other = queue.url.replace("/photos", "/other");
+    let said = said(&[&photos[..], &RESULTS, &["--queue", &other]].concat());
+    assert!(said.contains("no such queue"), "{said}");
+    assert_eq!(queue.len(), 0);
+}
+
+#[test]
+fn results_of_before_are_not_this_runs() {
+    let (scene, queue) = (Scene::new(), Queue::start());
+    put(&scene, &["set/a.jpg"]);
+    let etag = scene.etag("a.jpg");
+    scene.write_part("old", &[broken("a.jpg", &etag)]);
+    let output = run(&scene, &queue, &["--no-wait"]);
+    assert_eq!(code(&output), 0, "{}", err(&output));
+    scene.write_part("new", &[cat("a.jpg", &etag)]);
+    // However it goes on: with the same command, or with the one that it has told.
+    let output = run(&scene, &queue, &["--format", "jsonl"]);
+    assert_eq!((code(&output), summary(&lines(&output))), (0, pairs(&[("a.jpg", "ok")])), "{}", err(&output));
+    let journals = std::fs::read_dir(scene.state.path().join("spotter/bulk")).unwrap();
+    let journal = journals.map(|entry| entry.unwrap().path()).next().unwrap();
+    let args = [&["collect", "--journal", text(&journal), "--format", "jsonl"], &RESULTS[..], &SOON].concat();
+    let output = scene.command(&args).output().unwrap();
+    assert_eq!((code(&output), summary(&lines(&output))), (0, pairs(&[("a.jpg", "ok")])), "{}", err(&output));
+}
+
+#[test]
+fn passing_trouble_of_listing_is_waited_out_and_other_trouble_ends_the_run() {
+    let refusals = Arc::new(AtomicUsize::new(2));
+    let left = Arc::clone(&refusals);
+    let server = Server::with_faults(move |method, path, _| {
+        let is_list = method == "GET" && path.trim_end_matches('/') == "/photos-in";
+        let refused = is_list && left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |n| n.checked_sub(1)).is_ok();
+        refused.then_some(Fault::Refused(503, "SlowDown"))
+    });
+    let (scene, queue) = (Scene::with_server(server), Queue::start());
+    numbered(&scene, 30);
+    let output = run(&scene, &queue, &["--no-wait"]);
+    assert_eq!((code(&output), queue.keys().len(), refusals.load(Ordering::SeqCst)), (0, 30, 0), "{}", err(&output));
+
+    let denied = Server::with_faults(|method, path, _| {
+        (method == "GET" && path.starts_with("/photos-in")).then_some(Fault::Refused(403, "AccessDenied"))
+    });
+    let output = run(&Scene::with_server(denied), &queue, &["--no-wait"]);
+    assert_eq!(code(&output), 2);
+    assert!(err(&output).contains("s3:ListBucket"), "{}", err(&output));
+    let denied = Queue::with_faults(|_| Some(QueueFault::Failed(403, "AccessDenied")));
+    let output = run(&scene, &denied, &["--no-wait"]);
+    assert_eq!(code(&output), 2);
+    assert!(err(&output).contains("sqs:SendMessage"), "{}", err(&output));
+}
