@@ -1,5 +1,7 @@
 //! SQS as far as a sender sees it: a server in this process that takes messages, and refuses some where it is told to.
 
+#![allow(dead_code, unreachable_pub, reason = "the benchmark uses its own part of this")]
+
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
