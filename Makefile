@@ -11,6 +11,7 @@
 #   make lint-infra                            check infra/template.yaml with cfn-lint and SAM
 #   make image [ARCH=arm64] [BASE=…] [TAG=…]   build the container image, spotter:latest
 #   make deploy [IMAGE=…] [PARAMETERS=…]       deploy to AWS with your AWS CLI's credentials: infra/README.md
+#   make deploy FORCE=yes                      the same in spite of what is probably not wanted
 #   make undeploy [PURGE=yes]                  remove the stack
 #   make test-accuracy                         compare COCO AP with a reference pipeline (needs SPOTTER_ASSETS)
 #   make test-training                         run spotter-nano's training recipe on generated pictures (downloads PyTorch)

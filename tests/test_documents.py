@@ -16,7 +16,7 @@ DOCUMENTS = [support.ROOT / "README.md", *sorted((support.ROOT / "docs").glob("*
 # What cannot be run here: a pattern of the whole command, and why.
 NOT_RUN = [
     (r"make image\b.*|.*&& make image .*", "needs docker and takes minutes; .ci/run makes the image and tests it"),
-    (r"make (un)?deploy\b.*", "needs an AWS account; tests/test_infra.py looks at the template"),
+    (r"make (un)?deploy\b.*", "needs an AWS account; tests/test_deploy.py runs both against an emulated one"),
     (r"docker run .*", "needs the image: tests/test_image.py"),
     (r"make compare URL=https://…\S*", "needs a function in AWS; `uploader compare` is run with two on this machine"),
     (r".*uploader (bulk|collect) .*", "needs buckets: tests/test_bulk.py has them, and `make demo-bulk` is run"),

@@ -97,7 +97,7 @@ def steady(text, scene):
 
 
 def test_help(said):
-    verbs = ["", "detect", "compare", "bulk", "collect", "local", "model", "model list", "model pull", "model prepare"]
+    verbs = ["", "detect", "compare", "bulk", "collect", "local", "page", "model", "model list", "model pull", "model prepare"]
     verbs += ["model show", "model card", "model try", "model verify", "completions", "man"]
     text = "".join(said(" ".join(["uploader", verb, "--help"]).replace("  ", " ")) for verb in verbs)
     text += said("detect-http --help") + said("detect-http")
@@ -138,6 +138,11 @@ uploader detect photos --fail-if 'p95>1us' --no-summary
 uploader detect photos --model no-such-model
 uploader detect photos --model nowhere.onnx
 uploader detect photos --function nowhere
+uploader page
+uploader page --url http://127.0.0.1:1/ --port 0
+uploader page --url ftp://example.com/
+uploader page --url http://127.0.0.1:1/ --port 99999
+uploader page --url http://127.0.0.1:1/ --host example.com
 uploader detect photos --memory 1024 --no-summary
 uploader detect photos --url ftp://example.com/
 uploader detect photos --url http://user:password@example.com/

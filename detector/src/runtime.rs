@@ -1,5 +1,7 @@
 //! ONNX Runtime: finding its shared library, and one environment for the process.
 
+mod cpu_lists;
+
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
@@ -36,7 +38,7 @@ pub fn find_runtime() -> Result<PathBuf, ModelError> {
 /// The process's environment, made on first use and kept: ONNX Runtime allows one, and sessions need it.
 ///
 /// # Errors
-/// [`ModelError::Runtime`] where the library is missing or does not fit.
+/// [`ModelError::Runtime`] where the library is missing, does not fit, or would crash.
 pub fn environment() -> Result<Environment, ModelError> {
     static ENVIRONMENT: Mutex<Option<Environment>> = Mutex::new(None);
     let mut slot = ENVIRONMENT.lock().unwrap_or_else(PoisonError::into_inner);
@@ -44,6 +46,7 @@ pub fn environment() -> Result<Environment, ModelError> {
         return Ok(environment.clone());
     }
     let path = find_runtime()?;
+    cpu_lists::check(&path)?;
     let failed = |e: &dyn std::fmt::Display| ModelError::Runtime(e.to_string());
     let environment = ort::init_from(&path).map_err(|e| failed(&e))?;
     let environment = environment.with_name("spotter").with_telemetry(false).build().map_err(|e| failed(&e))?;

@@ -24,9 +24,9 @@ use tokio::time::{sleep, timeout};
 use self::guard::Guard;
 use self::problem::Problem;
 use self::relay::Relay;
-use crate::verb::Ending;
 use crate::photo::EVENT_LIMIT;
 use crate::target::{Target, UrlTarget, is_function_url};
+use crate::verb::Ending;
 
 /// Connections at once; further ones wait to be accepted.
 const MOST_CONNECTIONS: usize = 64;
@@ -97,9 +97,9 @@ impl Page {
 
     async fn pass_on(&self, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Problem> {
         self.guard.check(request.headers())?;
-        if !matches!(*request.method(), Method::GET | Method::POST) {
-            let problem = Problem::new(405, "method_not_allowed", "The page forwards GET and POST only.");
-            return Err(problem.with(ALLOW, HeaderValue::from_static("GET, POST")));
+        if !matches!(*request.method(), Method::GET | Method::HEAD | Method::POST) {
+            let problem = Problem::new(405, "method_not_allowed", "The page forwards GET, HEAD and POST only.");
+            return Err(problem.with(ALLOW, HeaderValue::from_static("GET, HEAD, POST")));
         }
         let _turn = self.at_once.acquire().await.map_err(|error| Problem::new(503, "overloaded", error.to_string()))?;
         let (head, body) = request.into_parts();
@@ -110,7 +110,11 @@ impl Page {
     async fn whole(&self, body: Incoming) -> Result<Bytes, Problem> {
         let too_large = || {
             let limit = self.most_bytes;
-            Problem::new(413, "too_many_bytes", format!("The request has more than {limit} bytes, the limit here. Send a smaller photo."))
+            Problem::new(
+                413,
+                "too_many_bytes",
+                format!("The request has more than {limit} bytes, the limit here. Send a smaller photo."),
+            )
         };
         if body.size_hint().lower() > self.most_bytes as u64 {
             return Err(too_large());
@@ -118,8 +122,14 @@ impl Page {
         match timeout(BODY_WITHIN, Limited::new(body, self.most_bytes).collect()).await {
             Ok(Ok(body)) => Ok(body.to_bytes()),
             Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large()),
-            Ok(Err(error)) => Err(Problem::new(400, "invalid_request", format!("The request's body broke off: {error}."))),
-            Err(_) => Err(Problem::new(408, "timeout", format!("The request's body did not arrive within {} s.", BODY_WITHIN.as_secs()))),
+            Ok(Err(error)) => {
+                Err(Problem::new(400, "invalid_request", format!("The request's body broke off: {error}.")))
+            }
+            Err(_) => Err(Problem::new(
+                408,
+                "timeout",
+                format!("The request's body did not arrive within {} s.", BODY_WITHIN.as_secs()),
+            )),
         }
     }
 }

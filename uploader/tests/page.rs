@@ -63,7 +63,10 @@ impl Page {
     fn signed(server: &Server, more: &[&str]) -> Self {
         let via = server.address.to_string();
         let args = [&["--url", HOST, "--connect-to", &via], more].concat();
-        Self::start(&args, &[("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE"), ("AWS_SECRET_ACCESS_KEY", KEY), ("AWS_SESSION_TOKEN", "token")])
+        Self::start(
+            &args,
+            &[("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE"), ("AWS_SECRET_ACCESS_KEY", KEY), ("AWS_SESSION_TOKEN", "token")],
+        )
     }
 
     fn ask(&self, method: &str, target: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
@@ -198,7 +201,10 @@ fn what_goes_wrong_over_there_is_told_as_a_problem() {
     let server = Server::start(|seen, _| match seen.target.as_str() {
         "/forbidden" => Say::new(403, r#"{"Message":"Forbidden"}"#),
         "/busy" => {
-            let mut busy = Say::json(429, &json!({"Reason": "ReservedFunctionConcurrentInvocationLimitExceeded", "message": "Rate Exceeded."}));
+            let mut busy = Say::json(
+                429,
+                &json!({"Reason": "ReservedFunctionConcurrentInvocationLimitExceeded", "message": "Rate Exceeded."}),
+            );
             busy.headers = vec![("retry-after", "1".to_owned())];
             busy
         }

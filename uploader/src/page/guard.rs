@@ -67,7 +67,9 @@ fn only<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<&'a str>
 
 fn refused(header: &str, value: &str) -> Problem {
     let shown: String = value.chars().filter(|c| !c.is_control()).take(100).collect();
-    let detail = format!("Requests of other web sites are not forwarded ({header}: {shown}). Open the page by the address that `uploader page` printed.");
+    let detail = format!(
+        "Requests of other web sites are not forwarded ({header}: {shown}). Open the page by the address that `uploader page` printed."
+    );
     Problem::new(403, "foreign_origin", detail)
 }
 
@@ -78,7 +80,8 @@ mod tests {
     use super::*;
 
     fn passes(guard: Guard, headers: &[(&'static str, &'static str)]) -> bool {
-        let pairs = headers.iter().map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)));
+        let pairs =
+            headers.iter().map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)));
         let mut all = HeaderMap::new();
         pairs.for_each(|(name, value)| drop(all.append(name, value)));
         guard.check(&all).is_ok()

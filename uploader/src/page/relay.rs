@@ -7,11 +7,12 @@ use anyhow::Result;
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::header::{
-    ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CACHE_CONTROL, CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap,
-    HeaderName, HeaderValue, IF_NONE_MATCH, RETRY_AFTER, SET_COOKIE, TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
+    ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CACHE_CONTROL, CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE,
+    HeaderMap, HeaderName, HeaderValue, IF_NONE_MATCH, RETRY_AFTER, SET_COOKIE, TE, TRAILER, TRANSFER_ENCODING,
+    UPGRADE,
 };
 use hyper::http::request::Parts;
-use hyper::{Request, Response, StatusCode};
+use hyper::{Method, Request, Response, StatusCode};
 use tokio::time::timeout;
 
 use super::problem::Problem;
@@ -54,17 +55,20 @@ impl Relay {
     /// # Errors
     /// Why there is no answer, or none of a Spotter function.
     pub(super) async fn ask(&self, head: Parts, body: Bytes) -> Result<Response<Full<Bytes>>, Problem> {
+        let is_head = head.method == Method::HEAD;
         let request = self.request(head, body).await?;
         let reply = match timeout(self.patience, self.exchange(request)).await {
             Ok(Ok(reply)) => reply,
             Ok(Err(error @ LinkError::Proxy { .. })) => return Err(Problem::new(502, "proxy", format!("{error}."))),
-            Ok(Err(error)) => return Err(Problem::new(502, "connection", format!("The function cannot be reached: {error}."))),
+            Ok(Err(error)) => {
+                return Err(Problem::new(502, "connection", format!("The function cannot be reached: {error}.")));
+            }
             Err(_) => {
                 let seconds = self.patience.as_secs_f64();
                 return Err(Problem::new(504, "timeout", format!("The function did not answer within {seconds} s.")));
             }
         };
-        self.answer(reply)
+        self.answer(reply, is_head)
     }
 
     async fn request(&self, head: Parts, body: Bytes) -> Result<Request<Full<Bytes>>, Problem> {
@@ -72,8 +76,8 @@ impl Relay {
         copy(&head.headers, &mut described, &DESCRIBED);
         let path = head.uri.path_and_query().map_or("/", |path| path.as_str());
         let forwarded = self.target.forward(head.method, path, described, body).await;
-        let mut request =
-            forwarded.map_err(|error| Problem::new(502, "credentials", format!("The request cannot be signed: {error:#}.")))?;
+        let mut request = forwarded
+            .map_err(|error| Problem::new(502, "credentials", format!("The request cannot be signed: {error:#}.")))?;
         // After the signature, which need not hold whatever the way may change.
         copy(&head.headers, request.headers_mut(), &ASKED);
         if !request.headers().contains_key(AUTHORIZATION) {
@@ -93,7 +97,8 @@ impl Relay {
                 return Ok(reply);
             }
         }
-        let mut connection = Connection::open(self.target.endpoint(), self.tls.as_ref(), CONNECT_WITHIN, phases).await?;
+        let mut connection =
+            Connection::open(self.target.endpoint(), self.tls.as_ref(), CONNECT_WITHIN, phases).await?;
         let reply = connection.exchange(request, phases).await?;
         self.keep(connection);
         Ok(reply)
@@ -108,7 +113,7 @@ impl Relay {
         }
     }
 
-    fn answer(&self, reply: Reply) -> Result<Response<Full<Bytes>>, Problem> {
+    fn answer(&self, reply: Reply, is_head: bool) -> Result<Response<Full<Bytes>>, Problem> {
         let is_problem = reply
             .headers
             .get(CONTENT_TYPE)
@@ -120,7 +125,8 @@ impl Relay {
         *response.status_mut() = reply.status;
         *response.headers_mut() = reply.headers;
         let headers = response.headers_mut();
-        for name in &KEPT_BACK {
+        // Without a body, the length is what would have come.
+        for name in KEPT_BACK.iter().filter(|name| !is_head || **name != CONTENT_LENGTH) {
             headers.remove(name);
         }
         // Who may read the answer is decided here.
