@@ -56,7 +56,6 @@ pub(crate) enum Verb {
     /// Run the function on this machine as an HTTP server with a web page.
     Local(LocalArgs),
     /// Serve a function's page on this machine: forward what the browser asks to its URL, signed.
-    #[command(after_help = EXIT_CODES)]
     Page(PageArgs),
     /// List, download, prepare, try and verify models.
     Model(ModelArgs),
