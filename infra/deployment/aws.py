@@ -5,7 +5,7 @@ import os
 import re
 import subprocess
 
-from .console import Refusal
+from .console import Refusal, Told
 
 ERROR = re.compile(r"An error occurred \((?P<code>[^)]+)\) when calling the \w+ operation(?: \([^)]*\))?: (?P<message>.*)", re.DOTALL)
 REGION = re.compile(r"[a-z]{2,}(-[a-z]+)+-[0-9]+")
@@ -13,15 +13,15 @@ NOT_REACHED = ("Could not connect to the endpoint URL", "Could not resolve", "Co
 NOT_ALLOWED = ("AccessDenied", "AccessDeniedException", "AccessDeniedError", "UnauthorizedOperation", "AuthorizationError", "403")
 
 
-class AwsError(Exception):
+class AwsError(Told):
     """What the AWS command said when it failed; `code` is empty where AWS itself said nothing."""
 
     def __init__(self, call, said):
         found = ERROR.search(said)
         self.call = call
         self.code = found["code"] if found else ""
-        self.message = " ".join((found["message"] if found else said).split())
-        super().__init__(f"aws {call}: {self.code + ': ' if self.code else ''}{self.message}")
+        self.message = " ".join((found["message"] if found else said).split())[:500]
+        super().__init__(f"{f'aws {call}: ' if call else ''}{self.code + ': ' if self.code else ''}{self.message}")
 
     def is_refused(self):
         return self.code in NOT_ALLOWED
@@ -41,6 +41,17 @@ def aws(service, operation, *options):
         return json.loads(done.stdout)
     except ValueError:
         raise AwsError(f"{service} {operation}", f"this is no JSON: {done.stdout[:200]}") from None
+
+
+def part(answer, *path):
+    """What lies in an answer at a path of names and places; an `AwsError` where nothing does."""
+    found = answer
+    for step in path:
+        try:
+            found = found[step]
+        except (KeyError, IndexError, TypeError):
+            raise AwsError("", f"AWS answered without {'.'.join(map(str, path))}: {json.dumps(answer)[:200]}") from None
+    return found
 
 
 def _run(words):
@@ -66,10 +77,7 @@ class Account:
             identity = aws("sts", "get-caller-identity")
         except AwsError as error:
             raise _no_identity(error, region) from None
-        try:
-            return cls(region, identity["Account"], identity["Arn"])
-        except (KeyError, TypeError):
-            raise Refusal(f"aws sts get-caller-identity answered without an account: {identity}") from None
+        return cls(region, part(identity, "Account"), part(identity, "Arn"))
 
 
 def _region():

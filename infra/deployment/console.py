@@ -4,8 +4,18 @@ import pathlib
 import sys
 
 
-class Refusal(Exception):
+class Told(Exception):
+    """An error for people."""
+
+    @property
+    def lines(self):
+        return [str(self)]
+
+
+class Refusal(Told):
     """Why the script goes no further: what was wrong, and what to do, a line each."""
+
+    lines = ()
 
     def __init__(self, *lines):
         super().__init__(*lines)
@@ -20,8 +30,8 @@ def run(main):
     """Runs a script; its exit status is 0, 2 with the reason, or that of the program which failed."""
     try:
         sys.exit(main())
-    except Refusal as refusal:
-        for line in refusal.lines:
+    except Told as error:
+        for line in error.lines:
             say(line)
         sys.exit(2)
     except KeyboardInterrupt:

@@ -3,7 +3,7 @@
 import json
 import subprocess
 
-from .aws import AwsError, aws
+from .aws import AwsError, aws, part
 from .console import Refusal, say
 
 ARCHITECTURES = {"amd64": "x86_64", "arm64": "arm64"}
@@ -59,16 +59,17 @@ class Image:
 def repository(stack):
     """The URI of the ECR repository, which is made where it is missing; it keeps the last images."""
     try:
-        uri = aws("ecr", "describe-repositories", "--repository-names", stack)["repositories"][0]["repositoryUri"]
+        uri = part(aws("ecr", "describe-repositories", "--repository-names", stack), "repositories", 0, "repositoryUri")
     except AwsError as error:
         if error.code != "RepositoryNotFoundException":
             raise Refusal(f"cannot look for the ECR repository {stack}: {error}") from None
         say(f"creating the ECR repository {stack}")
         try:
-            uri = aws(
+            made = aws(
                 "ecr", "create-repository", "--repository-name", stack, "--image-tag-mutability", "IMMUTABLE",
                 "--image-scanning-configuration", "scanOnPush=true",
-            )["repository"]["repositoryUri"]  # fmt: skip
+            )  # fmt: skip
+            uri = part(made, "repository", "repositoryUri")
         except AwsError as error:
             raise Refusal(f"cannot create the ECR repository {stack}: {error}") from None
     _keep_last(stack)
@@ -124,12 +125,12 @@ def push(image, stack, uri):
 def _held(stack, tag):
     """(digest, media type) of what ECR holds under a tag."""
     try:
-        found = aws("ecr", "describe-images", "--repository-name", stack, "--image-ids", f"imageTag={tag}")["imageDetails"][0]
+        found = part(aws("ecr", "describe-images", "--repository-name", stack, "--image-ids", f"imageTag={tag}"), "imageDetails", 0)
     except AwsError as error:
         if error.code == "ImageNotFoundException":
             return None
         raise Refusal(f"cannot look into the ECR repository {stack}: {error}") from None
-    return found["imageDigest"], found.get("imageManifestMediaType", "")
+    return part(found, "imageDigest"), found.get("imageManifestMediaType", "")
 
 
 def _remove(stack, tag):

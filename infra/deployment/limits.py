@@ -1,6 +1,6 @@
 """The account's limits, against what the stack wants of them."""
 
-from .aws import AwsError, aws
+from .aws import AwsError, aws, part
 
 # What Lambda always leaves to functions that reserve nothing; all of it where the account has less.
 UNRESERVED = 100
@@ -14,9 +14,9 @@ FUNCTIONS = ("detect-http", "detect-bulk")
 def check(stack, values, before, findings):
     """`values` are the parameters as they will be, `before` those of the stack that is there, if any."""
     try:
-        limits = aws("lambda", "get-account-settings")["AccountLimit"]
-        total, free = int(limits["ConcurrentExecutions"]), int(limits["UnreservedConcurrentExecutions"])
-    except (AwsError, KeyError, TypeError, ValueError) as error:
+        limits = part(aws("lambda", "get-account-settings"), "AccountLimit")
+        total, free = (int(part(limits, name)) for name in ("ConcurrentExecutions", "UnreservedConcurrentExecutions"))
+    except AwsError as error:
         findings.notice(f"the account's Lambda limits were not checked: {error}")
         return
     memory, most = int(values["MemorySize"]), int(values["BulkMaxConcurrency"])

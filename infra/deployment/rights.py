@@ -2,7 +2,7 @@
 
 import concurrent.futures
 
-from .aws import AwsError, aws
+from .aws import AwsError, aws, part
 
 # For each type of resource: what it is called in policies, and what making, changing and removing it takes. {stack},
 # {region}, {account} and {partition} are filled in. The empty type is what every deployment does.
@@ -79,7 +79,7 @@ def principal(account):
     kind = account.arn.split(":", 5)[-1]
     if kind.startswith("assumed-role/"):
         # Its path is not in the session's ARN.
-        return aws("iam", "get-role", "--role-name", kind.split("/")[1])["Role"]["Arn"]
+        return part(aws("iam", "get-role", "--role-name", kind.split("/")[1]), "Role", "Arn")
     return account.arn if kind.startswith("user/") and ":iam:" in account.arn else None
 
 
