@@ -265,10 +265,13 @@ def test_a_region_without_a_service(place):
 def test_missing_rights(place):
     place.scene(denied=["iam:CreateRole", "s3:CreateBucket"])
     refused(place, "deploy", "may not do", "iam:CreateRole, s3:CreateBucket", "Ask whoever administers")
+    place.scene(answers=[{"call": "ecr describe-repositories", "error": "AccessDeniedException", "message": "no identity-based policy allows it"}])
+    refused(place, "deploy", "may not look for the image repository", "Ask whoever administers")
     # Nobody who may not ask is held up.
-    place.scene(answers=[{"call": "iam simulate-principal-policy", "error": "AccessDenied"}])
+    place.scene(answers=[{"call": call, "error": "AccessDenied"} for call in ("iam simulate-principal-policy", "sqs list-queues", "lambda get-account-settings")])
     assert place.run("deploy") == 0, place.said
-    assert "your rights were not checked" in place.said
+    for note in ("your rights were not checked", "has SQS was not checked", "Lambda limits were not checked"):
+        assert note in place.said, place.said
 
 
 def test_the_rights_of_a_session_are_its_roles(place):

@@ -30,15 +30,23 @@ def check(account, types, findings):
     """Asks each service that `types` of resources belong to."""
     services = sorted({kind.split("::")[1] for kind in types} & QUESTIONS.keys() | {"CloudFormation", "ECR"})
     with concurrent.futures.ThreadPoolExecutor(4) as pool:
-        for service, error in zip(services, pool.map(_ask, services)):
-            if error and error.is_unreachable() and LEGACY not in error.message:
-                findings.refuse(
-                    f"{service} does not answer in {account.region}: {error.message}",
-                    "The stack needs it: choose a region that has it (AWS_REGION=…), or check your network.",
-                )
-            elif error and not error.is_refused():
-                # Denied questions are a matter of rights, and asking is not what the stack needs.
-                findings.notice(f"{service} in {account.region} was not checked: {error}")
+        answers = dict(zip(services, pool.map(_ask, services)))
+    denied = []
+    for service, error in answers.items():
+        if error and error.is_unreachable() and LEGACY not in error.message:
+            findings.refuse(
+                f"{service} does not answer in {account.region}: {error.message}",
+                "The stack needs it: choose a region that has it (AWS_REGION=…), or check your network.",
+            )
+        elif error and error.is_refused() and service == "ECR":
+            findings.refuse(f"{account.arn} may not look for the image repository: {error}", "Ask whoever administers the account for the rights to ECR.")
+        elif error and error.is_refused():
+            # Asking is not what the stack needs.
+            denied.append(service)
+        elif error:
+            findings.notice(f"{service} in {account.region} was not checked: {error}")
+    if denied:
+        findings.notice(f"whether {account.region} has {', '.join(denied)} was not checked: you may not ask them.")
     if account.region in WITHOUT_FUNCTION_URLS:
         findings.doubt(
             f"Lambda has no Function URLs in {account.region} (as of 2026-11), and detect-http is called by one.",

@@ -208,6 +208,11 @@ fn what_goes_wrong_over_there_is_told_as_a_problem() {
             busy.headers = vec![("retry-after", "1".to_owned())];
             busy
         }
+        "/token" => {
+            let mut problem = Say::json(401, &json!({"code": "unauthorized", "detail": "Missing token."}));
+            problem.headers = vec![("content-type", "application/problem+json".to_owned())];
+            problem
+        }
         "/gateway" => Say::new(502, "Internal Server Error"),
         "/moved" => Say::new(302, ""),
         "/detect" => {
@@ -225,6 +230,7 @@ fn what_goes_wrong_over_there_is_told_as_a_problem() {
     let busy = page.ask("GET", "/busy", &[], b"");
     assert!(busy.problem(429, "http_429").contains("Rate Exceeded"));
     assert_eq!(busy.headers["retry-after"], "1");
+    assert!(page.ask("GET", "/token", &[], b"").problem(502, "unauthorized").contains("Authorization"));
     page.ask("GET", "/gateway", &[], b"").problem(502, "http_502");
     page.ask("GET", "/moved", &[], b"").problem(502, "http_302");
     assert_eq!(page.ask("POST", "/detect", &[], b"x").problem(422, "undecodable_image"), "The JPEG ends early.");

@@ -80,10 +80,10 @@ mod tests {
     use super::*;
 
     fn passes(guard: Guard, headers: &[(&'static str, &'static str)]) -> bool {
-        let pairs =
-            headers.iter().map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)));
         let mut all = HeaderMap::new();
-        pairs.for_each(|(name, value)| drop(all.append(name, value)));
+        for (name, value) in headers {
+            all.append(HeaderName::from_static(name), HeaderValue::from_static(value));
+        }
         guard.check(&all).is_ok()
     }
 

@@ -118,6 +118,12 @@ impl Relay {
             .headers
             .get(CONTENT_TYPE)
             .is_some_and(|kind| kind.as_bytes().starts_with(wire::Problem::MEDIA_TYPE.as_bytes()));
+        if reply.status == StatusCode::UNAUTHORIZED && self.target.is_signed() {
+            // However often the page asked for the token: there is no room for it.
+            let detail = "The function wants its API_TOKEN, and a signed request cannot carry it: both use the Authorization header. \
+                          Unset API_TOKEN in the function, or use AuthType=NONE and --no-sign.";
+            return Err(Problem::new(502, "unauthorized", detail));
+        }
         if !reply.status.is_success() && reply.status != StatusCode::NOT_MODIFIED && !is_problem {
             return Err(self.explained(&reply));
         }

@@ -99,6 +99,11 @@ impl UrlTarget {
         Ok(request)
     }
 
+    /// Whether requests are signed.
+    pub(crate) fn is_signed(&self) -> bool {
+        self.signer.is_some()
+    }
+
     /// What a reply means that is neither an answer nor a problem of the function's own.
     pub(crate) fn refusal(&self, reply: &Reply) -> ItemError {
         let mut error = self.explained(reply::refusal(reply)).error;
