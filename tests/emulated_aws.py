@@ -133,7 +133,7 @@ class World:
             s3.create_bucket(Bucket=bucket)
         self.stacks[name] = {
             "StackName": name, "StackId": f"arn:aws:cloudformation:eu-central-1:{ACCOUNT}:stack/{name}/{len(self.calls)}",
-            "StackStatus": status, "CreationTime": "2026-11-30T00:00:00Z", "then": list(then), "buckets": list(buckets),
+            "Description": "Spotter finds objects in photos: and so on.", "StackStatus": status, "CreationTime": "2026-11-30T00:00:00Z", "then": list(then), "buckets": list(buckets),
             "Parameters": [{"ParameterKey": key, "ParameterValue": value} for key, value in dict(parameters).items()],
             "failed": [], "Outputs": [{"OutputKey": "FunctionUrl", "OutputValue": "https://abc.lambda-url.eu-central-1.on.aws/"}],
         }  # fmt: skip
@@ -241,6 +241,8 @@ class World:
             self.tags[words[2]] = self.scene["images"][words[1]]
         if words[0] == "push":
             image = self.tags[words[-1]]
+            if image.get("index") == "old" and "--platform" in words:
+                raise Failure('"--platform" requires API version 1.46, but the Docker daemon API version is 1.43', 1)
             kind = INDEX if image.get("index") == "always" or (image.get("index") and "--platform" not in words) else SINGLE
             uri, _, tag = words[-1].rpartition(":")
             manifest = {"schemaVersion": 2, "mediaType": kind, "of": image["Id"]}

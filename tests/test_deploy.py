@@ -310,8 +310,9 @@ def test_an_index_is_pushed_as_one_manifest(place, index):
     assert pushes[-1].startswith("docker push --platform linux/amd64 ") and len(pushes) == (1 if index == "said" else 2)
 
 
-def test_an_engine_that_pushes_nothing_else_is_told(place):
-    image = {"Id": "sha256:0123456789abcdef0123", "Architecture": "amd64", "Size": 1, "index": "always"}
+@pytest.mark.parametrize("index", ["always", "old"])
+def test_an_engine_that_pushes_nothing_else_is_told(place, index):
+    image = {"Id": "sha256:0123456789abcdef0123", "Architecture": "amd64", "Size": 1, "index": index}
     place.scene(images={"spotter:latest": image})
     for _ in range(2):  # nor does what was pushed stand in the way of the next try
         assert place.run("deploy") == 2
@@ -443,6 +444,14 @@ def test_only_a_listing_says_that_a_bucket_is_empty(place, answer, purge):
 def test_an_unreadable_stack_is_not_a_missing_one(place):
     place.scene(answers=[{"call": "cloudformation describe-stacks", "error": "AccessDenied"}])
     refused(place, "undeploy", "cannot tell whether there is a stack spotter", PURGE="yes")
+
+
+@pytest.mark.parametrize("script", ["deploy", "undeploy"])
+def test_stacks_of_others_are_left_alone(place, script):
+    assert cloudformation.TEMPLATE.read_text().split("Description: >-\n  ")[1].startswith("Spotter ")
+    place.world(f"world.stack('spotter', 'CREATE_COMPLETE', buckets={BUCKETS!r})")
+    place.world("world.stacks['spotter'].update(Description='Billing')")
+    refused(place, script, "is not Spotter's (Billing)", PURGE="yes")
 
 
 def test_what_is_gone_is_no_error(place):

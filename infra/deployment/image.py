@@ -92,6 +92,7 @@ def _keep_last(stack):
 def push(image, stack, uri):
     """Puts the image into the repository unless it is there; its address by digest, since a tag that moved would not make
     CloudFormation update the functions."""
+    to = f"{uri}:{image.tag}"
     held = _held(stack, image.tag)
     if held and held[1] in INDEXES:
         # An earlier deployment's. The tag cannot be moved, only removed.
@@ -99,24 +100,25 @@ def push(image, stack, uri):
         held = None
     if not held:
         _log_in(uri)
-        say(f"pushing {image.name} to {uri}:{image.tag}")
-        _must("tag", image.name, f"{uri}:{image.tag}")
+        say(f"pushing {image.name} to {to}")
+        _must("tag", image.name, to)
         # Of an index only the image for this platform, as a single manifest.
-        _must("push", *(["--platform", f"linux/{image.machine}"] if image.is_index else []), f"{uri}:{image.tag}")
+        alone = ("--platform", f"linux/{image.machine}")
+        _must("push", *(alone if image.is_index else ()), to)
         held = _held(stack, image.tag)
         if held and held[1] in INDEXES and not image.is_index:
             # Engines before Docker 28 do not say what they keep.
             say("the engine pushed an index, which Lambda refuses: pushing the image for its platform only")
             _remove(stack, image.tag)
-            _must("push", "--platform", f"linux/{image.machine}", f"{uri}:{image.tag}")
-            held = _held(stack, image.tag)
+            held = _held(stack, image.tag) if _shown("push", *alone, to) == 0 else (None, INDEXES[0])
     if not held:
-        raise Refusal(f"ECR does not hold {uri}:{image.tag} after the push.")
+        raise Refusal(f"ECR does not hold {to} after the push.")
     digest, kind = held
     if kind in INDEXES:
-        _remove(stack, image.tag)
+        if digest:
+            _remove(stack, image.tag)
         raise Refusal(
-            f"{image.name} was pushed as an index of several manifests ({kind}), which Lambda refuses.",
+            f"{image.name} is pushed as an index of several manifests ({kind}), which Lambda refuses.",
             "Build it as a single manifest: `make image`, or docker build --provenance=false --sbom=false; or use Docker 28 or later.",
         )
     return f"{uri}@{digest}"
@@ -155,7 +157,11 @@ def _docker(*words, given=None):
 
 
 def _must(*words):
+    status = _shown(*words)
+    if status != 0:
+        raise Refusal(f"docker {' '.join(words)} failed (exit {status}).")
+
+
+def _shown(*words):
     # What Docker prints is for people, and no output of ours.
-    done = subprocess.run(["docker", *words], stdin=subprocess.DEVNULL, stdout=2)
-    if done.returncode != 0:
-        raise Refusal(f"docker {' '.join(words)} failed (exit {done.returncode}).")
+    return subprocess.run(["docker", *words], stdin=subprocess.DEVNULL, stdout=2).returncode

@@ -10,6 +10,8 @@ GOOD = ("CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE", "IMPOR
 DEAD = ("ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED", "DELETE_FAILED")
 # Only a change set that nobody has executed: to CloudFormation there is no stack yet.
 EMPTY = "REVIEW_IN_PROGRESS"
+# How the template's description begins. Neither a deployment nor a purge may reach a stack of somebody else.
+OURS = "Spotter "
 PATIENCE = 3600
 PAUSES = (1, 2, 4, 8, 10)
 
@@ -30,7 +32,12 @@ class Stack:
             raise Refusal(f"cannot tell whether there is a stack {self.name}: {error}") from None
         except (KeyError, IndexError):
             return None
-        return None if found["StackStatus"] == "DELETE_COMPLETE" else found
+        if found["StackStatus"] == "DELETE_COMPLETE":
+            return None
+        described = found.get("Description")
+        if described and not described.startswith(OURS):
+            raise Refusal(f"the stack {self.name} is not Spotter's ({described[:100]}); nothing was changed. Choose another STACK=….")
+        return found
 
     def wait(self, identity=None):
         """Until CloudFormation is at rest; what it then says of the stack."""
