@@ -22,9 +22,10 @@ const MARK: &[u8] = b"VERS_1.";
 /// [`ModelError::Runtime`] with what to do.
 pub(crate) fn check(library: &Path) -> Result<(), ModelError> {
     let hidden = cfg!(target_arch = "aarch64") && LISTS.iter().all(|list| std::fs::read(list).is_err());
-    if !hidden {
-        return Ok(());
-    }
+    if hidden { without_lists(library) } else { Ok(()) }
+}
+
+fn without_lists(library: &Path) -> Result<(), ModelError> {
     match minor_version(library) {
         Some(minor) if ABORTING.contains(&minor) => Err(ModelError::Runtime(format!(
             "{} is ONNX Runtime 1.{minor}, which crashes where {} is hidden, as in AWS Lambda on arm64; use 1.23 or later",
@@ -80,6 +81,19 @@ mod tests {
         }
         assert_eq!(of(b"no library"), None);
         assert_eq!(minor_version(Path::new("/nowhere")), None);
+    }
+
+    #[test]
+    fn only_what_would_abort_is_refused() {
+        for (version, refused) in
+            [("1.20.1", false), ("1.21.0", true), ("1.22.1", true), ("1.23.0", false), ("1.31.1", false)]
+        {
+            let file = tempfile::NamedTempFile::new().unwrap();
+            std::fs::write(file.path(), format!("VERS_{version}\0and so on")).unwrap();
+            let said = without_lists(file.path()).err().map(|error| error.to_string());
+            assert_eq!(said.is_some(), refused, "{version}");
+            assert!(said.is_none_or(|said| said.contains("use 1.23 or later")));
+        }
     }
 
     #[test]
