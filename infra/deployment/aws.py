@@ -30,9 +30,9 @@ class AwsError(Told):
         return not self.code and any(text in self.message for text in NOT_REACHED)
 
 
-def aws(service, operation, *options):
-    """Runs an operation; its answer as JSON."""
-    done = _run([service, operation, *options, "--output", "json"])
+def aws(service, operation, *options, attempts=None):
+    """Runs an operation, with so many attempts where the command's own number is too much; its answer as JSON."""
+    done = _run([service, operation, *options, "--output", "json"], attempts)
     if done.returncode != 0:
         raise AwsError(f"{service} {operation}", done.stderr or done.stdout)
     if not done.stdout.strip():
@@ -54,8 +54,9 @@ def part(answer, *path):
     return found
 
 
-def _run(words):
-    return subprocess.run(["aws", *words], stdin=subprocess.DEVNULL, capture_output=True, text=True, env={**os.environ, "AWS_PAGER": ""})
+def _run(words, attempts=None):
+    environment = {**os.environ, "AWS_PAGER": ""} | ({"AWS_MAX_ATTEMPTS": str(attempts)} if attempts else {})
+    return subprocess.run(["aws", *words], stdin=subprocess.DEVNULL, capture_output=True, text=True, env=environment)
 
 
 class Account:

@@ -56,7 +56,8 @@ def check(account, types, findings):
 
 def _ask(service):
     try:
-        aws(*QUESTIONS[service])
+        # What is not there is tried for minutes otherwise.
+        aws(*QUESTIONS[service], attempts=2)
     except AwsError as error:
         return error
     return None
