@@ -4,6 +4,7 @@ import os
 import subprocess
 
 import pytest
+import scripts
 import support
 
 # Small enough to be exceeded by small requests.
@@ -68,3 +69,18 @@ def image():
         give_up = pytest.fail if os.environ.get("CI") == "true" else pytest.skip
         give_up(f"no image {support.IMAGE} ({reason.splitlines()[-1]}): `make image` first, or set IMAGE")
     return support.IMAGE
+
+
+@pytest.fixture(scope="session")
+def emulated_aws(tmp_path_factory):
+    """The address of an emulated AWS."""
+    with scripts.emulated_aws(tmp_path_factory.mktemp("aws")) as address:
+        yield address
+
+
+@pytest.fixture
+def place(tmp_path, emulated_aws):
+    """infra/deploy and infra/undeploy in an account in which nothing is unusual."""
+    place = scripts.Place(tmp_path, emulated_aws)
+    place.scene()
+    return place

@@ -1,6 +1,6 @@
 """AWS behind the commands `aws`, `sam`, `docker`, `make` and `uploader`, for the tests of infra/deploy and infra/undeploy.
 
-Runs under moto's Python and answers at a socket: each command is a stub (see test_deploy.py) that sends what it was called
+Runs under moto's Python and answers at a socket: each command is a stub (see scripts.py) that sends what it was called
 with. Every `aws` call is held against botocore's model of the service, so that an operation or an option which does not
 exist fails here as it would there. S3, ECR and whatever else moto has are moto's; stacks, Docker and the smoke test are
 played, as far as the scripts can tell. The tests set the scene and read the calls through the same socket.
