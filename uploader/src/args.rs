@@ -55,7 +55,9 @@ pub(crate) enum Verb {
     Bulk(Box<BulkArgs>),
     /// Wait for and download the results of an earlier bulk upload.
     Collect(Box<CollectArgs>),
-    /// Write results that were saved as JSON lines in another format.
+    /// Convert saved results (JSON lines) to another format.
+    ///
+    /// Repeated results of a photo count once, and an answer replaces an error.
     Convert(Box<ConvertArgs>),
     /// Run the function on this machine as an HTTP server with a web page.
     Local(LocalArgs),

@@ -203,8 +203,10 @@ mod tests {
     use super::*;
     use crate::testing::{answer, catalog};
 
+    type Boxes = (String, Vec<[f64; 4]>);
+
     #[derive(Clone, Default)]
-    struct Seen(Arc<Mutex<Vec<(String, Vec<[f64; 4]>)>>>);
+    struct Seen(Arc<Mutex<Vec<Boxes>>>);
 
     impl Format for Seen {
         fn sample(&mut self, sample: &Sample<'_>) -> Result<()> {

@@ -152,7 +152,7 @@ fn safe(label: &str) -> String {
     if name.is_empty() || name.starts_with('.') || is_device { format!("_{name}") } else { name }
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
 mod tests {
     use wire::Outcome;
 

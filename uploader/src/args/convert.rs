@@ -6,8 +6,7 @@ use clap::Args;
 
 use super::{EXIT_CODES, ExportArgs, FilingArgs, ResultFormat};
 
-/// Writes results that were saved as JSON lines in another format. Repeated results of a photo count once, and an answer
-/// replaces an error.
+/// What is converted, and into what.
 #[derive(Debug, Args)]
 #[command(after_help = EXIT_CODES)]
 pub(crate) struct ConvertArgs {
