@@ -51,7 +51,7 @@ impl Filing {
         if let Some(sidecars) = &mut self.sidecars {
             let listed = self.names.as_ref().and_then(|names| names.get(photo));
             let own = || photo.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            let name = listed.map_or_else(own, |listed| listed.name.clone());
+            let name = listed.map_or_else(own, |listed| listed.name.to_owned());
             let written = sidecars.write(photo, &name, answer);
             failures.extend(written.with_context(|| format!("no keywords for {}", photo.display())).err());
         }

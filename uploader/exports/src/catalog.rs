@@ -1,6 +1,7 @@
 //! What each photo of a run is called in a dataset, and its number.
 
 use std::collections::{HashMap, HashSet};
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
 
 use crate::image_ids::ImageIds;
@@ -9,27 +10,34 @@ use crate::photo_name::{Common, parts, split, stem};
 pub use crate::photo_name::Root;
 
 /// A photo of a run.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Listed {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Listed<'a> {
     /// Its number, as COCO has them.
     pub id: u64,
     /// Its path in the dataset, `/` between the parts.
-    pub name: String,
-    /// Where that is not the name's own: the name without extension, that no other photo has.
-    stem: Option<String>,
+    pub name: &'a str,
+    /// The same without extension, and no other photo's, not even on a file system that knows no case.
+    pub stem: &'a str,
 }
 
-impl Listed {
-    /// The name without extension; no other photo has the same, not even on a file system that knows no case.
-    #[must_use]
-    pub fn stem(&self) -> &str {
-        self.stem.as_deref().unwrap_or_else(|| stem(&self.name).0)
-    }
-}
-
-/// All photos of a run.
+/// All photos of a run. There may be millions: of a name only its length is kept, where it is the end of the photo's path.
 #[derive(Debug, Clone, Default)]
-pub struct Catalog(HashMap<PathBuf, Listed>);
+pub struct Catalog(HashMap<PathBuf, Kept>);
+
+#[derive(Debug, Clone)]
+struct Kept {
+    id: u64,
+    name: Name,
+    /// Where it is not the name's own.
+    stem: Option<Box<str>>,
+}
+
+#[derive(Debug, Clone)]
+enum Name {
+    /// The last bytes of the path.
+    End(usize),
+    Own(Box<str>),
+}
 
 impl Catalog {
     /// Lists photos, each with its path inside of what was given, where that is known. A photo's name is its path inside
@@ -42,7 +50,7 @@ impl Catalog {
         let by_place = root.is_none() && have_one_root(photos.clone());
         let mut names = Taken::default();
         let mut stems = Taken::default();
-        let mut listed: HashMap<PathBuf, Listed> = HashMap::new();
+        let mut listed: HashMap<PathBuf, Kept> = HashMap::new();
         for (photo, place) in photos {
             if listed.contains_key(photo) {
                 continue;
@@ -55,16 +63,26 @@ impl Catalog {
             };
             let name = if split(&name).1.is_empty() { "photo".to_owned() } else { name };
             let name = names.take(&name, str::to_owned).unwrap_or(name);
-            let stem = stems.take(stem(&name).0, str::to_lowercase);
-            listed.insert(photo.to_owned(), Listed { id: ids.get(photo).unwrap_or_default(), name, stem });
+            let stem = stems.take(stem(&name).0, str::to_lowercase).map(String::into_boxed_str);
+            let is_end = photo.to_str().is_some_and(|photo| photo.ends_with(&name));
+            let name = if is_end { Name::End(name.len()) } else { Name::Own(name.into()) };
+            listed.insert(photo.to_owned(), Kept { id: ids.get(photo).unwrap_or_default(), name, stem });
         }
         Self(listed)
     }
 
     /// A photo's entry; `None` for one that was not listed.
     #[must_use]
-    pub fn get(&self, photo: &Path) -> Option<&Listed> {
-        self.0.get(photo)
+    pub fn get(&self, photo: &Path) -> Option<Listed<'_>> {
+        let (photo, kept) = self.0.get_key_value(photo)?;
+        let name = match &kept.name {
+            Name::Own(name) => name,
+            Name::End(length) => {
+                let photo = photo.to_str()?;
+                photo.get(photo.len().checked_sub(*length)?..)?
+            }
+        };
+        Some(Listed { id: kept.id, name, stem: kept.stem.as_deref().unwrap_or_else(|| stem(name).0) })
     }
 }
 
@@ -78,18 +96,25 @@ fn have_one_root<'a>(photos: impl Iterator<Item = (&'a Path, Option<&'a Path>)>)
     first.is_some() && roots.all(|root| root == first)
 }
 
-/// Names that are given away once.
+/// Names that are given away once. Only their hashes are kept: where two were the same, a name would have a number that it
+/// needs not.
 #[derive(Default)]
-struct Taken(HashSet<String>);
+struct Taken(HashSet<u64>);
 
 impl Taken {
     /// Takes a name; where it is taken, gives another, with a number. `same` makes of names what is compared.
     fn take(&mut self, name: &str, same: impl Fn(&str) -> String) -> Option<String> {
-        if self.0.insert(same(name)) {
+        let hash = |name: &str| {
+            // The same in every run.
+            let mut hasher = DefaultHasher::new();
+            same(name).hash(&mut hasher);
+            hasher.finish()
+        };
+        if self.0.insert(hash(name)) {
             return None;
         }
         let (before, extension) = stem(name);
-        (2..u64::MAX).map(|number| format!("{before}-{number}{extension}")).find(|name| self.0.insert(same(name)))
+        (2..u64::MAX).map(|number| format!("{before}-{number}{extension}")).find(|name| self.0.insert(hash(name)))
     }
 }
 
@@ -101,7 +126,7 @@ mod tests {
         let root = root.map(Root::new);
         let listed = photos.iter().map(|(photo, place)| (Path::new(*photo), place.map(Path::new)));
         let catalog = Catalog::of(listed, root.as_ref());
-        let name = |photo: &str| catalog.get(Path::new(photo)).map(|it| (it.name.clone(), it.stem().to_owned()));
+        let name = |photo: &str| catalog.get(Path::new(photo)).map(|it| (it.name.to_owned(), it.stem.to_owned()));
         photos.iter().map(|(photo, _)| name(photo).unwrap()).collect()
     }
 

@@ -110,7 +110,7 @@ impl Exporter for Dataset {
         match entry.outcome {
             Outcome::Error { error } => {
                 // What cannot even be uploaded is on no list.
-                let name = listed.map_or_else(|| entry.photo.to_string_lossy(), |listed| Cow::from(&listed.name));
+                let name = listed.map_or_else(|| entry.photo.to_string_lossy(), |listed| listed.name.into());
                 self.left_out += u64::from(!self.format.failed(&name, error)?);
             }
             Outcome::Answer(answer) => {
@@ -119,8 +119,8 @@ impl Exporter for Dataset {
                 self.without_area += (answer.detections.len() - objects.len()) as u64;
                 self.format.sample(&Sample {
                     photo: entry.photo,
-                    name: &listed.name,
-                    stem: listed.stem(),
+                    name: listed.name,
+                    stem: listed.stem,
                     id: listed.id,
                     width: answer.image.width,
                     height: answer.image.height,

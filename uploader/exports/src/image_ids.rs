@@ -1,24 +1,25 @@
 //! COCO's numbers for photos: each its own, and the same whenever the same photos are listed.
 
-use std::collections::{HashMap, HashSet};
-use std::path::{Path, PathBuf};
+use std::collections::HashMap;
+use std::path::Path;
 
 /// Larger numbers are not the same for every reader of JSON.
 const LARGEST: u64 = (1 << 53) - 1;
 
 /// The number of each photo of a run.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct ImageIds(HashMap<PathBuf, u64>);
+#[derive(Debug, Default)]
+pub(crate) struct ImageIds<'a>(HashMap<&'a Path, u64>);
 
-impl ImageIds {
+impl<'a> ImageIds<'a> {
     /// Numbers photos. A file that is called by a number keeps it, as COCO's own (`000000000139.jpg` is 139), unless another
     /// file is called by the same; all others are counted on from the largest, in the order given.
-    #[must_use]
-    pub fn of<'a>(photos: impl Iterator<Item = &'a Path> + Clone) -> Self {
-        let mut named: HashMap<u64, HashSet<&Path>> = HashMap::new();
+    pub(crate) fn of(photos: impl Iterator<Item = &'a Path> + Clone) -> Self {
+        // By what file; `None` where several are called by it.
+        let mut named: HashMap<u64, Option<&Path>> = HashMap::new();
         for photo in photos.clone() {
             if let Some(number) = number(photo) {
-                named.entry(number).or_default().insert(photo);
+                let file = named.entry(number).or_insert(Some(photo));
+                *file = file.filter(|file| *file == photo);
             }
         }
         let mut ids = HashMap::new();
@@ -27,19 +28,18 @@ impl ImageIds {
             if ids.contains_key(photo) {
                 continue;
             }
-            let own = number(photo).filter(|number| named.get(number).is_some_and(|named| named.len() == 1));
+            let own = number(photo).filter(|number| named.get(number).is_some_and(Option::is_some));
             let id = own.unwrap_or_else(|| {
                 next += 1;
                 next - 1
             });
-            ids.insert(photo.to_owned(), id);
+            ids.insert(photo, id);
         }
         Self(ids)
     }
 
     /// A photo's number; `None` for one that was not listed.
-    #[must_use]
-    pub fn get(&self, photo: &Path) -> Option<u64> {
+    pub(crate) fn get(&self, photo: &Path) -> Option<u64> {
         self.0.get(photo).copied()
     }
 }

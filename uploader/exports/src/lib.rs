@@ -43,7 +43,6 @@ pub use cvat::Cvat;
 pub use dataset::{Dataset, Format, Object, Sample};
 pub use entry::{ClientMs, Entry};
 pub use folder::{Folder, Photos};
-pub use image_ids::ImageIds;
 pub use jsonl::JsonLines;
 pub use label_studio::{LabelStudio, LabelStudioConfig};
 pub use lines::{Content, Lines, Survey};

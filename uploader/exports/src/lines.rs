@@ -124,7 +124,11 @@ impl<R: BufRead> Lines<R> {
 fn parse(line: &[u8]) -> Result<(PathBuf, Line), String> {
     let line: Line = serde_json::from_slice(line).map_err(|error| {
         let is_json = serde_json::from_slice::<serde::de::IgnoredAny>(line).is_ok();
-        if is_json { "it has neither an answer nor an error".to_owned() } else { error.to_string() }
+        if is_json {
+            "it has neither an answer nor an error".to_owned()
+        } else {
+            format!("it is not JSON, by column {}", error.column())
+        }
     })?;
     let photo = match (&line.photo, &line.source) {
         (Some(photo), _) => photo.clone(),
@@ -148,13 +152,32 @@ pub struct Survey {
 }
 
 /// The lines of one photo.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Picks {
     first: u64,
-    /// The first answer of each model: its index, and the line's place among all.
-    answers: Vec<(usize, u64)>,
-    /// The first failure, which counts where there is no answer.
-    failure: Option<u64>,
+    /// The line's place among all.
+    pick: Pick,
+    /// First answers of other models.
+    more: Vec<(usize, u64)>,
+}
+
+/// The line that counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Pick {
+    /// The first answer of a model.
+    Answer(usize, u64),
+    /// The first failure: it counts where there is no answer.
+    Failure(u64),
+}
+
+impl Picks {
+    fn answers(&self) -> impl Iterator<Item = (usize, u64)> {
+        let first = match self.pick {
+            Pick::Answer(model, place) => Some((model, place)),
+            Pick::Failure(_) => None,
+        };
+        first.into_iter().chain(self.more.iter().copied())
+    }
 }
 
 impl Survey {
@@ -167,13 +190,18 @@ impl Survey {
         }
         let model = found.model().map(|(name, digest)| self.index(name, digest));
         let place = self.count;
-        let picks =
-            self.photos.entry(found.photo.clone()).or_insert_with(|| Picks { first: place, ..Picks::default() });
-        match model {
-            None if picks.failure.is_none() && picks.answers.is_empty() => picks.failure = Some(place),
-            Some(model) if picks.answers.iter().all(|(known, _)| *known != model) => {
-                self.repeats += u64::from(picks.failure.take().is_some());
-                picks.answers.push((model, place));
+        let pick = model.map_or(Pick::Failure(place), |model| Pick::Answer(model, place));
+        let Some(picks) = self.photos.get_mut(&found.photo) else {
+            self.photos.insert(found.photo.clone(), Picks { first: place, pick, more: Vec::new() });
+            return;
+        };
+        match (picks.pick, model) {
+            (Pick::Failure(_), Some(_)) => {
+                self.repeats += 1;
+                picks.pick = pick;
+            }
+            (Pick::Answer(..), Some(model)) if picks.answers().all(|(known, _)| known != model) => {
+                picks.more.push((model, place));
             }
             _ => self.repeats += 1,
         }
@@ -196,7 +224,7 @@ impl Survey {
     #[must_use]
     pub fn counts(&self, photo: &Path, place: u64) -> bool {
         self.photos.get(photo).is_some_and(|picks| {
-            picks.failure == Some(place) || picks.answers.iter().any(|(_, answer)| *answer == place)
+            picks.pick == Pick::Failure(place) || picks.answers().any(|(_, answer)| answer == place)
         })
     }
 
@@ -209,17 +237,17 @@ impl Survey {
     /// How many of them have no answer.
     #[must_use]
     pub fn failed(&self) -> usize {
-        self.photos.values().filter(|picks| picks.answers.is_empty()).count()
+        self.photos.values().filter(|picks| matches!(picks.pick, Pick::Failure(_))).count()
     }
 
     /// A photo that several models have looked at, and what they are called.
     #[must_use]
     pub fn ambiguous(&self) -> Option<(&Path, Vec<String>)> {
-        let several = self.photos.iter().filter(|(_, picks)| picks.answers.len() > 1);
+        let several = self.photos.iter().filter(|(_, picks)| !picks.more.is_empty());
         let (photo, picks) = several.min_by_key(|(_, picks)| picks.first)?;
         let same_name = |name: &str| self.models.iter().filter(|(other, _)| other == name).count() > 1;
-        let names = picks.answers.iter().map(|(model, _)| {
-            let (name, digest) = &self.models[*model];
+        let names = picks.answers().map(|(model, _)| {
+            let (name, digest) = &self.models[model];
             if same_name(name) { digest.chars().take(12).collect() } else { name.clone() }
         });
         Some((photo, names.collect()))

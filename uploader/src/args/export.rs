@@ -44,16 +44,16 @@ impl ExportArgs {
         use ResultFormat::{Coco, Csv, Jsonl, LabelStudio, Text};
         let name = format.name();
         if !format.is_folder() && self.with_photos.is_some() {
-            bail!("--with-photos has no meaning with --format {name}, only with yolo and voc");
+            bail!("--with-photos needs --format yolo or voc, not {name}");
         }
         if !format.is_folder() && self.with_scores {
-            bail!("--with-scores has no meaning with --format {name}, only with yolo and voc");
+            bail!("--with-scores needs --format yolo or voc, not {name}");
         }
         if format != LabelStudio && self.image_url.is_some() {
-            bail!("--image-url has no meaning with --format {name}, only with label-studio");
+            bail!("--image-url needs --format label-studio, not {name}");
         }
         if matches!(format, Text | Jsonl | Csv | Coco) && self.relative_to.is_some() {
-            bail!("--relative-to has no meaning with --format {name}: it names photos as they were given");
+            bail!("--relative-to needs a dataset's --format, not {name}, which has paths as they were given");
         }
         Ok(())
     }

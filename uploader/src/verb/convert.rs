@@ -42,7 +42,9 @@ fn convert(args: &ConvertArgs) -> Result<Ending> {
     let (survey, broken) = look(&mut inputs, args.model.as_deref())?;
     if survey.photos() == 0 {
         match &args.model {
-            Some(model) if survey.others > 0 => bail!("no results of a model {model}; there are {}", survey.others),
+            Some(model) if survey.others > 0 => {
+                bail!("no results of model {model}, only {} of others", survey.others)
+            }
             _ => bail!("no results in {}", names(&inputs)),
         }
     }
@@ -159,7 +161,8 @@ fn write(
 }
 
 fn tell(survey: &Survey, failures: &BTreeMap<String, u64>) {
-    let mut text = format!("results of {}", counted(survey.photos() as u64, "photo"));
+    let answered = survey.photos() - survey.failed();
+    let mut text = format!("{} converted", counted(answered as u64, "photo"));
     if !failures.is_empty() {
         let codes: Vec<String> = failures.iter().map(|(code, count)| format!("{count} {code}")).collect();
         text.push_str(&format!(", {} failed ({})", survey.failed(), codes.join(", ")));
