@@ -144,6 +144,19 @@ def test_coco_dataset(export, photos, truth, reader):
     assert {c["id"]: c["name"] for c in dataset["categories"]} == {1: "red", 2: "green", 3: "blue"}
 
 
+def test_datumaro_reads_coco_and_yolo(export, photos, truth):
+    by_id = {os.path.splitext(name)[0]: photo for name, photo in truth.items()}
+    output = export("coco-dataset", output="instances_default.json")
+    folder = output.parent / "coco"
+    (folder / "annotations").mkdir(parents=True)
+    shutil.copy(output, folder / "annotations")
+    shutil.copytree(photos, folder / "images")
+    same(read("coco-dataset/datumaro", folder), by_id)
+    # Of YOLO it reads one folder, and calls photos by their stems.
+    output = export("yolo", "--with-photos", "copy", output="flat", within=os.path.dirname(ODD))
+    same(read("yolo/datumaro", output), {pathlib.Path(ODD).stem: truth[ODD]})
+
+
 def test_a_coco_results_list_goes_with_the_dataset(photos, results, export, tmp_path):
     coco, cocoeval = (pytest.importorskip(f"pycocotools.{name}") for name in ("coco", "cocoeval"))
     uploader("convert", results, "-f", "coco", "-o", tmp_path / "results.json", expect=1)
