@@ -7,25 +7,25 @@
 mod book;
 mod collector;
 mod content;
+#[cfg(feature = "tables")]
+mod folder;
 mod harvest;
 pub(crate) mod inventory;
 pub(crate) mod journal;
 mod outlet;
 mod selection;
-#[cfg(feature = "tables")]
-mod shelf;
 mod store;
 mod trouble;
 mod upload;
 
 pub(crate) use book::{Book, Since};
 pub(crate) use collector::Collector;
+#[cfg(feature = "tables")]
+pub(crate) use folder::Folder;
 pub(crate) use harvest::{Counts, Harvest, place, way};
 pub(crate) use journal::Journal;
 pub(crate) use outlet::Outlet;
 pub(crate) use selection::{Photo, Selection, is_wanted};
-#[cfg(feature = "tables")]
-pub(crate) use shelf::Shelf;
 pub(crate) use store::{Object, Store};
 pub(crate) use trouble::{Trouble, describe};
 pub(crate) use upload::{Arrival, Plan, Uploads};

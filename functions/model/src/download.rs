@@ -16,7 +16,7 @@ use tokio::time::timeout;
 use wire::S3Uri;
 
 use crate::fault::{self, Fault};
-use crate::{Error, mismatch, s3, shelf};
+use crate::{Error, cache, mismatch, s3};
 
 /// The largest card, in bytes.
 const LARGEST_CARD: u64 = 1 << 20;
@@ -56,7 +56,7 @@ pub(crate) fn fetch(uri: &str, wanted: Option<&str>, bounds: Bounds) -> Result<M
     if !file.to_ascii_lowercase().ends_with(".onnx") || file.len() > 200 {
         return Err(failed("must name an .onnx file: s3://bucket/key.onnx.".to_owned()));
     }
-    let path = shelf::folder(uri).map_err(failed)?.join(file);
+    let path = cache::folder(uri).map_err(failed)?.join(file);
     // A runtime of its own, on a thread of its own: this may be called from inside another's.
     let work = || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
@@ -166,8 +166,8 @@ impl Fetch {
             return Err(too_large(length));
         }
         let folder = path.parent().map_or_else(PathBuf::new, Path::to_owned);
-        let unwritable = |error: std::io::Error| Fault::Other(shelf::cannot_write(&folder, &error));
-        let mut file = shelf::unfinished(&folder).map_err(unwritable)?;
+        let unwritable = |error: std::io::Error| Fault::Other(cache::cannot_write(&folder, &error));
+        let mut file = cache::unfinished(&folder).map_err(unwritable)?;
         let (mut hasher, mut received) = (Sha256::new(), 0);
         loop {
             let chunk = match timeout(self.bounds.stall, object.body.next()).await {
@@ -197,7 +197,7 @@ impl Fetch {
 
 /// Puts a file into its place, all of it at once.
 fn keep(file: NamedTempFile, path: &Path) -> Result<(), String> {
-    file.persist(path).map(drop).map_err(|error| shelf::cannot_write(path, &error.error))
+    file.persist(path).map(drop).map_err(|error| cache::cannot_write(path, &error.error))
 }
 
 fn client(config: aws_sdk_s3::config::Builder) -> Client {

@@ -2,13 +2,13 @@
 //! [`Settings::model_sha256`].
 
 #[cfg(feature = "aws")]
+mod cache;
+#[cfg(feature = "aws")]
 mod download;
 #[cfg(feature = "aws")]
 mod fault;
 #[cfg(feature = "aws")]
 pub mod s3;
-#[cfg(feature = "aws")]
-mod shelf;
 
 use std::io::Read;
 use std::path::Path;

@@ -30,7 +30,7 @@ pub(crate) struct Page {
 }
 
 /// Something that can be listed from any key on.
-pub(crate) trait Shelf: Send + Sync + 'static {
+pub(crate) trait Listable: Send + Sync + 'static {
     /// Up to `most` objects after the key `after`.
     fn page(&self, after: &str, most: i32) -> impl Future<Output = Result<Page, Trouble>> + Send;
 }
@@ -67,17 +67,17 @@ impl Bucket {
     }
 }
 
-impl Shelf for Bucket {
+impl Listable for Bucket {
     async fn page(&self, after: &str, most: i32) -> Result<Page, Trouble> {
         Box::pin(self.store.page(&self.bucket, &self.folder, after, most)).await
     }
 }
 
 /// Lists everything, with up to `at_once` requests at once.
-pub(crate) fn list(shelf: impl Shelf, prefix: &str, at_once: usize) -> mpsc::Receiver<Listed> {
+pub(crate) fn list(objects: impl Listable, prefix: &str, at_once: usize) -> mpsc::Receiver<Listed> {
     let (to_caller, listed) = mpsc::channel(AHEAD);
     let work = Arc::new(Work {
-        shelf,
+        objects,
         prefix: prefix.to_owned(),
         ranges: Mutex::new(Ranges { waiting: vec![Range::default()], ..Ranges::default() }),
         changed: Notify::new(),
@@ -126,7 +126,7 @@ struct Ranges {
 }
 
 struct Work<S> {
-    shelf: S,
+    objects: S,
     prefix: String,
     ranges: Mutex<Ranges>,
     changed: Notify,
@@ -175,7 +175,7 @@ impl Ranges {
     }
 }
 
-impl<S: Shelf> Work<S> {
+impl<S: Listable> Work<S> {
     /// Lists and cuts until nothing is left to list.
     async fn help(&self, to_caller: &mpsc::Sender<Listed>) -> Result<(), Trouble> {
         loop {
@@ -198,7 +198,7 @@ impl<S: Shelf> Work<S> {
     async fn read(&self, number: usize, to_caller: &mpsc::Sender<Listed>) -> Result<bool, Trouble> {
         loop {
             let Some(after) = self.ranges().active(number).map(|range| range.after.clone()) else { return Ok(true) };
-            let Page { mut objects, more } = self.shelf.page(&after, PAGE).await?;
+            let Page { mut objects, more } = self.objects.page(&after, PAGE).await?;
             let ended = {
                 let mut ranges = self.ranges();
                 ranges.pages += 1;
@@ -289,7 +289,7 @@ impl<S: Shelf> Work<S> {
 
     async fn has_between(&self, after: &str, until: Option<&str>) -> Result<bool, Trouble> {
         self.ranges().probes += 1;
-        let page = self.shelf.page(after, 1).await?;
+        let page = self.objects.page(after, 1).await?;
         Ok(page.objects.first().is_some_and(|object| until.is_none_or(|until| *object.key <= *until)))
     }
 
@@ -318,7 +318,7 @@ mod tests {
         most: Arc<AtomicUsize>,
     }
 
-    impl Shelf for Keys {
+    impl Listable for Keys {
         async fn page(&self, after: &str, most: i32) -> Result<Page, Trouble> {
             self.most.fetch_max(self.now.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
             // A thousand keys take longer than one.
@@ -335,8 +335,8 @@ mod tests {
 
     /// The keys that were listed, how many requests it took, and how many were made at once.
     async fn listed(keys: Vec<String>, prefix: &str) -> (Vec<String>, u64, usize) {
-        let shelf = Keys { keys: Arc::new(keys.into_iter().collect()), ..Keys::default() };
-        let mut listed = list(shelf.clone(), prefix, 8);
+        let objects = Keys { keys: Arc::new(keys.into_iter().collect()), ..Keys::default() };
+        let mut listed = list(objects.clone(), prefix, 8);
         let (mut keys, mut requests) = (Vec::new(), 0);
         while let Some(news) = listed.recv().await {
             match news {
@@ -346,7 +346,7 @@ mod tests {
             }
         }
         keys.sort();
-        (keys, requests, shelf.most.load(Ordering::SeqCst))
+        (keys, requests, objects.most.load(Ordering::SeqCst))
     }
 
     #[tokio::test]
