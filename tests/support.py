@@ -53,7 +53,7 @@ def environment(**more):
         "PATH": f"{tools / 'venv' / 'bin'}{os.pathsep}{os.environ['PATH']}",
         "MODEL_DIR": str(ASSETS / "models"),
     }
-    unset = ("MODEL", "CONFIDENCE", "IOU", "MAX_DETECTIONS")
+    unset = ("MODEL", "CONFIDENCE", "IOU", "MAX_DETECTIONS", "CLASSES", "SLICE", "REDACT")
     return {k: v for k, v in os.environ.items() if k not in unset} | given | more
 
 

@@ -1,0 +1,120 @@
+"""Other services' own clients, pointed at the function: boto3's Rekognition, Roboflow's inference-sdk; and sahi, with the function
+looking at each slice."""
+
+import json
+import subprocess
+
+import PIL.Image
+import pytest
+import support
+from test_exports import READERS
+
+BOTO3 = support.ROOT / ".tools" / "moto" / "bin" / "python"
+PHOTO = "photos/coco-dev/images/000000009590.jpg"
+
+
+def ask(python, *arguments):
+    """What a client prints, line by line."""
+    if python == READERS and not READERS.exists():
+        message = "tools/setup readers makes the Python with the clients (x86_64 only)"
+        (pytest.fail if support.os.environ.get("CI") == "true" else pytest.skip)(message)
+    command = [str(python), str(support.ROOT / "tests" / "clients.py"), *map(str, arguments)]
+    environment = {name: value for name, value in support.environment().items() if not name.lower().endswith("_proxy")}
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, env=environment)
+    assert done.returncode == 0, done.stderr
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+@pytest.fixture
+def photo():
+    support.require_assets()
+    return support.assets(PHOTO)
+
+
+def test_boto3_reads_labels_as_rekognitions(real, photo):
+    answer, few, none, some, without = ask(
+        BOTO3, "rekognition", real.base,
+        json.dumps({"photo": str(photo), "MinConfidence": 30}), json.dumps({"photo": str(photo), "MinConfidence": 30, "MaxLabels": 2}),
+        json.dumps({"photo": str(photo), "MinConfidence": 100}),
+        json.dumps({"photo": str(photo), "MinConfidence": 30, "Settings": {"GeneralLabels": {"LabelInclusionFilters": ["Person"]}}}),
+        json.dumps({"photo": str(photo)}),
+    )  # fmt: skip
+    ours = support.Client(real.base).post(photo.read_bytes(), "/detect?confidence=0.3", "image/jpeg").ok()
+    width, height = ours["image"]["width"], ours["image"]["height"]
+    boxes = [
+        (label["Name"].lower(), *(pytest.approx(v, abs=0.5) for v in corners(instance["BoundingBox"], width, height)))
+        for label in answer["Labels"] for instance in label["Instances"]
+    ]  # fmt: skip
+    assert sorted((d["label"], *d["box"]) for d in ours["detections"]) == sorted(boxes, key=lambda box: [str(box[0]), *(v.expected for v in box[1:])])
+    person = next(label for label in answer["Labels"] if label["Name"] == "Person")
+    assert person["Categories"] == [{"Name": "Person Description"}] and person["Parents"] == [] == person["Aliases"]
+    assert {"Name": "Kitchenware"} in next(label for label in answer["Labels"] if label["Name"] in ("Bottle", "Cup", "Bowl"))["Parents"]
+    assert [label["Name"] for label in few["Labels"]] == [label["Name"] for label in answer["Labels"][:2]]
+    assert none["Labels"] == [] and {label["Name"] for label in some["Labels"]} == {"Person"}
+    assert all(label["Confidence"] >= 55 for label in without["Labels"]) and answer["LabelModelVersion"]
+
+
+def corners(box, width, height):
+    left, top = box["Left"] * width, box["Top"] * height
+    return left, top, left + box["Width"] * width, top + box["Height"] * height
+
+
+def test_boto3_raises_rekognitions_errors(real, photo, tmp_path):
+    (tmp_path / "text.jpg").write_bytes(b"no photo at all")
+    requests = {
+        "InvalidImageFormatException": {"photo": str(tmp_path / "text.jpg")},
+        "InvalidParameterException": {"photo": str(photo), "MinConfidence": 99.9, "Image": {}, "MaxLabels": 1},
+        "InvalidS3ObjectException": {"Image": {"S3Object": {"Bucket": "there-is-none", "Name": "a.jpg"}}},
+    }
+    del requests["InvalidParameterException"]["photo"]
+    errors = ask(BOTO3, "rekognition", real.base, *map(json.dumps, requests.values()))
+    assert [(error["raised"], error["status"]) for error in errors] == [(name, 400) for name in requests]
+    assert all(error["Message"] for error in errors), errors
+
+
+def test_inference_sdk_reads_predictions(real, photo, tmp_path):
+    [answer] = ask(READERS, "roboflow", real.base, json.dumps({"confidence_threshold": 0.3, "max_detections": 3}), photo)
+    ours = support.Client(real.base).post(photo.read_bytes(), "/detect?confidence=0.3&max_detections=3", "image/jpeg").ok()
+    found = [(p["class"], p["x"] - p["width"] / 2, p["y"] - p["height"] / 2) for p in answer["predictions"]]
+    # The client encodes photos anew before it sends them.
+    assert [label for label, *_ in found] == [d["label"] for d in ours["detections"]]
+    for (_, x, y), detection in zip(found, ours["detections"]):
+        assert (x, y) == pytest.approx(detection["box"][:2], abs=4)
+    [refused] = ask(READERS, "roboflow", real.base, json.dumps({"class_filter": ["unicorn"]}), photo)
+    assert refused["status"] == 400 and "unicorn" in refused["message"]
+
+
+def test_slices_are_sahis_without_what_they_cut(real, tmp_path):
+    """The same windows; every box of ours is one of sahi's, which has others only where a slice cut something."""
+    support.require_assets()
+    photo, side, overlap = tmp_path / "four.png", 480, 0.2
+    parts = sorted(support.assets("photos/coco-dev/images").iterdir())[:4]
+    four = PIL.Image.new("RGB", (1280, 1280), (114, 114, 114))
+    for place, part in enumerate(parts):
+        four.paste(PIL.Image.open(part).convert("RGB"), (place % 2 * 640, place // 2 * 640))
+    four.save(photo)
+    [sahi] = ask(READERS, "sahi", real.base, photo, side, overlap)
+    path = f"/detect?confidence=0.3&slice={side}&slice_overlap={overlap}"
+    ours = support.Client(real.base).post(photo.read_bytes(), path, "image/png").ok()
+    assert ours["timings_ms"]["slices"] == len(sahi["slices"])
+
+    def same(a, b):
+        return a["label"] == b["label"] and all(abs(p - q) <= 1.5 for p, q in zip(a["box"], b["box"])) and abs(a["score"] - b["score"]) < 0.01
+
+    unknown = [d for d in ours["detections"] if not any(same(d, theirs) for theirs in sahi["boxes"])]
+    # One that sahi dropped for a part that scored more.
+    assert len(unknown) <= 0.1 * len(ours["detections"]) and len(ours["detections"]) > 20, unknown
+    edges = [{x for w, _ in sahi["slices"] for x in (w, w + side)}, {y for _, w in sahi["slices"] for y in (w, w + side)}]
+    for theirs in sahi["boxes"]:
+        if not any(same(theirs, d) for d in ours["detections"]):
+            x1, y1, x2, y2 = theirs["box"]
+            cut = [v for axis, ends in ((0, (x1, x2)), (1, (y1, y2))) for v in ends if min(abs(v - e) for e in edges[axis]) <= 4]
+            covered = any(d["label"] == theirs["label"] and overlapping(d["box"], theirs["box"]) > 0.4 for d in ours["detections"])
+            assert cut or covered, theirs
+
+
+def overlapping(a, b):
+    """Intersection over union."""
+    width, height = (max(0, min(a[i + 2], b[i + 2]) - max(a[i], b[i])) for i in (0, 1))
+    area = sum((c[2] - c[0]) * (c[3] - c[1]) for c in (a, b))
+    return width * height / (area - width * height)
