@@ -103,7 +103,7 @@ fn run(lambda: &Lambda, event: &Value) -> Run {
 /// Measures the CPU seconds of the detector for all photos.
 fn detector_alone<'a>(model: &str, photos: &'a Photos) -> impl Fn() -> f64 + use<'a> {
     let settings = wire::Settings { model: Some(model.to_owned()), ..common::settings().function };
-    let detector = settings.load(1, 1).unwrap();
+    let detector = model_source::load(&settings, 1, 1).unwrap();
     let thresholds = settings.thresholds(&detector);
     let measure = move || {
         let before = cpu_seconds("self");
