@@ -100,7 +100,7 @@ impl Fetch {
         bounded.await.unwrap_or_else(|_| {
             let (time, received) = (self.bounds.time, self.received.load(Ordering::Relaxed));
             Err(format!(
-                "not there within {time:?} ({received} bytes came). Check the network, or use a smaller model."
+                "not fetched within {time:?} ({received} bytes came). Check the network, or use a smaller model."
             ))
         })
     }
@@ -113,7 +113,7 @@ impl Fetch {
         let (file, found) =
             self.object(client, &self.place.prefix, path, self.bounds.bytes).await.map_err(Fault::reason)?;
         match wanted.filter(|wanted| *wanted != found) {
-            Some(wanted) => Err(mismatch("the object", &found, wanted)),
+            Some(wanted) => Err(mismatch("it", &found, wanted)),
             None => keep(file, path),
         }
     }
@@ -175,7 +175,7 @@ impl Fetch {
                 Ok(Some(Ok(chunk))) => chunk,
                 Ok(Some(Err(error))) => return Err(Fault::Broken(format!("the download broke off: {error}."))),
                 Err(_) => {
-                    return Err(Fault::Broken(format!("no data for {:?}. Check the network.", self.bounds.stall)));
+                    return Err(Fault::Broken(format!("no data came for {:?}. Check the network.", self.bounds.stall)));
                 }
             };
             received += chunk.len() as u64;

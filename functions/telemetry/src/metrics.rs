@@ -125,16 +125,12 @@ impl Document {
 
     /// The times of all stages, of photos that were looked at.
     pub fn stages(&mut self, photos: &[TimingsMs]) {
-        let stages: [(&str, fn(&TimingsMs) -> f64); 5] = [
-            ("DecodeTime", |times| times.decode),
-            ("PreprocessTime", |times| times.preprocess),
-            ("InferenceTime", |times| times.inference),
-            ("PostprocessTime", |times| times.postprocess),
-            ("TotalTime", |times| times.total),
-        ];
-        for (name, stage) in stages {
-            self.times(name, photos.iter().map(stage).collect());
-        }
+        let mut stage = |name, of: fn(&TimingsMs) -> f64| self.times(name, photos.iter().map(of).collect());
+        stage("DecodeTime", |times| times.decode);
+        stage("PreprocessTime", |times| times.preprocess);
+        stage("InferenceTime", |times| times.inference);
+        stage("PostprocessTime", |times| times.postprocess);
+        stage("TotalTime", |times| times.total);
     }
 
     /// Something else of the log line.
