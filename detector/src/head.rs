@@ -11,19 +11,21 @@ mod view;
 
 pub(crate) use preset::{NANODET_SCORES, STRIDES};
 
-use crate::BBox;
 use crate::card::{Card, HeadCard, HeadKind};
 use crate::graph::Graph;
 use crate::nms::Candidate;
 pub(crate) use crate::outputs::{HeadError, Outputs};
+use crate::{BBox, MULTI_LABEL_CANDIDATES, Thresholds};
 
 /// Reads the outputs of one kind of graph.
 pub(crate) trait Head: Send + Sync {
-    /// Appends every box whose score reaches `confidence`, in pixels of the input tensor.
+    /// Appends every box whose score reaches the least one, in pixels of the input tensor: with its best class or, with
+    /// `multi_label`, once for each that does. What a graph tells by number has one class.
     ///
     /// # Errors
     /// [`HeadError`] where an output is not what the graph declared.
-    fn read(&self, outputs: &Outputs<'_, '_>, confidence: f32, found: &mut Vec<Candidate>) -> Result<(), HeadError>;
+    fn read(&self, outputs: &Outputs<'_, '_>, wanted: &Thresholds, found: &mut Vec<Candidate>)
+    -> Result<(), HeadError>;
 
     /// The largest stride of a head that reads inputs of any shape, in pixels: the input's sides must be multiples of it.
     /// `None` for heads that know one shape only.
@@ -105,6 +107,15 @@ pub(crate) fn best(scores: impl IntoIterator<Item = f32>) -> (usize, f32) {
         }
     }
     best
+}
+
+/// Adds one of possibly very many pairs of box and class: never more than twice [`MULTI_LABEL_CANDIDATES`] are kept.
+pub(crate) fn add_bounded(found: &mut Vec<Candidate>, pair: Candidate) {
+    if found.len() >= 2 * MULTI_LABEL_CANDIDATES {
+        found.select_nth_unstable_by(MULTI_LABEL_CANDIDATES, |a, b| b.score.total_cmp(&a.score));
+        found.truncate(MULTI_LABEL_CANDIDATES);
+    }
+    found.push(pair);
 }
 
 /// Logistic function.

@@ -3,6 +3,7 @@
 mod bulk;
 mod compare;
 mod contender;
+mod evaluate;
 mod listing;
 mod local;
 mod model;
@@ -18,6 +19,7 @@ use clap::{Args, Parser, Subcommand};
 pub(crate) use bulk::{BulkArgs, CollectArgs, SelectionArgs, StoreArgs, WaitArgs};
 pub(crate) use compare::{CompareArgs, CourseArgs};
 pub(crate) use contender::{Contender, Kind};
+pub(crate) use evaluate::EvaluateArgs;
 pub(crate) use listing::ListArgs;
 pub(crate) use local::{FunctionArgs, LocalArgs};
 pub(crate) use model::{CardArgs, ModelArgs, ModelVerb, PrepareArgs, PullArgs, TryArgs};
@@ -47,6 +49,8 @@ pub(crate) enum Verb {
     Detect(Box<DetectArgs>),
     /// Send the same photos to two or more targets: which is faster, why, and at what cost.
     Compare(Box<CompareArgs>),
+    /// Measure how well models find what is known to be in photos: COCO AP, precision and recall.
+    Evaluate(Box<EvaluateArgs>),
     /// Upload photos to S3, wait for detect-bulk, and download the results.
     Bulk(Box<BulkArgs>),
     /// Wait for and download the results of an earlier bulk upload.

@@ -6,6 +6,8 @@ mod bulk;
 mod collect;
 mod compare;
 mod detect;
+#[cfg(feature = "evaluate")]
+mod evaluate;
 mod local;
 mod model;
 mod shell;
@@ -90,6 +92,10 @@ async fn perform(cli: Cli, interruption: &Interruption) -> Result<Ending> {
             anyhow::bail!("bulk and collect need S3 support, and {}", crate::NOT_BUILT_IN)
         }
         Verb::Compare(args) => compare::run(*args, interruption).await,
+        #[cfg(feature = "evaluate")]
+        Verb::Evaluate(args) => evaluate::run(*args, interruption).await,
+        #[cfg(not(feature = "evaluate"))]
+        Verb::Evaluate(_) => anyhow::bail!("evaluate needs COCO's figures, and {}", crate::NOT_BUILT_IN),
         Verb::Local(args) => local::run(args).await,
         Verb::Model(args) => model::run(args).await,
         Verb::Completions { shell } => shell::completions(shell),

@@ -7,12 +7,13 @@ use detector::{DetectorOptions, Limits, ModelError, Thresholds, catalog};
 use crate::{Options, Problem};
 
 /// The variables that are called like the option for which they are the default.
-pub(crate) const VARIABLES: [&str; 10] = [
+pub(crate) const VARIABLES: [&str; 11] = [
     "CONFIDENCE",
     "IOU",
     "MAX_DETECTIONS",
     "CLASSES",
     "CLASS_AGNOSTIC",
+    "MULTI_LABEL",
     "SLICE",
     "SLICE_OVERLAP",
     "MAX_SLICES",
