@@ -96,7 +96,7 @@ def steady(text, scene):
 
 
 def test_help(said):
-    verbs = ["", "detect", "compare", "bulk", "collect", "local", "model", "model list", "model pull", "model prepare"]
+    verbs = ["", "detect", "compare", "evaluate", "bulk", "collect", "local", "model", "model list", "model pull", "model prepare"]
     verbs += ["model show", "model card", "model try", "model verify", "completions", "man"]
     text = "".join(said(" ".join(["uploader", verb, "--help"]).replace("  ", " ")) for verb in verbs)
     text += said("detect-http --help") + said("detect-http")

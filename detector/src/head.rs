@@ -132,3 +132,28 @@ pub(crate) fn grid(input: (usize, usize), stride: usize) -> (usize, usize) {
 pub(crate) fn candidate(class_id: usize, score: f32, bbox: BBox) -> Candidate {
     Candidate { class_id, score, bbox }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::nms::select;
+
+    #[test]
+    fn of_very_many_pairs_the_best_are_kept() {
+        let mut found = Vec::new();
+        let count = 5 * MULTI_LABEL_CANDIDATES;
+        for number in 0..count {
+            // Scores in no order, each once.
+            let score = (number * 7919 % count) as f32 / count as f32;
+            let bbox = BBox::new(number as f32, 0.0, number as f32 + 0.5, 1.0);
+            add_bounded(&mut found, candidate(0, score, bbox));
+            assert!(found.len() <= 2 * MULTI_LABEL_CANDIDATES);
+        }
+        let thresholds =
+            Thresholds { confidence: 0.0, max_detections: count, multi_label: true, ..Thresholds::default() };
+        let kept = select(found, &thresholds, false);
+        assert_eq!(kept.len(), MULTI_LABEL_CANDIDATES);
+        let lowest = kept.last().unwrap().score;
+        assert!((lowest - 0.8).abs() < 1e-3, "{lowest}: the best fifth");
+    }
+}

@@ -137,6 +137,12 @@ mod tests {
     }
 
     #[test]
+    fn every_option_that_has_a_variable_is_read() {
+        let found = settings(&[("MULTI_LABEL", "yes"), ("CLASS_AGNOSTIC", "0"), ("SLICE", "640")]).unwrap().options;
+        assert_eq!((found.multi_label, found.class_agnostic, found.slice), (Some(true), Some(false), Some(640)));
+    }
+
+    #[test]
     fn a_wrong_value_is_named() {
         for (name, value) in [("CONFIDENCE", "high"), ("MAX_PIXELS", "-1"), ("MAX_DETECTIONS", "1.5")] {
             let error = settings(&[(name, value)]).unwrap_err().to_string();

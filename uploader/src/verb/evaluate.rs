@@ -10,7 +10,6 @@ use std::path::PathBuf;
 use anyhow::{Context, Result, bail};
 use evaluation::Truth;
 
-use self::filed::Filed;
 use self::gathering::Gathering;
 use self::standard::Standard;
 use super::Ending;
@@ -30,68 +29,23 @@ use crate::target::CONNECT_WITHIN;
 
 const INSTEAD_OF_URLS: &str = "download them first";
 
-pub(crate) async fn run(mut args: EvaluateArgs, interruption: &Interruption) -> Result<Ending> {
-    let mut paths = std::mem::take(&mut args.paths);
+pub(crate) async fn run(args: EvaluateArgs, interruption: &Interruption) -> Result<Ending> {
     let options = args.sending.detection.options()?;
-    let truth = {
-        let path = args.truth.clone();
-        let read = tokio::task::spawn_blocking(move || Truth::read(&path)).await?;
-        read.context("--truth")?
-    };
+    let path = args.truth.clone();
+    let truth = tokio::task::spawn_blocking(move || Truth::read(&path)).await?.context("--truth")?;
     let mut standard = Standard::new(truth, options.classes.as_deref())?;
-    let (assessed, signal) = if args.results.is_empty() {
-        let contenders = args.targets.one_or_more(&mut paths)?;
-        if paths.is_empty() && args.list.from_file.is_empty() {
-            bail!("no photos given: pass files, folders or globs, or --results FILE");
-        }
-        let (photos, inputs) = listing(&args, &paths).await?;
-        let (photos, images) = standard.photos(photos)?;
-        let exports = exports(&args, &inputs)?;
-        let sending = &args.sending;
-        let manner = Manner {
-            recipe: Recipe {
-                body: sending.body,
-                resize: sending.resize,
-                options,
-                through_lambda: contenders.iter().any(|contender| contender.place.is_lambda()),
-            },
-            concurrency: usize::from(sending.concurrency),
-            rate: sending.rate,
-            patience: Patience { retries: sending.retries, connect: CONNECT_WITHIN, answer: sending.timeout },
-        };
-        let runners = open(contenders, &manner, manner.concurrency, args.quiet).await?;
-        let gatherings = gatherings(&runners, &manner, &standard).await?;
-        interruption.heed();
-        let mut assessed = Vec::new();
-        let mut signal = None;
-        for (runner, gathering) in runners.iter().zip(gatherings) {
-            let sent = send(runner, gathering, &manner, (&photos, &images), &args, interruption).await?;
-            signal = sent.1;
-            if signal.is_some() {
-                break;
+    let (exports, assessed) = if args.results.is_empty() {
+        match sent(&args, options, &mut standard, interruption).await? {
+            Ok(assessed) => assessed,
+            Err(signal) => {
+                notice!("uploader: interrupted before all photos had been evaluated; no report was written");
+                return Ok(Ending::Interrupted(signal));
             }
-            assessed.push(priced(sent.0.assessed(&standard).await?, runner, args.architecture));
         }
-        (Some((exports, assessed)), signal)
     } else {
-        if !paths.is_empty() || !args.list.from_file.is_empty() || args.targets.names_any() {
-            bail!("--results are evaluated as they are: leave out photos, targets and --model");
-        }
-        let mut inputs = Inputs::default();
-        args.results.iter().for_each(|results| inputs.add(results));
-        let exports = exports(&args, &inputs)?;
-        let mut assessed = Vec::new();
-        for (name, path) in named(&args.results) {
-            assessed.push(Filed::read(name, path, &standard).await?.assessed(&standard).await?);
-        }
-        (Some((exports, assessed)), None)
+        filed(&args, &standard).await?
     };
-    if let Some(signal) = signal {
-        notice!("uploader: interrupted before all photos had been evaluated; no report was written");
-        return Ok(Ending::Interrupted(signal));
-    }
-    let (exports, targets) = assessed.unwrap_or_default();
-    let failed = standard.unreadable > 0 || targets.iter().any(|target| !target.failures.is_empty());
+    let failed = standard.unreadable > 0 || assessed.iter().any(|target| !target.failures.is_empty());
     let report = EvaluationReport {
         environment: Environment::look(),
         truth: TruthFacts {
@@ -106,7 +60,7 @@ pub(crate) async fn run(mut args: EvaluateArgs, interruption: &Interruption) -> 
             architecture: args.architecture.name(),
         },
         notes: standard.notes,
-        targets,
+        targets: assessed,
     };
     print(&report, &args)?;
     for export in exports {
@@ -118,14 +72,75 @@ pub(crate) async fn run(mut args: EvaluateArgs, interruption: &Interruption) -> 
     Ok(if failed { Ending::Failures } else { Ending::Good })
 }
 
-/// The files of the reports, once it is certain that none of them is read.
-fn exports(args: &EvaluateArgs, inputs: &Inputs) -> Result<Vec<Export>> {
-    for report in &args.report {
-        inputs.spare("--report", report)?;
-        let mut truth = Inputs::default();
-        truth.add(&args.truth);
-        truth.spare("--report", report)?;
+/// Reports that are still to be written, and what each target is worth.
+type Outcomes = (Vec<Export>, Vec<Assessed>);
+
+/// Sends the photos to all targets, one after the other, unless somebody asks to end.
+async fn sent(
+    args: &EvaluateArgs,
+    options: wire::Options,
+    standard: &mut Standard,
+    interruption: &Interruption,
+) -> Result<Result<Outcomes, Signal>> {
+    let mut paths = args.paths.clone();
+    let contenders = args.targets.one_or_more(&mut paths)?;
+    if paths.is_empty() && args.list.from_file.is_empty() {
+        bail!("no photos given: pass files, folders or globs, or --results FILE");
     }
+    let (found, inputs) = listing(args, &paths).await?;
+    let (photos, images) = standard.photos(found)?;
+    let exports = exports(args, inputs)?;
+    let sending = &args.sending;
+    let manner = Manner {
+        recipe: Recipe {
+            body: sending.body,
+            resize: sending.resize,
+            options,
+            // All get the same photos.
+            through_lambda: contenders.iter().any(|contender| contender.place.is_lambda()),
+        },
+        concurrency: usize::from(sending.concurrency),
+        rate: sending.rate,
+        patience: Patience { retries: sending.retries, connect: CONNECT_WITHIN, answer: sending.timeout },
+    };
+    let runners = open(contenders, &manner, manner.concurrency, args.quiet).await?;
+    let gatherings = gatherings(&runners, &manner, standard).await?;
+    interruption.heed();
+    let mut assessed = Vec::new();
+    for (runner, mut gathering) in runners.iter().zip(gatherings) {
+        let progress = Progress::photos(photos.len(), args.quiet);
+        let signal = tokio::select! {
+            () = send(runner, &mut gathering, &manner, (&photos, &images), &progress) => None,
+            signal = interruption.came() => Some(signal),
+        };
+        progress.finish();
+        if let Some(signal) = signal {
+            return Ok(Err(signal));
+        }
+        assessed.push(priced(gathering.assessed(standard).await?, runner, args.architecture));
+    }
+    Ok(Ok((exports, assessed)))
+}
+
+/// Reads results that lie about.
+async fn filed(args: &EvaluateArgs, standard: &Standard) -> Result<Outcomes> {
+    if !args.paths.is_empty() || !args.list.from_file.is_empty() || args.targets.names_any() {
+        bail!("--results are evaluated as they are: leave out photos, targets and --model");
+    }
+    let mut inputs = Inputs::default();
+    args.results.iter().for_each(|results| inputs.add(results));
+    let exports = exports(args, inputs)?;
+    let mut assessed = Vec::new();
+    for (name, path) in named(&args.results) {
+        assessed.push(filed::read(name, path, standard).await?.assessed(standard).await?);
+    }
+    Ok((exports, assessed))
+}
+
+/// The files of the reports, once it is certain that none of them is read.
+fn exports(args: &EvaluateArgs, mut inputs: Inputs) -> Result<Vec<Export>> {
+    inputs.add(&args.truth);
+    args.report.iter().try_for_each(|report| inputs.spare("--report", report))?;
     args.report.iter().map(|path| Export::create(path)).collect()
 }
 
@@ -180,12 +195,11 @@ async fn gatherings(runners: &[Runner], manner: &Manner, standard: &Standard) ->
 /// Sends all photos to one target.
 async fn send(
     runner: &Runner,
-    mut gathering: Gathering,
+    gathering: &mut Gathering,
     manner: &Manner,
     (photos, images): (&[Found], &[usize]),
-    args: &EvaluateArgs,
-    interruption: &Interruption,
-) -> Result<(Gathering, Option<Signal>)> {
+    progress: &Progress,
+) {
     let plan = Plan {
         photos: photos.to_vec(),
         recipe: manner.recipe.clone(),
@@ -194,22 +208,13 @@ async fn send(
         patience: manner.patience,
         fresh: false,
     };
-    let progress = Progress::photos(photos.len(), args.quiet);
     let mut journey = Journey::begin(plan, &runner.target, runner.tls.clone());
+    // Records come in the order of the photos.
     for image in images {
-        let record = tokio::select! {
-            record = journey.next() => record,
-            signal = interruption.came() => {
-                progress.finish();
-                return Ok((gathering, Some(signal)));
-            }
-        };
-        let Some(record) = record else { break };
+        let Some(record) = journey.next().await else { break };
         progress.aside(|| gathering.take(*image, &record));
         progress.advance(1);
     }
-    progress.finish();
-    Ok((gathering, None))
 }
 
 fn priced(mut assessed: Assessed, runner: &Runner, architecture: Architecture) -> Assessed {

@@ -10,8 +10,6 @@ use wire::ModelRef;
 use super::gathering::{Gathering, Labelled};
 use super::standard::Standard;
 
-pub(super) struct Filed;
-
 /// A file as it was read: photos by their place among `named`, or by their number in the truth.
 #[derive(Default)]
 struct Contents {
@@ -20,8 +18,9 @@ struct Contents {
     /// Of each named photo its size; nothing where it has failed.
     looked: Vec<Option<Option<(u32, u32)>>>,
     rows: Vec<(Place, Labelled)>,
-    /// Categories by number, that are no labels.
+    /// COCO results: photos without objects have no place in it.
     is_list: bool,
+    /// Its categories that the truth does not have.
     unknown: HashSet<i64>,
 }
 
@@ -31,54 +30,50 @@ enum Place {
     Image(usize),
 }
 
-impl Filed {
-    pub(super) async fn read(name: String, path: PathBuf, standard: &Standard) -> Result<Gathering> {
-        let ids: HashMap<i64, usize> =
-            standard.truth.images.iter().enumerate().filter_map(|(place, image)| Some((image.id?, place))).collect();
-        let categories: HashMap<i64, String> =
-            standard.truth.categories.iter().map(|category| (category.id, category.name.clone())).collect();
-        let title = path.display().to_string();
-        let gathering = Gathering::new(name.clone(), title, None, None);
-        let read = tokio::task::spawn_blocking(move || contents(&path, gathering, &ids, &categories)).await?;
-        let (contents, mut gathering) = read.context("--results")?;
-        let (images, notes) = if contents.named.is_empty() {
-            (Vec::new(), Vec::new())
-        } else {
-            standard.paired(&contents.named).with_context(|| format!("--results {name}"))?
-        };
-        gathering.notes.extend(notes);
-        if !contents.unknown.is_empty() {
-            gathering
-                .notes
-                .push(format!("{} category ids are not in the truth and count for nothing", contents.unknown.len()));
-        }
-        let image = |place: Place| match place {
-            Place::Named(named) => images.get(named).copied().flatten(),
-            Place::Image(image) => Some(image),
-        };
-        gathering.found = (contents.rows.into_iter())
-            .filter_map(|(place, labelled)| Some(Labelled { image: image(place)?, ..labelled }))
-            .collect();
-        gathering.images = if contents.is_list {
-            // Photos without objects have no place in a list.
-            (0..standard.truth.images.len()).map(|image| (image, None)).collect()
-        } else {
-            let looked = contents.looked.into_iter().enumerate();
-            looked.filter_map(|(place, size)| Some((image(Place::Named(place))?, size?))).collect()
-        };
-        Ok(gathering)
+/// Reads a file of results.
+pub(super) async fn read(name: String, path: PathBuf, standard: &Standard) -> Result<Gathering> {
+    let ids: HashMap<i64, usize> =
+        standard.truth.images.iter().enumerate().filter_map(|(place, image)| Some((image.id?, place))).collect();
+    let categories: HashMap<i64, String> =
+        standard.truth.categories.iter().map(|category| (category.id, category.name.clone())).collect();
+    let title = path.display().to_string();
+    let gathering = Gathering::new(name.clone(), title, None, None);
+    let read = tokio::task::spawn_blocking(move || contents(&path, gathering, &ids, &categories)).await?;
+    let (contents, mut gathering) = read.context("--results")?;
+    let (images, notes) = if contents.named.is_empty() {
+        (Vec::new(), Vec::new())
+    } else {
+        standard.paired(&contents.named, !contents.is_list).with_context(|| format!("--results {name}"))?
+    };
+    gathering.notes.extend(notes);
+    if !contents.unknown.is_empty() && !standard.is_chosen {
+        gathering
+            .notes
+            .push(format!("{} category ids are not in the truth and count for nothing", contents.unknown.len()));
     }
+    let image = |place: Place| match place {
+        Place::Named(named) => images.get(named).copied().flatten(),
+        Place::Image(image) => Some(image),
+    };
+    gathering.found = (contents.rows.into_iter())
+        .filter_map(|(place, labelled)| Some(Labelled { image: image(place)?, ..labelled }))
+        .collect();
+    gathering.images = if contents.is_list {
+        (0..standard.truth.images.len()).map(|image| (image, None)).collect()
+    } else {
+        let looked = contents.looked.into_iter().enumerate();
+        looked.filter_map(|(place, size)| Some((image(Place::Named(place))?, size?))).collect()
+    };
+    Ok(gathering)
 }
-
 fn contents(
     path: &Path,
     mut gathering: Gathering,
     ids: &HashMap<i64, usize>,
     categories: &HashMap<i64, String>,
 ) -> Result<(Contents, Gathering)> {
-    let mut contents = Contents::default();
     // Only a list has no lines: an empty one is a list, too.
-    contents.is_list = true;
+    let mut contents = Contents { is_list: true, ..Contents::default() };
     read_results(path, &mut |row| {
         match row {
             Row::Photo { name, size, boxes, model, ms } => {

@@ -152,7 +152,7 @@ impl Gathering {
             .map(|label| (*label).clone())
             .collect();
         let mut notes = Vec::new();
-        if !strange.is_empty() {
+        if !strange.is_empty() && !standard.is_chosen {
             let what = if strange.len() == 1 { "label" } else { "labels" };
             notes.push(format!(
                 "{} {what} of the model {} no category of the truth and count for nothing: {}",

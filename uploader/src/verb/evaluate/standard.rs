@@ -13,6 +13,8 @@ const TOLD: usize = 3;
 pub(super) struct Standard {
     pub(super) truth: Truth,
     pub(super) labels: Labels,
+    /// Only some of its categories are wanted: what else a model finds is nobody's business.
+    pub(super) is_chosen: bool,
     /// What has to be known beside the figures.
     pub(super) notes: Vec<String>,
     /// Entries that cannot be read and that may be photos of the truth.
@@ -34,7 +36,7 @@ impl Standard {
             truth.retain(|category| wanted.contains(&category.id));
         }
         let (labels, notes) = (Labels::of(&truth.categories), truth.notes.clone());
-        let mut standard = Self { truth, labels, notes, unreadable: 0 };
+        let mut standard = Self { truth, labels, is_chosen: classes.is_some(), notes, unreadable: 0 };
         if standard.truth.objects.is_empty() {
             standard.notes.push("the truth has no objects: there is nothing to tell AP or recall from".to_owned());
         }
@@ -46,7 +48,8 @@ impl Standard {
         let text = |path: &std::path::Path| path.to_string_lossy().into_owned();
         let named: Vec<Named> =
             found.iter().map(|found| Named { path: text(&found.path), name: text(&found.name) }).collect();
-        let images = self.pair(&named)?;
+        let (images, notes) = self.paired(&named, true)?;
+        self.notes.extend(notes);
         let mut photos = (Vec::new(), Vec::new());
         for (found, image) in found.into_iter().zip(images) {
             match image {
@@ -60,15 +63,9 @@ impl Standard {
         Ok(photos)
     }
 
-    /// Which image of the truth each photo is.
-    pub(super) fn pair(&mut self, photos: &[Named]) -> Result<Vec<Option<usize>>> {
-        let (images, notes) = self.paired(photos)?;
-        self.notes.extend(notes);
-        Ok(images)
-    }
-
-    /// The same, with what is to be told of it.
-    pub(super) fn paired(&self, photos: &[Named]) -> Result<(Vec<Option<usize>>, Vec<String>)> {
+    /// Which image of the truth each photo is, and what is to be told of it. `is_complete`: an image that is not among the
+    /// photos is missing.
+    pub(super) fn paired(&self, photos: &[Named], is_complete: bool) -> Result<(Vec<Option<usize>>, Vec<String>)> {
         let truth = &self.truth;
         let pairing = pair(&truth.images, photos, truth.has_stems);
         let image = |image: &usize| truth.images[*image].name.clone();
@@ -96,7 +93,7 @@ impl Standard {
             "photos are not in the truth and were left out",
         );
         note(
-            pairing.missing.iter().map(image).collect(),
+            pairing.missing.iter().filter(|_| is_complete).map(image).collect(),
             "image of the truth is not among the photos",
             "images of the truth are not among the photos",
         );
