@@ -98,7 +98,8 @@ def test_forms_with_empty_inputs_that_were_handed_out(real, name):
 def test_empty_inputs_are_not_there(function, pictures):
     photo, expected = pictures[0]
     file, empty = ('name="image"; filename="a.png"', photo), ('name="image"; filename=""\r\nContent-Type: application/octet-stream', b"")
-    options = ["confidence", "iou", "max_detections", "classes", "class_agnostic", "format", "annotate", "slice", "slice_overlap", "max_slices", "redact", "redact_margin"]
+    options = ["confidence", "iou", "max_detections", "classes", "class_agnostic", "multi_label", "format", "annotate"]
+    options += ["slice", "slice_overlap", "max_slices", "redact", "redact_margin"]
     body, kind = form(file, empty, *((f'name="{option}"', b"") for option in options))
     answer = function.post(body, content_type=kind).ok()
     support.same_boxes(answer["detections"], expected)

@@ -41,7 +41,7 @@ def test_missing_image_in_other_bodies(function):
     "options",
     [
         {"confidence": 1.5}, {"confidence": "much"}, {"confidence": []}, {"iou": -0.1}, {"iou": "NaN"}, {"max_detections": -1},
-        {"max_detections": 1.5}, {"max_detections": 10**9}, {"classes": ["unicorn"]}, {"classes": 7}, {"class_agnostic": "perhaps"},
+        {"max_detections": 1.5}, {"max_detections": 10**9}, {"classes": ["unicorn"]}, {"classes": 7}, {"class_agnostic": "perhaps"}, {"multi_label": 2},
         {"format": "xml"}, {"annotate": {}}, {"image": 7}, {"images": "x"},
     ],
     ids=str,

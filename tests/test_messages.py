@@ -102,7 +102,7 @@ def steady(text, scene):
 
 
 def test_help(said):
-    verbs = ["", "detect", "compare", "bulk", "collect", "compact", "convert", "local", "page"]
+    verbs = ["", "detect", "compare", "evaluate", "bulk", "collect", "compact", "convert", "local", "page"]
     verbs += ["model", "model list", "model pull", "model prepare"]
     verbs += ["model show", "model card", "model try", "model verify", "completions", "man"]
     text = "".join(said(" ".join(["uploader", verb, "--help"]).replace("  ", " ")) for verb in verbs)

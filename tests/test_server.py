@@ -43,7 +43,7 @@ def requests(photo, other):
     yield from (("POST", path, "image/png", photo) for path in ("/", "/detect", "/detect/", "/api/detect", "/health", "/other"))
     yield from ((method, "/detect", "image/png", photo) for method in ("PUT", "DELETE", "PATCH"))
     for query in ("confidence=0.75", "max_detections=1", "classes=red,blue", "classes=red&classes=blue", "classes=RED%2Cblue", "iou=0",
-                  "annotate=true", "format=coco", "format=rekognition", "format=seed", "class_agnostic=true", "a=+b&=&c", "confidence=",
+                  "annotate=true", "format=coco", "format=rekognition", "format=seed", "class_agnostic=true", "multi_label=true", "a=+b&=&c", "confidence=",
                   "confidence=2", "iou=x", "classes=unicorn", "format=xml", "annotate=perhaps"):  # fmt: skip
         yield "POST", f"/detect?{query}", "application/octet-stream", photo
     for shape in ("spotter", "coco", "rekognition", "seed"):

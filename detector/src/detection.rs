@@ -103,6 +103,10 @@ pub struct Detection {
     pub bbox: BBox,
 }
 
+/// With [`Thresholds::multi_label`], so many pairs of box and class at most, the best, go on to NMS: without a least score, 8400
+/// candidates of 80 classes are 672,000 pairs. The number is the one that Ultralytics's evaluation uses.
+pub const MULTI_LABEL_CANDIDATES: usize = 30_000;
+
 /// Which candidates become detections.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Thresholds {
@@ -114,13 +118,30 @@ pub struct Thresholds {
     pub max_detections: usize,
     /// Suppress across classes instead of within each.
     pub class_agnostic: bool,
+    /// A candidate counts once for every class that reaches `confidence`, not only for its best one. Of such pairs of box
+    /// and class the best [`MULTI_LABEL_CANDIDATES`] of each look at the photo go on to NMS.
+    pub multi_label: bool,
     /// Only these class ids; `None` keeps all.
     pub classes: Option<Vec<usize>>,
 }
 
+impl Thresholds {
+    /// Whether detections of a class are wanted.
+    pub(crate) fn takes(&self, class_id: usize) -> bool {
+        self.classes.as_ref().is_none_or(|classes| classes.contains(&class_id))
+    }
+}
+
 impl Default for Thresholds {
     fn default() -> Self {
-        Self { confidence: 0.25, iou: 0.45, max_detections: 100, class_agnostic: false, classes: None }
+        Self {
+            confidence: 0.25,
+            iou: 0.45,
+            max_detections: 100,
+            class_agnostic: false,
+            multi_label: false,
+            classes: None,
+        }
     }
 }
 

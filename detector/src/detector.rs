@@ -127,10 +127,11 @@ impl Detector {
             workers.push(Worker::new(&file, file.open(shape)?, shape));
         }
         // The first run allocates and, in a bad graph, fails: better now than at the first photo.
+        let everything = Thresholds { confidence: f32::NEG_INFINITY, ..Thresholds::default() };
         let grey = Photo::from_image(RgbImage::from_pixel(64, 48, image::Rgb([114; 3])));
         for worker in &mut workers {
             worker.preprocess(&grey, &card, &plan);
-            let (candidates, _) = worker.infer(&card, &plan, &*head, f32::NEG_INFINITY)?;
+            let (candidates, _) = worker.infer(&card, &plan, &*head, &everything)?;
             infer::checked(&candidates).map_err(misfit)?;
         }
         let (idle, returned) = (Mutex::new(workers), Condvar::new());
@@ -311,7 +312,7 @@ impl Detector {
         let (placement, packed, run) = self.with_worker(|worker| {
             let placement = worker.preprocess(photo, &self.card, &self.plan);
             let packed = Instant::now();
-            (placement, packed, worker.infer(&self.card, &self.plan, &*self.head, thresholds.confidence))
+            (placement, packed, worker.infer(&self.card, &self.plan, &*self.head, thresholds))
         });
         let (mut candidates, inferred) = run?;
         for candidate in &mut candidates {

@@ -11,19 +11,21 @@ mod view;
 
 pub(crate) use preset::{NANODET_SCORES, STRIDES};
 
-use crate::BBox;
 use crate::card::{Card, HeadCard, HeadKind};
 use crate::graph::Graph;
 use crate::nms::Candidate;
 pub(crate) use crate::outputs::{HeadError, Outputs};
+use crate::{BBox, MULTI_LABEL_CANDIDATES, Thresholds};
 
 /// Reads the outputs of one kind of graph.
 pub(crate) trait Head: Send + Sync {
-    /// Appends every box whose score reaches `confidence`, in pixels of the input tensor.
+    /// Appends every box whose score reaches the least one, in pixels of the input tensor: with its best class or, with
+    /// `multi_label`, once for each that does. What a graph tells by number has one class.
     ///
     /// # Errors
     /// [`HeadError`] where an output is not what the graph declared.
-    fn read(&self, outputs: &Outputs<'_, '_>, confidence: f32, found: &mut Vec<Candidate>) -> Result<(), HeadError>;
+    fn read(&self, outputs: &Outputs<'_, '_>, wanted: &Thresholds, found: &mut Vec<Candidate>)
+    -> Result<(), HeadError>;
 
     /// The largest stride of a head that reads inputs of any shape, in pixels: the input's sides must be multiples of it.
     /// `None` for heads that know one shape only.
@@ -107,6 +109,15 @@ pub(crate) fn best(scores: impl IntoIterator<Item = f32>) -> (usize, f32) {
     best
 }
 
+/// Adds one of possibly very many pairs of box and class: never more than twice [`MULTI_LABEL_CANDIDATES`] are kept.
+pub(crate) fn add_bounded(found: &mut Vec<Candidate>, pair: Candidate) {
+    if found.len() >= 2 * MULTI_LABEL_CANDIDATES {
+        found.select_nth_unstable_by(MULTI_LABEL_CANDIDATES, |a, b| b.score.total_cmp(&a.score));
+        found.truncate(MULTI_LABEL_CANDIDATES);
+    }
+    found.push(pair);
+}
+
 /// Logistic function.
 pub(crate) fn sigmoid(x: f32) -> f32 {
     1.0 / (1.0 + (-x).exp())
@@ -120,4 +131,29 @@ pub(crate) fn grid(input: (usize, usize), stride: usize) -> (usize, usize) {
 /// A candidate box in input pixels.
 pub(crate) fn candidate(class_id: usize, score: f32, bbox: BBox) -> Candidate {
     Candidate { class_id, score, bbox }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::nms::select;
+
+    #[test]
+    fn of_very_many_pairs_the_best_are_kept() {
+        let mut found = Vec::new();
+        let count = 5 * MULTI_LABEL_CANDIDATES;
+        for number in 0..count {
+            // Scores in no order, each once.
+            let score = (number * 7919 % count) as f32 / count as f32;
+            let bbox = BBox::new(number as f32, 0.0, number as f32 + 0.5, 1.0);
+            add_bounded(&mut found, candidate(0, score, bbox));
+            assert!(found.len() <= 2 * MULTI_LABEL_CANDIDATES);
+        }
+        let thresholds =
+            Thresholds { confidence: 0.0, max_detections: count, multi_label: true, ..Thresholds::default() };
+        let kept = select(found, &thresholds, false);
+        assert_eq!(kept.len(), MULTI_LABEL_CANDIDATES);
+        let lowest = kept.last().unwrap().score;
+        assert!((lowest - 0.8).abs() < 1e-3, "{lowest}: the best fifth");
+    }
 }

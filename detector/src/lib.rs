@@ -25,7 +25,7 @@ mod session;
 pub mod slices;
 
 pub use card::{Card, CardError};
-pub use detection::{BBox, Detection, Findings, Thresholds, Timings};
+pub use detection::{BBox, Detection, Findings, MULTI_LABEL_CANDIDATES, Thresholds, Timings};
 pub use detector::{DetectError, Detector, DetectorOptions};
 pub use model::ModelError;
 pub use photo::{Foreign, Limits, Photo, PhotoError, PhotoFormat};

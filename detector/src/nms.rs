@@ -1,6 +1,6 @@
 //! Thresholds and greedy non-maximum suppression.
 
-use crate::{BBox, Detection, Thresholds};
+use crate::{BBox, Detection, MULTI_LABEL_CANDIDATES, Thresholds};
 
 /// What a head read from the graph: not yet filtered, in any coordinates.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -23,12 +23,12 @@ impl From<Detection> for Candidate {
 /// equal score keep their order, so the same photo gives the same answer.
 pub(crate) fn select(mut candidates: Vec<Candidate>, thresholds: &Thresholds, suppress: bool) -> Vec<Detection> {
     candidates.retain(|c| {
-        c.score.is_finite()
-            && c.score >= thresholds.confidence
-            && c.bbox.is_finite()
-            && thresholds.classes.as_ref().is_none_or(|classes| classes.contains(&c.class_id))
+        c.score.is_finite() && c.score >= thresholds.confidence && c.bbox.is_finite() && thresholds.takes(c.class_id)
     });
     candidates.sort_by(|a, b| b.score.total_cmp(&a.score));
+    if thresholds.multi_label {
+        candidates.truncate(MULTI_LABEL_CANDIDATES);
+    }
     let mut kept: Vec<Detection> = Vec::with_capacity(thresholds.max_detections.min(candidates.len()));
     for candidate in candidates {
         if kept.len() >= thresholds.max_detections {
@@ -61,7 +61,7 @@ mod tests {
 
     fn thresholds() -> impl Strategy<Value = Thresholds> {
         (0.0f32..1.0, 0.0f32..1.0, 0usize..20, any::<bool>()).prop_map(|(confidence, iou, max_detections, agnostic)| {
-            Thresholds { confidence, iou, max_detections, class_agnostic: agnostic, classes: None }
+            Thresholds { confidence, iou, max_detections, class_agnostic: agnostic, ..Thresholds::default() }
         })
     }
 

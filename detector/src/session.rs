@@ -13,7 +13,7 @@ use crate::head::{Head, Outputs};
 use crate::letterbox::{Placement, Scratch, pack};
 use crate::nms::Candidate;
 use crate::plan::InputPlan;
-use crate::{ModelError, Photo, model, prepared, runtime};
+use crate::{ModelError, Photo, Thresholds, model, prepared, runtime};
 
 /// A graph's file, to be opened with so many threads.
 #[derive(Debug, Clone)]
@@ -134,13 +134,13 @@ impl Worker {
         card: &Card,
         plan: &InputPlan,
         head: &dyn Head,
-        confidence: f32,
+        wanted: &Thresholds,
     ) -> Result<(Vec<Candidate>, std::time::Instant), ModelError> {
         let mut candidates = Vec::new();
         let mut inferred = std::time::Instant::now();
         self.run(card, plan, |outputs| {
             inferred = std::time::Instant::now();
-            head.read(outputs, confidence, &mut candidates)
+            head.read(outputs, wanted, &mut candidates)
         })?
         .map_err(|e| ModelError::Run(e.to_string()))?;
         Ok((candidates, inferred))

@@ -95,6 +95,39 @@ fn every_head_agrees_with_its_reference() {
 }
 
 #[test]
+fn a_box_has_every_label_where_that_is_asked_for() {
+    for name in FIXTURES {
+        let detector = common::detector(&common::fixture(name));
+        let text = std::fs::read_to_string(common::fixture(name).join("expected.json")).unwrap();
+        let expected: Value = serde_json::from_str(&text).unwrap();
+        let photo = picture(&expected["cases"][0]["picture"]);
+        // Without NMS and any least score nothing hides anything.
+        let best = Thresholds { confidence: 0.0, iou: 1.0, max_detections: 100_000, ..Thresholds::default() };
+        let every = Thresholds { multi_label: true, ..best.clone() };
+        let once = detector.detect(&photo, &best).unwrap().detections;
+        let all = detector.detect(&photo, &every).unwrap().detections;
+        // What a graph tells by number has one label, and what counts every pair of query and class does so anyway.
+        let has_scores =
+            !["yolo-e2e", "detr", "detr-deploy", "ssd", "table-counted", "table-dets", "table-paddle", "heatmap"]
+                .contains(name);
+        let labels = if has_scores { detector.labels().len() } else { 1 };
+        if *name != "nan" {
+            assert_eq!(all.len(), once.len() * labels, "{name}");
+        }
+        for found in &once {
+            let same = all.iter().any(|other| {
+                (other.class_id, other.bbox) == (found.class_id, found.bbox) && (other.score - found.score).abs() < 1e-6
+            });
+            assert!(same, "{name}: {found:?} has lost its best label");
+        }
+        let wanted = Thresholds { classes: Some(vec![0]), confidence: 0.3, ..every.clone() };
+        let some = detector.detect(&photo, &wanted).unwrap().detections;
+        let expected = all.iter().filter(|found| found.class_id == 0 && found.score >= 0.3).count();
+        assert_eq!(some.len(), expected, "{name}: classes and confidence hold for every label");
+    }
+}
+
+#[test]
 fn bare_exports_get_their_card_from_their_metadata() {
     for name in ["yolo", "yolo-e2e"] {
         let detector = common::detector(&common::fixture(&format!("bare/{name}.onnx")));

@@ -5,6 +5,7 @@ mod compact;
 mod compare;
 mod contender;
 mod convert;
+mod evaluate;
 mod existing;
 mod export;
 mod listing;
@@ -25,6 +26,7 @@ pub(crate) use compact::{CompactArgs, Place as TablePlace};
 pub(crate) use compare::{CompareArgs, CourseArgs};
 pub(crate) use contender::{Contender, Kind};
 pub(crate) use convert::ConvertArgs;
+pub(crate) use evaluate::EvaluateArgs;
 pub(crate) use existing::ExistingArgs;
 pub(crate) use export::{ExportArgs, FilingArgs, SortedAs, WithPhotos, XmpName};
 pub(crate) use listing::ListArgs;
@@ -57,6 +59,8 @@ pub(crate) enum Verb {
     Detect(Box<DetectArgs>),
     /// Send the same photos to two or more targets: which is faster, why, and at what cost.
     Compare(Box<CompareArgs>),
+    /// Measure how well models find what is known to be in photos: COCO AP, precision and recall.
+    Evaluate(Box<EvaluateArgs>),
     /// Upload photos to S3, wait for detect-bulk, and download the results.
     Bulk(Box<BulkArgs>),
     /// Wait for and download the results of an earlier bulk upload.

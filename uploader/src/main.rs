@@ -2,8 +2,8 @@
 
 // Either may be closed while we write: see `notice`.
 #![deny(clippy::print_stderr, clippy::print_stdout)]
-// What is for datasets in S3 alone stands idle without it.
-#![cfg_attr(not(feature = "aws"), allow(dead_code, unused_imports))]
+// What is for datasets in S3 or for evaluations alone stands idle without it.
+#![cfg_attr(not(all(feature = "aws", feature = "evaluate")), allow(dead_code, unused_imports))]
 
 mod args;
 #[cfg(feature = "aws")]
@@ -45,7 +45,7 @@ use crate::notice::notice;
 use crate::verb::Ending;
 
 /// What to do where this program was built without a part of itself.
-#[cfg(not(all(feature = "aws", feature = "charts", feature = "tables")))]
+#[cfg(not(all(feature = "aws", feature = "charts", feature = "evaluate", feature = "tables")))]
 pub(crate) const NOT_BUILT_IN: &str = "this uploader was built without it, as `make demo` does; run `make build`";
 
 fn main() -> ExitCode {

@@ -4,6 +4,8 @@ pub(crate) mod comparison;
 mod condition;
 #[cfg(feature = "aws")]
 mod dataset;
+#[cfg(feature = "evaluate")]
+pub(crate) mod evaluation;
 mod export;
 mod spread;
 mod summary;

@@ -9,6 +9,8 @@ mod compact;
 mod compare;
 mod convert;
 mod detect;
+#[cfg(feature = "evaluate")]
+mod evaluate;
 #[cfg(feature = "aws")]
 mod existing;
 mod local;
@@ -103,6 +105,10 @@ async fn perform(cli: Cli, interruption: &Interruption) -> Result<Ending> {
         Verb::Compact(_) => anyhow::bail!("compact needs Parquet support, and {}", crate::NOT_BUILT_IN),
         Verb::Compare(args) => compare::run(*args, interruption).await,
         Verb::Convert(args) => convert::run(*args).await,
+        #[cfg(feature = "evaluate")]
+        Verb::Evaluate(args) => evaluate::run(*args, interruption).await,
+        #[cfg(not(feature = "evaluate"))]
+        Verb::Evaluate(_) => anyhow::bail!("evaluate needs COCO's figures, and {}", crate::NOT_BUILT_IN),
         Verb::Local(args) => local::run(args).await,
         #[cfg(feature = "aws")]
         Verb::Page(args) => page::run(args).await,

@@ -106,12 +106,14 @@ fn silence_ends_with_the_time_out() {
 fn options_travel_in_json_and_in_the_query() {
     let server = ok();
     let folder = photos(1, 32, 32);
-    let options = ["--confidence", "0", "--max-detections", "7", "--classes", "cat,dog", "--class-agnostic"];
+    let options =
+        ["--confidence", "0", "--max-detections", "7", "--classes", "cat,dog", "--class-agnostic", "--multi-label"];
     let wanted = wire::Options {
         confidence: Some(0.0),
         max_detections: Some(7),
         classes: Some(vec!["cat".to_owned(), "dog".to_owned()]),
         class_agnostic: Some(true),
+        multi_label: Some(true),
         ..wire::Options::default()
     };
     let url = server.url();

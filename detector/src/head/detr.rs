@@ -6,11 +6,11 @@
 //! "no object", and a query the best of the others under the softmax: `activation = "softmax"`.
 
 use super::{ClassIds, Head, HeadError, Outputs, best, candidate, sigmoid};
-use crate::BBox;
 use crate::card::{Activation, HeadCard};
 use crate::graph::{Graph, TensorInfo};
 use crate::labels::is_coco80;
 use crate::nms::Candidate;
+use crate::{BBox, Thresholds};
 
 /// Classes of graphs that number them by COCO category: 0..=90.
 const COCO_CATEGORIES: usize = 91;
@@ -54,21 +54,33 @@ impl Detr {
 }
 
 impl Head for Detr {
-    fn read(&self, outputs: &Outputs<'_, '_>, confidence: f32, found: &mut Vec<Candidate>) -> Result<(), HeadError> {
+    fn read(
+        &self,
+        outputs: &Outputs<'_, '_>,
+        wanted: &Thresholds,
+        found: &mut Vec<Candidate>,
+    ) -> Result<(), HeadError> {
         let columns = self.classes + usize::from(self.is_softmax);
         let (_, logits) = outputs.floats(&self.logits)?;
         let boxes = outputs.floats_of(&self.boxes, logits.len() / columns.max(1) * 4)?;
         let (width, height) = outputs.input;
         for (logits, b) in logits.chunks_exact(columns.max(1)).zip(boxes.chunks_exact(4)) {
             let mut add = |id: usize, score: f32| {
-                if score >= confidence
+                if score >= wanted.confidence
                     && let Some(class_id) = self.ids.class_id(id as i64, self.labels)
                 {
                     let bbox = BBox::from_center(b[0] * width, b[1] * height, b[2] * width, b[3] * height);
                     found.push(candidate(class_id, score, bbox));
                 }
             };
-            if self.is_softmax {
+            if self.is_softmax && wanted.multi_label {
+                let (_, highest) = best(logits.iter().copied());
+                let sum = logits.iter().map(|logit| (logit - highest).exp()).sum::<f32>();
+                logits[..self.classes]
+                    .iter()
+                    .enumerate()
+                    .for_each(|(id, logit)| add(id, (logit - highest).exp() / sum));
+            } else if self.is_softmax {
                 let (id, highest) = best(logits[..self.classes].iter().copied());
                 add(id, 1.0 / logits.iter().map(|logit| (logit - highest).exp()).sum::<f32>());
             } else {

@@ -5,11 +5,11 @@
 //! YOLOv5, SSD (arXiv:1512.02325), FCOS (arXiv:1904.01355), generalized focal loss (arXiv:2006.04388).
 
 use super::view::{Columns, Scores, View};
-use super::{Head, HeadError, Outputs, candidate, grid, sigmoid};
-use crate::BBox;
+use super::{Head, HeadError, Outputs, add_bounded, candidate, grid, sigmoid};
 use crate::card::{Column, Decode, HeadCard, Names};
 use crate::graph::{Graph, TensorInfo};
 use crate::nms::Candidate;
+use crate::{BBox, Thresholds};
 
 pub(crate) struct Grid {
     card: HeadCard,
@@ -234,7 +234,12 @@ impl Head for Grid {
         self.card.strides.iter().copied().max()
     }
 
-    fn read(&self, outputs: &Outputs<'_, '_>, confidence: f32, found: &mut Vec<Candidate>) -> Result<(), HeadError> {
+    fn read(
+        &self,
+        outputs: &Outputs<'_, '_>,
+        wanted: &Thresholds,
+        found: &mut Vec<Candidate>,
+    ) -> Result<(), HeadError> {
         for level in self.levels(outputs.size) {
             let views: Vec<(&Part, View<'_>)> = self
                 .parts
@@ -254,9 +259,13 @@ impl Head for Grid {
                 for anchor in 0..self.per_cell(level.index) {
                     let objectness = objectness.map(|(view, column)| view.at(cell, anchor, column));
                     let at = |column: usize| view.at(cell, anchor, scores + column);
-                    if let Some((class_id, score)) = self.scores.best(objectness, at, None, confidence) {
-                        let bbox = self.bbox(&level, cell, anchor, |i| boxes.at(cell, anchor, bbox + i));
-                        found.push(candidate(class_id, score, bbox));
+                    let bbox = || self.bbox(&level, cell, anchor, |i| boxes.at(cell, anchor, bbox + i));
+                    if wanted.multi_label {
+                        self.scores.every(objectness, at, wanted, |class_id, score| {
+                            add_bounded(found, candidate(class_id, score, bbox()));
+                        });
+                    } else if let Some((class_id, score)) = self.scores.best(objectness, at, None, wanted.confidence) {
+                        found.push(candidate(class_id, score, bbox()));
                     }
                 }
             }

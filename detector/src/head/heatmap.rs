@@ -5,10 +5,10 @@
 //! it, which takes the place of NMS; its box has the centre `(cell + offset) * stride` and the size `wh * stride`.
 
 use super::{Head, HeadError, Outputs, candidate, grid, sigmoid};
-use crate::BBox;
 use crate::card::{Activation, HeadCard};
 use crate::graph::{Graph, TensorInfo};
 use crate::nms::Candidate;
+use crate::{BBox, Thresholds};
 
 pub(crate) struct Heatmap {
     scores: String,
@@ -51,7 +51,12 @@ impl Head for Heatmap {
         Some(self.stride.max(32))
     }
 
-    fn read(&self, outputs: &Outputs<'_, '_>, confidence: f32, found: &mut Vec<Candidate>) -> Result<(), HeadError> {
+    fn read(
+        &self,
+        outputs: &Outputs<'_, '_>,
+        wanted: &Thresholds,
+        found: &mut Vec<Candidate>,
+    ) -> Result<(), HeadError> {
         let (columns, rows) = grid(outputs.size, self.stride as usize);
         let cells = columns * rows;
         let scores = outputs.floats_of(&self.scores, self.classes * cells)?;
@@ -62,7 +67,7 @@ impl Head for Heatmap {
             for (cell, raw) in map.iter().copied().enumerate() {
                 let score = if self.is_sigmoid { sigmoid(raw) } else { raw };
                 let (x, y) = (cell % columns, cell / columns);
-                if score.is_nan() || score < confidence || !is_peak(map, (x, y), (columns, rows)) {
+                if score.is_nan() || score < wanted.confidence || !is_peak(map, (x, y), (columns, rows)) {
                     continue;
                 }
                 let offset = |axis: usize| offsets.as_ref().map_or(0.0, |offsets| offsets[axis * cells + cell]);

@@ -4,12 +4,12 @@
 //! Reference: the card ([`HeadCard`]). A row's class is its best one; its score is that times objectness, where there is one.
 
 use super::view::{Columns, Scores, View};
-use super::{ClassIds, Head, HeadError, Outputs, candidate, sigmoid};
-use crate::BBox;
+use super::{ClassIds, Head, HeadError, Outputs, add_bounded, candidate, sigmoid};
 use crate::card::{Activation, BoxForm, Column, HeadCard, Names, Unit};
 use crate::graph::{Graph, TensorInfo};
 use crate::labels::is_coco80;
 use crate::nms::Candidate;
+use crate::{BBox, Thresholds};
 
 pub(crate) struct Table {
     card: HeadCard,
@@ -65,9 +65,43 @@ impl Table {
         Ok(View { data, start: 0, cells, cell_step, anchor_step: 0, column_step })
     }
 
-    /// The best class of each row, where going through memory in its order tells it at once.
-    fn best_of_all(&self, view: &View<'_>, scores: Option<usize>) -> Option<Vec<(usize, f32)>> {
-        Some(self.scores.best_of_all(view, scores.filter(|_| self.card.transposed)?))
+    /// The best class of each row, where that is what is wanted and going through memory in its order tells it at once.
+    fn best_of_all(&self, view: &View<'_>, scores: Option<usize>, wanted: &Thresholds) -> Option<Vec<(usize, f32)>> {
+        Some(self.scores.best_of_all(view, scores.filter(|_| self.card.transposed && !wanted.multi_label)?))
+    }
+
+    /// Adds the box of a row of `view` with its best class, or with every one where that is wanted.
+    fn add_row(
+        &self,
+        view: &View<'_>,
+        columns: &Columns,
+        (row, raw): (usize, Option<(usize, f32)>),
+        bbox: impl Fn() -> BBox,
+        wanted: &Thresholds,
+        found: &mut Vec<Candidate>,
+    ) {
+        match columns.scores {
+            Some(scores) if wanted.multi_label => {
+                let at = |column: usize| view.at(row, 0, column);
+                if columns.batch.is_some_and(|batch| at(batch) != 0.0) {
+                    return;
+                }
+                let objectness = columns.objectness.map(at);
+                self.scores.every(
+                    objectness,
+                    |column| at(scores + column),
+                    wanted,
+                    |class_id, score| {
+                        add_bounded(found, candidate(class_id, score, bbox()));
+                    },
+                );
+            }
+            _ => {
+                if let Some((class_id, score)) = self.class_of(view, columns, row, raw, wanted.confidence) {
+                    found.push(candidate(class_id, score, bbox()));
+                }
+            }
+        }
     }
 
     /// Class and score of a row of `view`.
@@ -110,30 +144,32 @@ impl Head for Table {
         self.stride
     }
 
-    fn read(&self, outputs: &Outputs<'_, '_>, confidence: f32, found: &mut Vec<Candidate>) -> Result<(), HeadError> {
-        let four = |view: &View<'_>, row: usize, first: usize| [0, 1, 2, 3].map(|i| view.at(row, 0, first + i));
-        let mut add = |class: Option<(usize, f32)>, four: [f32; 4]| {
-            if let Some((class_id, score)) = class {
-                found.push(candidate(class_id, score, self.bbox(four, outputs.input)));
-            }
+    fn read(
+        &self,
+        outputs: &Outputs<'_, '_>,
+        wanted: &Thresholds,
+        found: &mut Vec<Candidate>,
+    ) -> Result<(), HeadError> {
+        let bbox = |view: &View<'_>, row: usize, first: usize| {
+            self.bbox([0, 1, 2, 3].map(|i| view.at(row, 0, first + i)), outputs.input)
         };
         match &self.source {
             Source::Whole { table, columns } => {
                 let view = self.view(outputs, table, columns.width)?;
-                let best = self.best_of_all(&view, columns.scores);
+                let best = self.best_of_all(&view, columns.scores, wanted);
+                let first = columns.bbox.unwrap_or(0);
                 for row in 0..self.counted(outputs, view.cells)? {
                     let raw = best.as_ref().and_then(|best| best.get(row).copied());
-                    let class = self.class_of(&view, columns, row, raw, confidence);
-                    add(class, four(&view, row, columns.bbox.unwrap_or(0)));
+                    self.add_row(&view, columns, (row, raw), || bbox(&view, row, first), wanted, found);
                 }
             }
             Source::Apart { boxes, scores, columns } => {
                 let boxes = self.view(outputs, boxes, 4)?;
                 let view = self.view(outputs, scores, columns.width)?;
-                let best = self.best_of_all(&view, columns.scores);
+                let best = self.best_of_all(&view, columns.scores, wanted);
                 for row in 0..self.counted(outputs, boxes.cells.min(view.cells))? {
                     let raw = best.as_ref().and_then(|best| best.get(row).copied());
-                    add(self.class_of(&view, columns, row, raw, confidence), four(&boxes, row, 0));
+                    self.add_row(&view, columns, (row, raw), || bbox(&boxes, row, 0), wanted, found);
                 }
             }
             Source::Listed { boxes, scores, classes } => {
@@ -146,7 +182,9 @@ impl Head for Table {
                         Some((_, scores)) => scores.get(row).copied().unwrap_or(f32::NAN),
                         None => boxes.at(row, 0, 4),
                     };
-                    add(self.listed(score, id, confidence), four(&boxes, row, 0));
+                    if let Some((class_id, score)) = self.listed(score, id, wanted.confidence) {
+                        found.push(candidate(class_id, score, bbox(&boxes, row, 0)));
+                    }
                 }
             }
         }

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use super::{ClassIds, best, sigmoid};
+use crate::Thresholds;
 use crate::card::{Activation, Background, Column, Combine, HeadCard};
 use crate::labels::is_coco80;
 
@@ -84,28 +85,69 @@ impl Scores {
         raw: Option<(usize, f32)>,
         confidence: f32,
     ) -> Option<(usize, f32)> {
-        let activate = |x: f32| if self.activation == Activation::Sigmoid { sigmoid(x) } else { x };
-        let combine = |objectness: f32, score: f32| match self.combine {
-            Combine::Product => objectness * score,
-            Combine::GeometricMean => (objectness.clamp(0.0, 1.0) * score.clamp(0.0, 1.0)).sqrt(),
-        };
-        let objectness = objectness.map(activate);
-        // No class's score exceeds 1: most candidates end here. NaN ends here, too.
-        if objectness.is_some_and(|objectness| {
-            let most = combine(objectness, 1.0);
-            most.is_nan() || most < confidence
-        }) {
+        let objectness = objectness.map(|objectness| self.activate(objectness));
+        if objectness.is_some_and(|objectness| self.is_hopeless(objectness, confidence)) {
             return None;
         }
         let first = usize::from(self.background == Background::First);
         let (index, raw) = raw.unwrap_or_else(|| best((first..first + self.classes).map(&at)));
         let score = match self.activation {
             Activation::Softmax => 1.0 / (0..self.width()).map(|column| (at(column) - raw).exp()).sum::<f32>(),
-            _ => activate(raw),
+            _ => self.activate(raw),
         };
-        let score = objectness.map_or(score, |objectness| combine(objectness, score));
+        let score = objectness.map_or(score, |objectness| self.combine(objectness, score));
         let class_id = self.ids.class_id(i64::try_from(index).ok()?, self.labels)?;
         (score >= confidence).then_some((class_id, score))
+    }
+
+    /// Every class of a candidate that is wanted, with its score, where that reaches the least one. For `objectness` and `at`
+    /// see [`Scores::best`].
+    pub(super) fn every(
+        &self,
+        objectness: Option<f32>,
+        at: impl Fn(usize) -> f32,
+        wanted: &Thresholds,
+        mut add: impl FnMut(usize, f32),
+    ) {
+        let objectness = objectness.map(|objectness| self.activate(objectness));
+        if objectness.is_some_and(|objectness| self.is_hopeless(objectness, wanted.confidence)) {
+            return;
+        }
+        let columns = 0..self.width();
+        let softmax = (self.activation == Activation::Softmax).then(|| {
+            let highest = columns.clone().map(&at).fold(f32::NEG_INFINITY, f32::max);
+            (highest, columns.map(|column| (at(column) - highest).exp()).sum::<f32>())
+        });
+        let first = usize::from(self.background == Background::First);
+        for index in 0..self.classes {
+            let raw = at(first + index);
+            let score = match softmax {
+                Some((highest, sum)) => (raw - highest).exp() / sum,
+                None => self.activate(raw),
+            };
+            let score = objectness.map_or(score, |objectness| self.combine(objectness, score));
+            let class_id = i64::try_from(index).ok().and_then(|index| self.ids.class_id(index, self.labels));
+            if let Some(class_id) = class_id.filter(|class_id| score >= wanted.confidence && wanted.takes(*class_id)) {
+                add(class_id, score);
+            }
+        }
+    }
+
+    fn activate(&self, x: f32) -> f32 {
+        if self.activation == Activation::Sigmoid { sigmoid(x) } else { x }
+    }
+
+    fn combine(&self, objectness: f32, score: f32) -> f32 {
+        match self.combine {
+            Combine::Product => objectness * score,
+            Combine::GeometricMean => (objectness.clamp(0.0, 1.0) * score.clamp(0.0, 1.0)).sqrt(),
+        }
+    }
+
+    /// Whether no class can reach the least score, which is at most 1: most candidates end here. NaN ends here, too.
+    fn is_hopeless(&self, objectness: f32, confidence: f32) -> bool {
+        let most = self.combine(objectness, 1.0);
+        most.is_nan() || most < confidence
     }
 
     /// The best class of every row at once, as the memory of `view` lies: class by class.

@@ -10,7 +10,7 @@ use crate::head::Outputs;
 use crate::nms::Candidate;
 use crate::plan::InputPlan;
 use crate::session::Worker;
-use crate::{Photo, head};
+use crate::{Photo, Thresholds, head};
 
 /// So many of the best candidates are looked at.
 const LOOKED_AT: usize = 100;
@@ -132,7 +132,8 @@ fn judge(
     let head = head::build(card, graph, plan.fitting.size)?;
     let mut candidates = Vec::new();
     numbers::weigh(card, graph, outputs)?;
-    head.read(outputs, f32::NEG_INFINITY, &mut candidates).map_err(|error| error.to_string())?;
+    let everything = Thresholds { confidence: f32::NEG_INFINITY, ..Thresholds::default() };
+    head.read(outputs, &everything, &mut candidates).map_err(|error| error.to_string())?;
     candidates.retain(|candidate| candidate.score.is_finite());
     if let Some(lowest) = candidates.iter().map(|candidate| candidate.score).min_by(f32::total_cmp) {
         if lowest < 0.0 {

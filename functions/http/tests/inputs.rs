@@ -9,12 +9,13 @@ use serde_json::json;
 
 use common::{DOORS, FORM, app, case, form, photo, post};
 
-const OPTIONS: [&str; 12] = [
+const OPTIONS: [&str; 13] = [
     "confidence",
     "iou",
     "max_detections",
     "classes",
     "class_agnostic",
+    "multi_label",
     "format",
     "annotate",
     "slice",
@@ -86,6 +87,35 @@ async fn options_left_empty_are_as_if_not_there() {
             let found = with("?max_detections=0", &[("name=\"max_detections\"", &b""[..]), file]).await;
             assert_ne!(found, expected);
         }
+    }
+}
+
+#[tokio::test]
+async fn every_label_of_a_box_is_asked_for_in_every_way() {
+    let (app, photo) = (app(None), photo());
+    let query = "/detect?confidence=0.0001&max_detections=10000";
+    let body =
+        json!({"image": STANDARD.encode(&photo), "confidence": 0.0001, "max_detections": 10_000, "multi_label": true});
+    let parts = [
+        (FILE, &photo[..]),
+        ("name=\"confidence\"", b"0.0001"),
+        ("name=\"max_detections\"", b"10000"),
+        ("name=\"multi_label\"", b"yes"),
+    ];
+    for door in DOORS {
+        let count = |answer: &common::Answer| answer.json()["detections"].as_array().unwrap().len();
+        let best = post(&app, door, query, &[], &photo).await;
+        let every = post(&app, door, &format!("{query}&multi_label=1"), &[], &photo).await;
+        assert!(count(&every) > count(&best) && count(&best) > 0);
+        let off = post(&app, door, &format!("{query}&multi_label=false"), &[], &photo).await;
+        assert_eq!(off.detections(), best.detections());
+        let json =
+            post(&app, door, "/detect", &[("content-type", "application/json")], body.to_string().as_bytes()).await;
+        assert_eq!(json.detections(), every.detections());
+        let form = post(&app, door, "/detect", &[("content-type", FORM)], &form(&parts)).await;
+        assert_eq!(form.detections(), every.detections());
+        let wrong = post(&app, door, "/detect?multi_label=some", &[], &photo).await;
+        assert_eq!((wrong.status, wrong.code().as_str()), (400, "invalid_parameter"));
     }
 }
 

@@ -3,12 +3,13 @@
 use crate::{Code, Problem};
 
 /// Every option of a request.
-pub(crate) const OPTIONS: [&str; 12] = [
+pub(crate) const OPTIONS: [&str; 13] = [
     "confidence",
     "iou",
     "max_detections",
     "classes",
     "class_agnostic",
+    "multi_label",
     "format",
     "annotate",
     "slice",

@@ -30,6 +30,9 @@ pub struct Options {
     /// Suppress overlaps across classes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub class_agnostic: Option<bool>,
+    /// Give a box once for every label that reaches `confidence`, not only for its best one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub multi_label: Option<bool>,
     /// Shape of the answer.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub format: Option<Format>,
@@ -105,6 +108,7 @@ impl Options {
         let Slicing { side, overlap, max_slices } = Slicing::default();
         Self {
             class_agnostic: Some(false),
+            multi_label: Some(false),
             format: Some(Format::default()),
             annotate: Some(false),
             slice: Some(side),
@@ -161,6 +165,7 @@ impl Options {
             // No label at all is no filter.
             classes: given("classes").map(as_labels).transpose()?.filter(|labels| !labels.is_empty()),
             class_agnostic: given("class_agnostic").map(|value| as_bool("class_agnostic", value)).transpose()?,
+            multi_label: given("multi_label").map(|value| as_bool("multi_label", value)).transpose()?,
             format: given("format").map(as_format).transpose()?,
             annotate: given("annotate").map(|value| as_bool("annotate", value)).transpose()?,
             slice: count("slice", &SIDES)?.and_then(|side| u32::try_from(side).ok()),
@@ -195,6 +200,7 @@ impl Options {
             max_detections: self.max_detections.or(other.max_detections),
             classes: self.classes.or(other.classes),
             class_agnostic: self.class_agnostic.or(other.class_agnostic),
+            multi_label: self.multi_label.or(other.multi_label),
             format: self.format.or(other.format),
             annotate: self.annotate.or(other.annotate),
             slice: self.slice.or(other.slice),
@@ -236,6 +242,7 @@ impl Options {
             iou: self.iou.unwrap_or(defaults.iou),
             max_detections: self.max_detections.unwrap_or(defaults.max_detections),
             class_agnostic: self.class_agnostic.unwrap_or(defaults.class_agnostic),
+            multi_label: self.multi_label.unwrap_or(defaults.multi_label),
             classes,
         })
     }
@@ -401,6 +408,7 @@ mod tests {
             ("max_detections=-1", "max_detections"),
             ("max_detections=1e9", "max_detections"),
             ("annotate=perhaps", "annotate"),
+            ("multi_label=2", "multi_label"),
             ("slice=31", "slice"),
             ("slice=-1", "slice"),
             ("slice=1e3", "slice"),

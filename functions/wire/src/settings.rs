@@ -7,12 +7,13 @@ use detector::{DetectorOptions, Limits, Thresholds};
 use crate::{Options, Problem};
 
 /// The variables that are called like the option for which they are the default.
-pub(crate) const VARIABLES: [&str; 10] = [
+pub(crate) const VARIABLES: [&str; 11] = [
     "CONFIDENCE",
     "IOU",
     "MAX_DETECTIONS",
     "CLASSES",
     "CLASS_AGNOSTIC",
+    "MULTI_LABEL",
     "SLICE",
     "SLICE_OVERLAP",
     "MAX_SLICES",
@@ -140,6 +141,12 @@ mod tests {
     fn a_digest_has_no_case() {
         let found = settings(&[("MODEL_SHA256", &format!(" {}\n", "AB".repeat(32)))]).unwrap();
         assert_eq!(found.model_sha256, Some("ab".repeat(32)));
+    }
+
+    #[test]
+    fn every_option_that_has_a_variable_is_read() {
+        let found = settings(&[("MULTI_LABEL", "yes"), ("CLASS_AGNOSTIC", "0"), ("SLICE", "640")]).unwrap().options;
+        assert_eq!((found.multi_label, found.class_agnostic, found.slice), (Some(true), Some(false), Some(640)));
     }
 
     #[test]

@@ -108,6 +108,58 @@ impl ContenderArgs {
     /// The targets, named. A bare `--local` or `--emulator` may stand before a photo, which is then taken for its value:
     /// such values are put before `paths`.
     pub(crate) fn contenders(&self, paths: &mut Vec<PathBuf>) -> Result<Vec<Contender>> {
+        let contenders = self.named(paths)?;
+        if contenders.len() < 2 {
+            bail!(
+                "a comparison needs two or more targets, for example --local --url URL, or --local a= --local b=,model=…"
+            );
+        }
+        Ok(contenders)
+    }
+
+    /// The targets, or the function on this machine where there are none: once for each of several `--model`.
+    pub(crate) fn one_or_more(&self, paths: &mut Vec<PathBuf>) -> Result<Vec<Contender>> {
+        let models = &self.function.model;
+        let is_bare = |value: &String| value.is_empty() || !Named::is_here(value);
+        if models.len() < 2 {
+            let mut contenders = self.named(paths)?;
+            if contenders.is_empty() {
+                self.add(&mut contenders, Kind::Local, &Named::bare())?;
+            }
+            return Ok(contenders);
+        }
+        if ![self.emulator.len(), self.docker.len(), self.url.len()].iter().all(|count| *count == 0)
+            || !self.local.iter().all(is_bare)
+        {
+            bail!(
+                "several --model are run by the function on this machine only; for other targets give each its own, as in \
+                 --local NAME=,model=…"
+            );
+        }
+        let mut contenders = Vec::new();
+        let short = |model: &str| {
+            let path = Path::new(model);
+            let name = if path.extension().is_some() { path.file_stem() } else { path.file_name() };
+            name.map_or_else(|| model.to_owned(), |name| name.to_string_lossy().into_owned())
+        };
+        for model in models {
+            let alike = models.iter().filter(|other| short(other) == short(model)).count();
+            let name = if alike == 1 { short(model) } else { model.clone() };
+            let settings = vec![("model".to_owned(), model.clone())];
+            let named = Named { name: Some(name), written: model.clone(), settings, ..Named::bare() };
+            self.add(&mut contenders, Kind::Local, &named)?;
+        }
+        paths.splice(0..0, self.local.iter().filter(|value| !value.is_empty()).map(PathBuf::from));
+        Ok(contenders)
+    }
+
+    /// Whether any target is named.
+    pub(crate) fn names_any(&self) -> bool {
+        [self.local.len(), self.emulator.len(), self.docker.len(), self.url.len()].iter().any(|count| *count > 0)
+            || !self.function.model.is_empty()
+    }
+
+    fn named(&self, paths: &mut Vec<PathBuf>) -> Result<Vec<Contender>> {
         let mut contenders: Vec<Contender> = Vec::new();
         let mut strays = Vec::new();
         for (kind, values) in [(Kind::Local, &self.local), (Kind::Emulator, &self.emulator)] {
@@ -130,12 +182,8 @@ impl ContenderArgs {
                 self.add(&mut contenders, kind, named)?;
             }
         }
-        if contenders.len() < 2 {
-            bail!(
-                "a comparison needs two or more targets, for example --local --url URL, or --local a= --local b=,model=…"
-            );
-        }
-        if contenders.iter().all(|contender| contender.kind != Kind::Local)
+        if !contenders.is_empty()
+            && contenders.iter().all(|contender| contender.kind != Kind::Local)
             && (self.function.sessions.is_some() || self.function.threads.is_some())
         {
             bail!("--sessions and --threads apply only to --local, which is not among the targets");
@@ -193,7 +241,7 @@ fn set(
         "workers" => function.workers = small(64)?,
         "cpus" => *own_cpus = Some(cpus(value).map_err(|why| format!("cpus {why}, not {value:?}"))?),
         _ if value.is_empty() => return Err(format!("{key} has no value; expected {key}=VALUE")),
-        "model" => function.model = Some(value.to_owned()),
+        "model" => function.model = vec![value.to_owned()],
         _ => function.function = Some(PathBuf::from(value)),
     }
     Ok(())

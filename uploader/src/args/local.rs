@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::Args;
+use clap::{ArgAction, Args};
 
 use super::number::whole;
 use super::target::{ContainerArgs, EmulatedArgs};
@@ -18,8 +18,9 @@ const MEMORY: u32 = 1769;
 #[command(next_help_heading = "Function on this machine")]
 pub(crate) struct FunctionArgs {
     /// Model: a known name, or the path of an .onnx file (with --docker: in the image) [default: the function's].
-    #[arg(long, value_name = "NAME|PATH")]
-    pub(crate) model: Option<String>,
+    // One, but for a verb that takes several: there the action is another.
+    #[arg(long, value_name = "NAME|PATH", action = ArgAction::Set, num_args = 1)]
+    pub(crate) model: Vec<String>,
 
     /// Path of detect-http [default: next to this program, or in its lib/spotter].
     #[arg(long, value_name = "PATH")]
@@ -48,21 +49,25 @@ impl FunctionArgs {
         self.memory.unwrap_or(MEMORY)
     }
 
+    fn model(&self) -> Option<String> {
+        self.model.first().cloned()
+    }
+
     /// As a plain server.
     pub(crate) fn server(&self) -> ServerArgs {
-        let Self { model, function, sessions, threads, .. } = self.clone();
-        ServerArgs { model, function, sessions, threads }
+        let Self { function, sessions, threads, .. } = self.clone();
+        ServerArgs { model: self.model(), function, sessions, threads }
     }
 
     /// Under the emulator.
     pub(crate) fn emulated(&self) -> EmulatedArgs {
-        let Self { model, function, workers, .. } = self.clone();
-        EmulatedArgs { model, memory: self.memory(), function, workers }
+        let Self { function, workers, .. } = self.clone();
+        EmulatedArgs { model: self.model(), memory: self.memory(), function, workers }
     }
 
     /// In containers of an image.
     pub(crate) fn container(&self, image: String, cpus: Option<f64>) -> ContainerArgs {
-        ContainerArgs { image, model: self.model.clone(), memory: self.memory(), cpus }
+        ContainerArgs { image, model: self.model(), memory: self.memory(), cpus }
     }
 
     /// What has an effect elsewhere only is not passed over in silence.

@@ -93,6 +93,11 @@ pub(crate) struct DetectionArgs {
     /// Also drop overlapping boxes of different labels.
     #[arg(long, visible_alias = "class_agnostic")]
     class_agnostic: bool,
+
+    /// Print a box once for every label that reaches --confidence, not only for its best one, as published COCO figures
+    /// count.
+    #[arg(long, visible_alias = "multi_label")]
+    multi_label: bool,
 }
 
 impl DetectionArgs {
@@ -107,6 +112,7 @@ impl DetectionArgs {
             ("slice_overlap", self.slice_overlap.clone()),
             ("max_slices", self.max_slices.clone()),
             ("class_agnostic", self.class_agnostic.then(|| "true".to_owned())),
+            ("multi_label", self.multi_label.then(|| "true".to_owned())),
         ];
         let members: Map<String, Value> =
             members.into_iter().filter_map(|(name, value)| Some((name.to_owned(), Value::String(value?)))).collect();

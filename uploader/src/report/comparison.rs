@@ -31,7 +31,7 @@ pub(crate) use measured::{Link, Measured, Origin, measure};
 pub(crate) use pair::Pair;
 pub(crate) use phase::{Family, PHASES, SEEN_MS};
 pub(crate) use sample::{Sample, Turn};
-pub(crate) use sheet::{Sheet, sheets, waterfall_sheets};
+pub(crate) use sheet::{Sheet, dollars, number, sheets, waterfall_sheets};
 pub(crate) use statistics::median;
 pub(crate) use steps::{Folder, Passed, Rung, Waterfall};
 pub(crate) use verdict::Finding;

@@ -13,17 +13,54 @@ use std::path::Path;
 use anyhow::{Context, Result, bail};
 
 use super::comparison::Comparison;
+#[cfg(feature = "evaluate")]
+use super::evaluation::EvaluationReport;
+
+/// A report in every format.
+pub(crate) trait Report {
+    /// Writes all of it.
+    fn export(&self, format: Format, to: &mut dyn Write) -> Result<()>;
+}
 
 /// A format of a report.
-trait Exporter {
-    /// Writes all of it.
-    fn export(&self, comparison: &Comparison, to: &mut dyn Write) -> Result<()>;
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Format {
+    Json,
+    Csv,
+    Markdown,
+    #[cfg(feature = "charts")]
+    Html,
+}
+
+impl Report for Comparison {
+    fn export(&self, format: Format, to: &mut dyn Write) -> Result<()> {
+        match format {
+            Format::Json => json::all(self, to),
+            Format::Csv => csv::samples(self, to),
+            Format::Markdown => markdown::comparison(self, to),
+            #[cfg(feature = "charts")]
+            Format::Html => html::comparison(self, to),
+        }
+    }
+}
+
+#[cfg(feature = "evaluate")]
+impl Report for EvaluationReport {
+    fn export(&self, format: Format, to: &mut dyn Write) -> Result<()> {
+        match format {
+            Format::Json => json::all(self, to),
+            Format::Csv => csv::classes(self, to),
+            Format::Markdown => markdown::evaluation(self, to),
+            #[cfg(feature = "charts")]
+            Format::Html => html::evaluation(self, to),
+        }
+    }
 }
 
 /// A report that is still to be written. Where that does not come about, the file that was made for it goes again.
 pub(crate) struct Export {
     path: String,
-    exporter: Box<dyn Exporter>,
+    format: Format,
     file: File,
     /// Whether there was no file before, and nothing has been written yet.
     is_blank: bool,
@@ -34,12 +71,12 @@ impl Export {
     /// measured.
     pub(crate) fn create(path: &Path) -> Result<Self> {
         let extension = path.extension().and_then(|extension| extension.to_str()).unwrap_or_default().to_lowercase();
-        let exporter: Box<dyn Exporter> = match extension.as_str() {
-            "json" => Box::new(json::Json),
-            "csv" => Box::new(csv::Csv),
-            "md" => Box::new(markdown::Markdown),
+        let format = match extension.as_str() {
+            "json" => Format::Json,
+            "csv" => Format::Csv,
+            "md" => Format::Markdown,
             #[cfg(feature = "charts")]
-            "html" => Box::new(html::Html),
+            "html" => Format::Html,
             #[cfg(not(feature = "charts"))]
             "html" => bail!("--report {}: a page has charts, and {}", path.display(), crate::NOT_BUILT_IN),
             _ => bail!("--report {}: name a file that ends in .json, .csv, .md or .html", path.display()),
@@ -49,16 +86,16 @@ impl Export {
         // Not emptied yet: what an earlier run has left stays until there is something better.
         let file = OpenOptions::new().create(true).truncate(false).write(true).open(&path);
         let file = file.with_context(|| format!("--report {path}"))?;
-        Ok(Self { path, exporter, file, is_blank })
+        Ok(Self { path, format, file, is_blank })
     }
 
     /// Writes the report, and tells where it lies.
-    pub(crate) fn write(mut self, comparison: &Comparison) -> Result<String> {
+    pub(crate) fn write(mut self, report: &dyn Report) -> Result<String> {
         self.is_blank = false;
         self.file.set_len(0).with_context(|| format!("--report {}", self.path))?;
         let mut to = BufWriter::new(&self.file);
-        self.exporter
-            .export(comparison, &mut to)
+        report
+            .export(self.format, &mut to)
             .and_then(|()| Ok(to.flush()?))
             .with_context(|| format!("--report {}", self.path))?;
         Ok(self.path.clone())
@@ -75,9 +112,9 @@ impl Drop for Export {
 }
 
 #[cfg(test)]
-fn written(exporter: &dyn Exporter, comparison: &Comparison) -> String {
+fn written(format: Format, report: &dyn Report) -> String {
     let mut bytes = Vec::new();
-    exporter.export(comparison, &mut bytes).unwrap();
+    report.export(format, &mut bytes).unwrap();
     String::from_utf8(bytes).unwrap()
 }
 

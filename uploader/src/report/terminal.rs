@@ -23,6 +23,18 @@ pub(crate) fn tables(comparison: &Comparison, to: &mut dyn Write) -> io::Result<
     writeln!(to)
 }
 
+/// Tables of any report.
+pub(crate) fn sheets_alone(sheets: &[Sheet], to: &mut dyn Write) -> io::Result<()> {
+    for sheet in sheets {
+        writeln!(to, "{}\n{}", sheet.title, table(sheet))?;
+        if let Some(note) = &sheet.note {
+            writeln!(to, " ({note})")?;
+        }
+        writeln!(to)?;
+    }
+    Ok(())
+}
+
 /// The verdict.
 pub(crate) fn verdict(comparison: &Comparison, to: &mut dyn Write) -> io::Result<()> {
     for finding in &comparison.verdict {

@@ -3,6 +3,8 @@
 mod bars;
 mod chart;
 mod charts;
+#[cfg(feature = "evaluate")]
+mod evaluation;
 mod graph;
 mod pictures;
 
@@ -10,46 +12,53 @@ use std::fmt::Write as _;
 use std::io::Write;
 
 use anyhow::Result;
+use wire::ModelRef;
 
 use self::charts::charts;
-use super::{Comparison, Exporter};
+#[cfg(feature = "evaluate")]
+pub(super) use self::evaluation::evaluation;
+use super::Comparison;
 use crate::args::Kind;
-use crate::report::comparison::{Marked, SEEN_MS, Sheet, sheets, waterfall_sheets};
+use crate::report::comparison::{Environment, Marked, SEEN_MS, Sheet, sheets, waterfall_sheets};
 
 const STYLE: &str = include_str!("html/style.css");
 
-pub(super) struct Html;
-
-impl Exporter for Html {
-    fn export(&self, comparison: &Comparison, to: &mut dyn Write) -> Result<()> {
-        let names: Vec<&str> = comparison.targets.iter().map(|target| target.name.as_str()).collect();
-        let title = escaped(&format!("Spotter: {}", names.join(" and ")));
-        write!(
-            to,
-            "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
-             <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
-             <meta name=\"color-scheme\" content=\"light dark\">\n<title>{title}</title>\n\
-             <style>\n{STYLE}</style>\n</head>\n<body>\n<h1>{title}</h1>\n{}",
-            summary(comparison),
-        )?;
-        for sheet in waterfall_sheets(comparison) {
-            to.write_all(section(comparison, &sheet)?.as_bytes())?;
-        }
-        to.write_all(verdict(comparison).as_bytes())?;
-        to.write_all(pictures::differences(comparison).as_bytes())?;
-        for sheet in sheets(comparison) {
-            to.write_all(section(comparison, &sheet)?.as_bytes())?;
-        }
-        to.write_all(measured(comparison).as_bytes())?;
-        to.write_all(b"</body>\n</html>\n")?;
-        Ok(())
+pub(super) fn comparison(comparison: &Comparison, to: &mut dyn Write) -> Result<()> {
+    let names: Vec<&str> = comparison.targets.iter().map(|target| target.name.as_str()).collect();
+    head(&escaped(&format!("Spotter: {}", names.join(" and "))), to)?;
+    to.write_all(summary(comparison).as_bytes())?;
+    for sheet in waterfall_sheets(comparison) {
+        to.write_all(section(&sheet, &charts(comparison, &sheet)?).as_bytes())?;
     }
+    to.write_all(verdict(comparison).as_bytes())?;
+    to.write_all(pictures::differences(comparison).as_bytes())?;
+    for sheet in sheets(comparison) {
+        to.write_all(section(&sheet, &charts(comparison, &sheet)?).as_bytes())?;
+    }
+    to.write_all(measured(comparison).as_bytes())?;
+    foot(to)
+}
+
+/// Up to the title, which is escaped already.
+fn head(title: &str, to: &mut dyn Write) -> Result<()> {
+    write!(
+        to,
+        "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
+         <meta name=\"color-scheme\" content=\"light dark\">\n<title>{title}</title>\n\
+         <style>\n{STYLE}</style>\n</head>\n<body>\n<h1>{title}</h1>\n",
+    )?;
+    Ok(())
+}
+
+fn foot(to: &mut dyn Write) -> Result<()> {
+    to.write_all(b"</body>\n</html>\n")?;
+    Ok(())
 }
 
 /// A table with the charts of its numbers.
-fn section(comparison: &Comparison, sheet: &Sheet) -> Result<String> {
-    let (title, charts) = (escaped(&sheet.title), charts(comparison, sheet)?);
-    Ok(format!("<section>\n<h2>{title}</h2>\n{charts}{}</section>\n", table(sheet)))
+fn section(sheet: &Sheet, charts: &str) -> String {
+    format!("<section>\n<h2>{}</h2>\n{charts}{}</section>\n", escaped(&sheet.title), table(sheet))
 }
 
 /// The three numbers of each pair.
@@ -69,27 +78,17 @@ fn summary(comparison: &Comparison) -> String {
 }
 
 fn measured(comparison: &Comparison) -> String {
-    let environment = &comparison.environment;
     let settings = &comparison.settings;
     let resize = settings.resize.map_or_else(String::new, |side| format!(", shrunk to {side} pixels"));
-    let mut text = "<section>\n<h2>How it was measured</h2>\n<dl>\n".to_owned();
+    let mut text = circumstances(&comparison.environment);
     let mut row = |name: String, value: String| {
         let _ = writeln!(text, "<dt>{name}</dt><dd>{value}</dd>");
     };
-    row("Date".to_owned(), escaped(&environment.date));
-    row("Machine".to_owned(), escaped(&environment.machine()));
-    row("Command".to_owned(), format!("<code>{}</code>", escaped(&environment.command)));
     let photos = if settings.photos == 1 { "1 photo".to_owned() } else { format!("{} photos", settings.photos) };
     row("Sent".to_owned(), escaped(&format!("{photos}, {} bodies{resize}", settings.body)));
     for target in &comparison.targets {
         let mut parts = vec![target.title.clone()];
-        // The first digits tell one file from another; all of them are in the JSON report.
-        parts.extend(
-            target
-                .models
-                .iter()
-                .map(|model| format!("{} (sha256 {}…)", model.name, model.sha256.get(..12).unwrap_or(&model.sha256))),
-        );
+        parts.extend(target.models.iter().map(model));
         let link = target.link_ms;
         if target.kind == Kind::Url && link.round_trip >= SEEN_MS {
             parts.push(format!("link round trip {:.1} ms", link.round_trip));
@@ -98,6 +97,23 @@ fn measured(comparison: &Comparison) -> String {
         row(format!("<code>{}</code>", escaped(&target.name)), escaped(&parts.join("; ")));
     }
     text + "</dl>\n</section>\n"
+}
+
+/// The beginning of a list of how something was measured.
+fn circumstances(environment: &Environment) -> String {
+    let Environment { date, command, .. } = environment;
+    format!(
+        "<section>\n<h2>How it was measured</h2>\n<dl>\n<dt>Date</dt><dd>{}</dd>\n<dt>Machine</dt><dd>{}</dd>\n\
+         <dt>Command</dt><dd><code>{}</code></dd>\n",
+        escaped(date),
+        escaped(&environment.machine()),
+        escaped(command)
+    )
+}
+
+/// A model by its name and the first digits of its file's digest; all of them are in the JSON report.
+fn model(model: &ModelRef) -> String {
+    format!("{} (sha256 {}…)", model.name, model.sha256.get(..12).unwrap_or(&model.sha256))
 }
 
 fn verdict(comparison: &Comparison) -> String {
@@ -153,12 +169,11 @@ fn escaped(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::super::super::comparison::tests::{comparison, sample};
-    use super::super::written;
-    use super::*;
+    use super::super::{Format, written};
 
     #[test]
     fn the_page_holds_everything_and_asks_for_nothing() {
-        let page = written(&Html, &comparison());
+        let page = written(Format::Html, &comparison());
         for part in [
             "Verdict",
             "</code> is faster than <code>there",
@@ -178,7 +193,7 @@ mod tests {
 
     #[test]
     fn colours_are_variables() {
-        let page = written(&Html, &comparison());
+        let page = written(Format::Html, &comparison());
         let body = &page[page.find("</style>").unwrap()..];
         assert!(body.contains("stroke=\"var(--series0)\"") && body.contains("fill=\"var(--ink)\""), "{body}");
         assert!(!body.contains("\"#FE"), "a colour was left as it is drawn");
@@ -191,7 +206,7 @@ mod tests {
         comparison.targets[0].name = "<script>".to_owned();
         comparison.targets[0].title = "\"><img onerror=x>".to_owned();
         comparison.verdict[0].text = "a<b".to_owned().into();
-        let page = written(&Html, &comparison);
+        let page = written(Format::Html, &comparison);
         assert!(!page.contains("<script>") && !page.contains("<img") && page.contains("a&lt;b"));
     }
 }

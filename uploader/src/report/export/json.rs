@@ -3,17 +3,13 @@
 use std::io::Write;
 
 use anyhow::Result;
+use serde::Serialize;
 
-use super::{Comparison, Exporter};
-
-pub(super) struct Json;
-
-impl Exporter for Json {
-    fn export(&self, comparison: &Comparison, to: &mut dyn Write) -> Result<()> {
-        serde_json::to_writer_pretty(&mut *to, comparison)?;
-        to.write_all(b"\n")?;
-        Ok(())
-    }
+/// Writes a report as it is.
+pub(super) fn all(report: &impl Serialize, to: &mut dyn Write) -> Result<()> {
+    serde_json::to_writer_pretty(&mut *to, report)?;
+    to.write_all(b"\n")?;
+    Ok(())
 }
 
 #[cfg(test)]
@@ -21,12 +17,11 @@ mod tests {
     use serde_json::Value;
 
     use super::super::super::comparison::tests::comparison;
-    use super::super::written;
-    use super::*;
+    use super::super::{Format, written};
 
     #[test]
     fn everything_is_in_it() {
-        let report: Value = serde_json::from_str(&written(&Json, &comparison())).unwrap();
+        let report: Value = serde_json::from_str(&written(Format::Json, &comparison())).unwrap();
         for part in
             ["environment", "settings", "targets", "pairs", "rates", "folders", "waterfalls", "summary", "verdict"]
         {

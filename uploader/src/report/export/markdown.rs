@@ -4,42 +4,67 @@ use std::io::Write;
 
 use anyhow::Result;
 
-use super::{Comparison, Exporter};
-use crate::report::comparison::{Marked, Sheet, sheets, waterfall_sheets};
+use super::Comparison;
+#[cfg(feature = "evaluate")]
+use super::EvaluationReport;
+use crate::report::comparison::{Environment, Marked, Sheet, sheets, waterfall_sheets};
+#[cfg(feature = "evaluate")]
+use crate::report::evaluation;
 
-pub(super) struct Markdown;
-
-impl Exporter for Markdown {
-    fn export(&self, comparison: &Comparison, to: &mut dyn Write) -> Result<()> {
-        writeln!(to, "# Spotter: a comparison\n")?;
-        for headline in &comparison.summary {
-            if let Some(note) = &headline.note {
-                writeln!(to, "{}\n", marked(note))?;
-            }
-            for (value, what) in &headline.figures {
-                writeln!(to, "- **{}** {}", escaped(value), marked(what))?;
-            }
+pub(super) fn comparison(comparison: &Comparison, to: &mut dyn Write) -> Result<()> {
+    writeln!(to, "# Spotter: a comparison\n")?;
+    for headline in &comparison.summary {
+        if let Some(note) = &headline.note {
+            writeln!(to, "{}\n", marked(note))?;
         }
-        for sheet in waterfall_sheets(comparison) {
-            table(to, &sheet)?;
+        for (value, what) in &headline.figures {
+            writeln!(to, "- **{}** {}", escaped(value), marked(what))?;
         }
-        writeln!(to, "\n## Verdict\n")?;
-        for finding in &comparison.verdict {
-            writeln!(to, "- {}", marked(&finding.text))?;
-        }
-        for sheet in sheets(comparison) {
-            table(to, &sheet)?;
-        }
-        let environment = &comparison.environment;
-        writeln!(to, "\n## How it was measured\n")?;
-        writeln!(to, "{}, on {}.\n", escaped(&environment.date), escaped(&environment.machine()))?;
-        for target in &comparison.targets {
-            writeln!(to, "- {}: {}", code(&target.name), escaped(&target.title))?;
-        }
-        // A fence of its own, longer than any in the command.
-        writeln!(to, "\n````sh\n{}\n````", environment.command.replace("````", "```"))?;
-        Ok(())
     }
+    for sheet in waterfall_sheets(comparison) {
+        table(to, &sheet)?;
+    }
+    writeln!(to, "\n## Verdict\n")?;
+    for finding in &comparison.verdict {
+        writeln!(to, "- {}", marked(&finding.text))?;
+    }
+    for sheet in sheets(comparison) {
+        table(to, &sheet)?;
+    }
+    measured(to, &comparison.environment, comparison.targets.iter().map(|target| (&*target.name, &*target.title)))
+}
+
+#[cfg(feature = "evaluate")]
+pub(super) fn evaluation(report: &EvaluationReport, to: &mut dyn Write) -> Result<()> {
+    writeln!(to, "# Spotter: an evaluation")?;
+    table(to, &evaluation::assessments(report))?;
+    let notes = report.all_notes();
+    if !notes.is_empty() {
+        writeln!(to)?;
+    }
+    for note in notes {
+        writeln!(to, "- {}", escaped(&note))?;
+    }
+    for sheet in evaluation::sheets(report) {
+        table(to, &sheet)?;
+    }
+    measured(to, &report.environment, report.targets.iter().map(|target| (&*target.name, &*target.title)))
+}
+
+/// When, where, with which command, and what the targets are.
+fn measured<'t>(
+    to: &mut dyn Write,
+    environment: &Environment,
+    targets: impl Iterator<Item = (&'t str, &'t str)>,
+) -> Result<()> {
+    writeln!(to, "\n## How it was measured\n")?;
+    writeln!(to, "{}, on {}.\n", escaped(&environment.date), escaped(&environment.machine()))?;
+    for (name, title) in targets {
+        writeln!(to, "- {}: {}", code(name), escaped(title))?;
+    }
+    // A fence of its own, longer than any in the command.
+    writeln!(to, "\n````sh\n{}\n````", environment.command.replace("````", "```"))?;
+    Ok(())
 }
 
 fn table(to: &mut dyn Write, sheet: &Sheet) -> Result<()> {
@@ -90,12 +115,12 @@ fn escaped(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::super::super::comparison::tests::comparison;
-    use super::super::written;
+    use super::super::{Format, written};
     use super::*;
 
     #[test]
     fn tables_and_verdict() {
-        let text = written(&Markdown, &comparison());
+        let text = written(Format::Markdown, &comparison());
         for part in
             ["## Verdict", "`here` is faster than `there`", "|  | here | there |", "## Where the time went", "## Cost"]
         {
@@ -109,5 +134,19 @@ mod tests {
     #[test]
     fn names_cannot_break_out() {
         assert_eq!(escaped("a|b <img> `x`"), r"a\|b &lt;img> \`x\`");
+    }
+    #[cfg(feature = "evaluate")]
+    #[test]
+    fn an_evaluation_in_tables() {
+        let text = written(Format::Markdown, &crate::report::evaluation::tests::report());
+        for part in [
+            "## Average precision",
+            "## Classes: weak",
+            "| cat | 3 |",
+            r"b\|&lt;b>.jpg",
+            "- weak: the truth has no category for 1 label: bird",
+        ] {
+            assert!(text.contains(part), "{part} is missing in\n{text}");
+        }
     }
 }

@@ -16,11 +16,11 @@ use crate::report::comparison::{Sample, Turn};
 
 /// How photos are sent.
 #[derive(Debug, Clone)]
-pub(super) struct Manner {
-    pub(super) recipe: Recipe,
-    pub(super) concurrency: usize,
-    pub(super) rate: Option<f64>,
-    pub(super) patience: Patience,
+pub(in crate::verb) struct Manner {
+    pub(in crate::verb) recipe: Recipe,
+    pub(in crate::verb) concurrency: usize,
+    pub(in crate::verb) rate: Option<f64>,
+    pub(in crate::verb) patience: Patience,
 }
 
 impl Manner {

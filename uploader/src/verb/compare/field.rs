@@ -3,26 +3,60 @@
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
+use http_body_util::Full;
+use hyper::Request;
+use hyper::header::HOST;
 
 use super::course::Manner;
 use crate::args::{Contender, Kind};
-use crate::link::{Patience, Survey, Tls, as_millis, survey};
+use crate::link::{Connection, Patience, Phases, Survey, Tls, as_millis, survey};
 use crate::report::comparison::Link;
 use crate::target::{self, CONNECT_WITHIN, Target, Wishes, check};
 
 /// A target that takes part.
-pub(super) struct Runner {
-    pub(super) name: String,
-    pub(super) kind: Kind,
-    pub(super) target: Arc<dyn Target>,
-    pub(super) tls: Option<Tls>,
-    pub(super) link: Link,
+pub(in crate::verb) struct Runner {
+    pub(in crate::verb) name: String,
+    pub(in crate::verb) kind: Kind,
+    pub(in crate::verb) target: Arc<dyn Target>,
+    pub(in crate::verb) tls: Option<Tls>,
+    pub(in crate::verb) link: Link,
     /// The memory, in MB, that its price is reckoned with.
-    pub(super) memory: u32,
+    pub(in crate::verb) memory: u32,
+}
+
+/// What a function tells of its model.
+pub(in crate::verb) struct Model {
+    /// The longer side of its input.
+    pub(in crate::verb) side: Option<u32>,
+    pub(in crate::verb) labels: Vec<String>,
+    /// Whether boxes have every label above the confidence where a request does not say.
+    pub(in crate::verb) multi_label: Option<bool>,
+}
+
+impl Runner {
+    /// Its model, where the function tells of it.
+    pub(in crate::verb) async fn model(&self) -> Option<Model> {
+        let endpoint = self.target.endpoint();
+        let base = endpoint.path.split('?').next()?.strip_suffix("/detect")?;
+        let request =
+            Request::get(format!("{base}/model")).header(HOST, endpoint.authority()).body(Full::default()).ok()?;
+        let mut phases = Phases::default();
+        let mut connection = Connection::open(endpoint, self.tls.as_ref(), CONNECT_WITHIN, &mut phases).await.ok()?;
+        let asked = connection.exchange(request, &mut phases);
+        let reply = tokio::time::timeout(CONNECT_WITHIN, asked).await.ok()?.ok()?;
+        let model: serde_json::Value = serde_json::from_slice(&reply.body).ok()?;
+        let sides = model["input_size"].as_array().map(|sides| sides.iter().filter_map(serde_json::Value::as_u64));
+        let labels = model["labels"].as_array()?.iter().filter_map(|label| label.as_str().map(str::to_owned));
+        Some(Model {
+            side: sides.and_then(Iterator::max).and_then(|side| u32::try_from(side).ok()).filter(|side| *side > 0),
+            labels: labels.collect(),
+            multi_label: model["options"]["multi_label"].as_bool(),
+        })
+    }
 }
 
 /// Opens all targets and measures how far away they are.
-pub(super) async fn open(
+pub(in crate::verb) async fn open(
     contenders: Vec<Contender>,
     manner: &Manner,
     most_at_once: usize,

@@ -2,9 +2,6 @@
 
 use std::time::{Duration, Instant};
 
-use http_body_util::Full;
-use hyper::Request;
-use hyper::header::HOST;
 use wire::Outcome;
 
 use super::agenda::Agenda;
@@ -12,11 +9,9 @@ use super::course::{Course, Manner, prepared, readable};
 use super::field::Runner;
 use crate::args::{BodyKind, Kind};
 use crate::journey::{Journey, Lane, Plan, Record};
-use crate::link::{Connection, Phases};
 use crate::photo::{Found, Recipe};
 use crate::report::Tally;
 use crate::report::comparison::{Folder, Passed, Rung, Sample, Waterfall, median};
-use crate::target::CONNECT_WITHIN;
 
 /// Photos for each place of a rung, in each of its rounds.
 const EACH: usize = 2;
@@ -123,7 +118,7 @@ pub(super) async fn waterfall(
 ) -> Waterfall {
     let side = match manner.recipe.resize {
         Some(side) => side,
-        None => input_side(runner).await.unwrap_or(SIDE),
+        None => runner.model().await.and_then(|model| model.side).unwrap_or(SIDE),
     };
     let plans = steps(side, crowd);
     let step = |plan: &StepPlan| Passed { name: plan.name.clone(), ms: Vec::new(), sent_bytes: 0.0 };
@@ -202,19 +197,4 @@ async fn pass(
     };
     let ms = |record: &Record| matches!(record.outcome, Outcome::Answer(_)).then(|| of(record).as_secs_f64() * 1e3);
     (records.iter().map(ms).collect(), records.iter().map(|record| record.traffic.sent).sum())
-}
-
-/// The longer side of the model's input, as the function tells it.
-async fn input_side(runner: &Runner) -> Option<u32> {
-    let endpoint = runner.target.endpoint();
-    let base = endpoint.path.split('?').next()?.strip_suffix("/detect")?;
-    let request =
-        Request::get(format!("{base}/model")).header(HOST, endpoint.authority()).body(Full::default()).ok()?;
-    let mut phases = Phases::default();
-    let mut connection = Connection::open(endpoint, runner.tls.as_ref(), CONNECT_WITHIN, &mut phases).await.ok()?;
-    let asked = connection.exchange(request, &mut phases);
-    let reply = tokio::time::timeout(CONNECT_WITHIN, asked).await.ok()?.ok()?;
-    let model: serde_json::Value = serde_json::from_slice(&reply.body).ok()?;
-    let sides = model["input_size"].as_array()?.iter().filter_map(serde_json::Value::as_u64);
-    u32::try_from(sides.max()?).ok().filter(|side| *side > 0)
 }

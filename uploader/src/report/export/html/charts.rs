@@ -24,7 +24,7 @@ pub(super) fn charts(comparison: &Comparison, sheet: &Sheet) -> Result<String> {
 }
 
 /// A chart with its caption and legend.
-fn figure(caption: &str, legend: &[(String, Ink)], svg: &str) -> String {
+pub(super) fn figure(caption: &str, legend: &[(String, Ink)], svg: &str) -> String {
     let mut text = format!("<figure>\n<figcaption>{}</figcaption>\n", escaped(caption));
     if !legend.is_empty() {
         text += "<ul class=\"legend\">";

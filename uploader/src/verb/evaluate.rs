@@ -1,0 +1,243 @@
+//! `uploader evaluate`: how well models find what is known to be in photos.
+
+mod filed;
+mod gathering;
+mod standard;
+
+use std::io::{Write, stdout};
+use std::path::PathBuf;
+
+use anyhow::{Context, Result, bail};
+use evaluation::Truth;
+
+use self::gathering::Gathering;
+use self::standard::Standard;
+use super::Ending;
+use super::compare::{Manner, Runner, open};
+use crate::args::EvaluateArgs;
+use crate::interruption::{Interruption, Signal};
+use crate::journey::{Journey, Plan};
+use crate::link::Patience;
+use crate::notice::notice;
+use crate::output::Progress;
+use crate::photo::{Found, Inputs, Listing, Recipe, Source, fault, look};
+use crate::prices::{self, Architecture};
+use crate::report::comparison::Environment;
+use crate::report::evaluation::{Assessed, EvaluationRates, EvaluationReport, TruthFacts, assessments, sheets};
+use crate::report::{Export, terminal};
+use crate::target::CONNECT_WITHIN;
+
+const INSTEAD_OF_URLS: &str = "download them first";
+
+pub(crate) async fn run(args: EvaluateArgs, interruption: &Interruption) -> Result<Ending> {
+    let options = args.sending.detection.options()?;
+    let path = args.truth.clone();
+    let truth = tokio::task::spawn_blocking(move || Truth::read(&path)).await?.context("--truth")?;
+    let mut standard = Standard::new(truth, options.classes.as_deref())?;
+    let (exports, assessed) = if args.results.is_empty() {
+        match sent(&args, options, &mut standard, interruption).await? {
+            Ok(assessed) => assessed,
+            Err(signal) => {
+                notice!("uploader: interrupted before all photos had been evaluated; no report was written");
+                return Ok(Ending::Interrupted(signal));
+            }
+        }
+    } else {
+        filed(&args, &standard).await?
+    };
+    let failed = standard.unreadable > 0 || assessed.iter().any(|target| !target.failures.is_empty());
+    let report = EvaluationReport {
+        environment: Environment::look(),
+        truth: TruthFacts {
+            path: args.truth.display().to_string(),
+            images: standard.truth.images.len(),
+            objects: standard.truth.objects.len(),
+            categories: standard.truth.categories.len(),
+        },
+        rates: EvaluationRates {
+            list_of: prices::AS_OF,
+            region: prices::REGION,
+            architecture: args.architecture.name(),
+        },
+        notes: standard.notes,
+        targets: assessed,
+    };
+    print(&report, &args)?;
+    for export in exports {
+        let path = export.write(&report)?;
+        if !args.quiet {
+            writeln!(stdout(), "Report: {path}")?;
+        }
+    }
+    Ok(if failed { Ending::Failures } else { Ending::Good })
+}
+
+/// Reports that are still to be written, and what each target is worth.
+type Outcomes = (Vec<Export>, Vec<Assessed>);
+
+/// Sends the photos to all targets, one after the other, unless somebody asks to end.
+async fn sent(
+    args: &EvaluateArgs,
+    options: wire::Options,
+    standard: &mut Standard,
+    interruption: &Interruption,
+) -> Result<Result<Outcomes, Signal>> {
+    let mut paths = args.paths.clone();
+    let contenders = args.targets.one_or_more(&mut paths)?;
+    if paths.is_empty() && args.list.from_file.is_empty() {
+        bail!("no photos given: pass files, folders or globs, or --results FILE");
+    }
+    let (found, inputs) = listing(args, &paths).await?;
+    let (photos, images) = standard.photos(found)?;
+    let exports = exports(args, inputs)?;
+    let sending = &args.sending;
+    let manner = Manner {
+        recipe: Recipe {
+            body: sending.body,
+            resize: sending.resize,
+            options,
+            // All get the same photos.
+            through_lambda: contenders.iter().any(|contender| contender.place.is_lambda()),
+        },
+        concurrency: usize::from(sending.concurrency),
+        rate: sending.rate,
+        patience: Patience { retries: sending.retries, connect: CONNECT_WITHIN, answer: sending.timeout },
+    };
+    let runners = open(contenders, &manner, manner.concurrency, args.quiet).await?;
+    let gatherings = gatherings(&runners, &manner, standard).await?;
+    interruption.heed();
+    let mut assessed = Vec::new();
+    for (runner, mut gathering) in runners.iter().zip(gatherings) {
+        let progress = Progress::photos(photos.len(), args.quiet);
+        let signal = tokio::select! {
+            () = send(runner, &mut gathering, &manner, (&photos, &images), &progress) => None,
+            signal = interruption.came() => Some(signal),
+        };
+        progress.finish();
+        if let Some(signal) = signal {
+            return Ok(Err(signal));
+        }
+        assessed.push(priced(gathering.assessed(standard).await?, runner, args.architecture));
+    }
+    Ok(Ok((exports, assessed)))
+}
+
+/// Reads results that lie about.
+async fn filed(args: &EvaluateArgs, standard: &Standard) -> Result<Outcomes> {
+    if !args.paths.is_empty() || !args.list.from_file.is_empty() || args.targets.names_any() {
+        bail!("--results are evaluated as they are: leave out photos, targets and --model");
+    }
+    let mut inputs = Inputs::default();
+    args.results.iter().for_each(|results| inputs.add(results));
+    let exports = exports(args, inputs)?;
+    let mut assessed = Vec::new();
+    for (name, path) in named(&args.results) {
+        assessed.push(filed::read(name, path, standard).await?.assessed(standard).await?);
+    }
+    Ok((exports, assessed))
+}
+
+/// The files of the reports, once it is certain that none of them is read.
+fn exports(args: &EvaluateArgs, mut inputs: Inputs) -> Result<Vec<Export>> {
+    inputs.add(&args.truth);
+    args.report.iter().try_for_each(|report| inputs.spare("--report", report))?;
+    args.report.iter().map(|path| Export::create(path)).collect()
+}
+
+/// Short names for files of results.
+fn named(results: &[PathBuf]) -> Vec<(String, PathBuf)> {
+    let short = |path: &PathBuf| path.file_stem().map_or_else(String::new, |stem| stem.to_string_lossy().into_owned());
+    let alike = |path: &PathBuf| results.iter().filter(|other| short(other) == short(path)).count() > 1;
+    let name = |path: &PathBuf| if alike(path) { path.display().to_string() } else { short(path) };
+    results.iter().map(|path| (name(path), path.clone())).collect()
+}
+
+/// The photos, and what must not be written over.
+async fn listing(args: &EvaluateArgs, paths: &[PathBuf]) -> Result<(Vec<Found>, Inputs)> {
+    let mut listing = look(args.list.request(paths, INSTEAD_OF_URLS)).await?;
+    listing.refuse_names_that_are_no_text();
+    let (listing, inputs) = tokio::task::spawn_blocking(move || {
+        // Several targets read each photo again.
+        for found in listing.found.iter_mut().filter(|found| found.source == Source::File) {
+            if std::fs::metadata(&found.path).is_ok_and(|metadata| !metadata.is_file()) {
+                found.source = Source::Fault { error: fault::not_a_file(), is_folder: false };
+            }
+        }
+        let inputs = Inputs::of(&listing);
+        (listing, inputs)
+    })
+    .await?;
+    inputs.spare_standard_output()?;
+    let Listing { found, .. } = listing;
+    for found in &found {
+        if let Source::Fault { error, .. } = &found.source {
+            notice!("uploader: {}: {}: {}", found.path.display(), error.code, error.message);
+        }
+    }
+    Ok((found, inputs))
+}
+
+/// For each target what is to be gathered, once it is certain that truth and model speak of the same things.
+async fn gatherings(runners: &[Runner], manner: &Manner, standard: &Standard) -> Result<Vec<Gathering>> {
+    let mut gatherings = Vec::new();
+    for runner in runners {
+        let model = runner.model().await;
+        if let Some(model) = &model {
+            standard.check_labels(model).with_context(|| runner.name.clone())?;
+        }
+        let multi_label = manner.recipe.options.multi_label.or_else(|| model.as_ref()?.multi_label);
+        let title = runner.target.title();
+        gatherings.push(Gathering::new(runner.name.clone(), title, model.map(|model| model.labels), multi_label));
+    }
+    Ok(gatherings)
+}
+
+/// Sends all photos to one target.
+async fn send(
+    runner: &Runner,
+    gathering: &mut Gathering,
+    manner: &Manner,
+    (photos, images): (&[Found], &[usize]),
+    progress: &Progress,
+) {
+    let plan = Plan {
+        photos: photos.to_vec(),
+        recipe: manner.recipe.clone(),
+        concurrency: manner.concurrency,
+        rate: manner.rate,
+        patience: manner.patience,
+        fresh: false,
+    };
+    let mut journey = Journey::begin(plan, &runner.target, runner.tls.clone());
+    // Records come in the order of the photos.
+    for image in images {
+        let Some(record) = journey.next().await else { break };
+        progress.aside(|| gathering.take(*image, &record));
+        progress.advance(1);
+    }
+}
+
+fn priced(mut assessed: Assessed, runner: &Runner, architecture: Architecture) -> Assessed {
+    assessed.memory_mb = Some(runner.memory);
+    let billed = assessed.ms_per_photo.map(f64::ceil);
+    assessed.dollars_per_1000 = billed.map(|ms| prices::url_per_thousand(architecture, runner.memory, ms));
+    assessed
+}
+
+fn print(report: &EvaluationReport, args: &EvaluateArgs) -> Result<()> {
+    let mut out = stdout().lock();
+    terminal::sheets_alone(&[assessments(report)], &mut out)?;
+    if !args.quiet {
+        terminal::sheets_alone(&sheets(report), &mut out)?;
+        for target in &report.targets {
+            let asked = target.asked().map_or_else(String::new, |asked| format!("; {asked}"));
+            writeln!(out, "{}: {}{asked}", target.name, target.title)?;
+        }
+    }
+    out.flush()?;
+    drop(out);
+    for note in report.all_notes() {
+        notice!("uploader: {note}");
+    }
+    Ok(())
+}
