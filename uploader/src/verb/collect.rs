@@ -18,7 +18,7 @@ use crate::existing::{self, Before};
 use crate::interruption::Interruption;
 use crate::notice::notice;
 use crate::photo::{Inputs, Passed, look};
-use crate::report::{Clock, DatasetSummary, Stop};
+use crate::report::{Clock, Cost, DatasetSummary, Stop};
 
 /// Photos compared with the bucket, or looked up there, at once.
 const AT_ONCE: usize = 16;
@@ -38,6 +38,8 @@ struct Expected {
     clock: Clock,
     /// Results that are nobody's.
     before: Before,
+    /// Photos in a message, where they were queued and not uploaded: as `bulk` does it unless told otherwise.
+    per_message: Option<f64>,
 }
 
 const INSTEAD_OF_URLS: &str = "give the files that were given to bulk, or only --bucket for all that it holds";
@@ -54,7 +56,8 @@ pub(crate) async fn run(args: CollectArgs, interruption: &Interruption) -> Resul
         (None, None) => of_everything(&args),
     };
     spare(&args, &expected)?;
-    let Expected { photos, book, held_since, uploads, refused, passed, places, folder, clock, before } = expected;
+    let Expected { photos, book, held_since, uploads, refused, passed, places, folder, clock, before, per_message } =
+        expected;
     interruption.heed();
     let all = book.open() + refused.len();
     let awaited = book.index().map(|_| photos.as_slice());
@@ -79,7 +82,7 @@ pub(crate) async fn run(args: CollectArgs, interruption: &Interruption) -> Resul
         held: 0,
         concurrency: None,
         clock,
-        cost: Some(cost(&args.wait, &harvest.counts)),
+        cost: Some(Cost { per_message, ..cost(&args.wait, &harvest.counts) }),
         set_aside: set_aside(&harvest),
         passed: &passed,
         // How many there are in all, nobody knows where nothing is waited for.
@@ -134,6 +137,7 @@ async fn of_paths(args: &CollectArgs, store: &Store, bucket: &S3Uri) -> Result<E
         folder: bucket.folder(),
         clock: Clock::S3,
         before: Before::default(),
+        per_message: None,
     })
 }
 
@@ -193,6 +197,7 @@ fn of_existing(
         folder: bucket.folder(),
         clock: Clock::Journal,
         before: places.before,
+        per_message: Some(10.0),
     })
 }
 
@@ -239,6 +244,7 @@ fn of_everything(args: &CollectArgs) -> Expected {
         folder: String::new(),
         clock: Clock::S3,
         before: Before::default(),
+        per_message: None,
     }
 }
 
@@ -277,6 +283,7 @@ impl Awaited {
             folder: bucket.folder(),
             clock,
             before: Before::default(),
+            per_message: None,
         })
     }
 }
