@@ -65,6 +65,8 @@ def test_the_environment_is_what_the_functions_read(stack):
         "INPUT_URI": "s3://spotter-input-123456789012-eu-central-1/photos/",
         "RESULTS_URI": "s3://ResultsBucket/results/",
         "RESULT_LAYOUT": "",
+        "REDACT": "",
+        "REDACT_MARGIN": "",
     }
     assert bulk == http | own
     settings = (support.ROOT / "functions/bulk/src/settings.rs").read_text()
