@@ -93,12 +93,12 @@ async fn options_left_empty_are_as_if_not_there() {
 #[tokio::test]
 async fn every_label_of_a_box_is_asked_for_in_every_way() {
     let (app, photo) = (app(None), photo());
-    let query = "/detect?confidence=0.0001&max_detections=10000";
-    let body =
-        json!({"image": STANDARD.encode(&photo), "confidence": 0.0001, "max_detections": 10_000, "multi_label": true});
+    let query = "/detect?confidence=0&iou=1&max_detections=10000";
+    let body = json!({"image": STANDARD.encode(&photo), "confidence": 0, "iou": 1, "max_detections": 10_000, "multi_label": true});
     let parts = [
         (FILE, &photo[..]),
-        ("name=\"confidence\"", b"0.0001"),
+        ("name=\"confidence\"", b"0"),
+        ("name=\"iou\"", b"1"),
         ("name=\"max_detections\"", b"10000"),
         ("name=\"multi_label\"", b"yes"),
     ];

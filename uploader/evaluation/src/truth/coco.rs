@@ -126,7 +126,7 @@ fn truth(dataset: Dataset) -> Result<Truth, String> {
     }
     for (count, what) in [(homeless, "image"), (nameless, "category")] {
         if count > 0 {
-            truth.notes.push(format!("{count} annotations are ignored: the truth does not list their {what}"));
+            truth.notes.push(format!("annotations ignored because the truth does not list their {what}: {count}"));
         }
     }
     Ok(truth)
