@@ -7,12 +7,12 @@
 mod book;
 mod collector;
 mod content;
-#[cfg(feature = "tables")]
-mod folder;
 mod harvest;
 pub(crate) mod inventory;
 pub(crate) mod journal;
 mod outlet;
+#[cfg(feature = "tables")]
+mod s3_folder;
 mod selection;
 mod store;
 mod trouble;
@@ -20,11 +20,11 @@ mod upload;
 
 pub(crate) use book::{Book, Since};
 pub(crate) use collector::Collector;
-#[cfg(feature = "tables")]
-pub(crate) use folder::Folder;
 pub(crate) use harvest::{Counts, Harvest, place, way};
 pub(crate) use journal::Journal;
 pub(crate) use outlet::Outlet;
+#[cfg(feature = "tables")]
+pub(crate) use s3_folder::S3Folder;
 pub(crate) use selection::{Photo, Selection, is_wanted};
 pub(crate) use store::{Object, Store};
 pub(crate) use trouble::{Trouble, describe};

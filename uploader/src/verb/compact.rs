@@ -95,7 +95,7 @@ fn is_same(results: &TablePlace, tables: &TablePlace) -> bool {
 
 #[cfg(feature = "aws")]
 async fn open(args: &CompactArgs) -> Result<[Arc<dyn Store>; 2]> {
-    use crate::bulk::{Folder, Store as S3};
+    use crate::bulk::{S3Folder, Store as S3};
 
     let mut s3 = None;
     let mut open = async |place: &TablePlace| -> Result<Arc<dyn Store>> {
@@ -107,7 +107,7 @@ async fn open(args: &CompactArgs) -> Result<[Arc<dyn Store>; 2]> {
                     None => S3::open(&args.store).await?,
                 };
                 s3 = Some(store.clone());
-                Arc::new(Folder::new(store, uri.clone()))
+                Arc::new(S3Folder::new(store, uri.clone()))
             }
         })
     };

@@ -220,7 +220,7 @@ async fn send(
 fn priced(mut assessed: Assessed, runner: &Runner, architecture: Architecture) -> Assessed {
     assessed.memory_mb = Some(runner.memory);
     let billed = assessed.ms_per_photo.map(f64::ceil);
-    assessed.dollars_per_1000 = billed.map(|ms| prices::url_per_thousand(architecture, runner.memory, ms));
+    assessed.dollars_per_1000 = billed.map(|ms| prices::url_per_thousand(architecture, runner.memory, ms).total());
     assessed
 }
 

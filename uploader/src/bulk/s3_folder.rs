@@ -25,13 +25,13 @@ const PAGE: i32 = 1000;
 
 /// A folder of S3.
 #[derive(Debug, Clone)]
-pub(crate) struct Folder {
+pub(crate) struct S3Folder {
     store: Store,
     at: S3Uri,
     handle: Handle,
 }
 
-impl Folder {
+impl S3Folder {
     /// The folder at `at`, for threads that are none of the runtime's.
     pub(crate) fn new(store: Store, at: S3Uri) -> Self {
         Self { store, at, handle: Handle::current() }
@@ -42,7 +42,7 @@ impl Folder {
     }
 }
 
-impl tables::Store for Folder {
+impl tables::Store for S3Folder {
     fn list(&self, each: &mut dyn FnMut(tables::Object) -> Result<()>) -> Result<()> {
         let (folder, mut after) = (self.at.folder(), String::new());
         loop {
