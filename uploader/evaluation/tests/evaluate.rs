@@ -1,5 +1,6 @@
 //! Figures of cases that can be worked out by hand. The figures of real photos are held against pycocotools by
 //! tests/test_evaluate.py.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::fs;
 

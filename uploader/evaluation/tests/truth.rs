@@ -1,4 +1,5 @@
 //! Truths as people have them: COCO, YOLO and Pascal VOC, and what is said of those that are none.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::fs;
 use std::path::Path;

@@ -14,8 +14,6 @@ use anyhow::{Result, bail};
 use self::agenda::Agenda;
 use self::course::Course;
 pub(super) use self::course::Manner;
-#[cfg(feature = "evaluate")]
-pub(super) use self::field::Model;
 pub(super) use self::field::{Runner, open};
 use self::program::Program;
 use super::{Ending, objects};

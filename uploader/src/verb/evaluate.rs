@@ -182,12 +182,12 @@ async fn gatherings(runners: &[Runner], manner: &Manner, standard: &Standard) ->
     let mut gatherings = Vec::new();
     for runner in runners {
         let model = runner.model().await;
-        if let Some(model) = &model {
-            standard.check_labels(model).with_context(|| runner.name.clone())?;
+        if let Some(labels) = model.as_ref().and_then(|model| model.labels.as_ref()) {
+            standard.check_labels(labels).with_context(|| runner.name.clone())?;
         }
         let multi_label = manner.recipe.options.multi_label.or_else(|| model.as_ref()?.multi_label);
         let title = runner.target.title();
-        gatherings.push(Gathering::new(runner.name.clone(), title, model.map(|model| model.labels), multi_label));
+        gatherings.push(Gathering::new(runner.name.clone(), title, model.and_then(|model| model.labels), multi_label));
     }
     Ok(gatherings)
 }

@@ -110,7 +110,7 @@ fn object(line: &str, categories: &[Category]) -> Result<(usize, [f64; 4]), Stri
         .map_err(|field| format!("{field:?} is not a number"))?;
     let bbox = match numbers[..] {
         [cx, cy, width, height] | [cx, cy, width, height, _] => [cx - width / 2.0, cy - height / 2.0, width, height],
-        _ if numbers.len() >= 6 && numbers.len() % 2 == 0 => {
+        _ if numbers.len() >= 6 && numbers.len().is_multiple_of(2) => {
             let span = |first: usize| {
                 let along = || numbers.iter().skip(first).step_by(2).copied();
                 (along().fold(f64::INFINITY, f64::min), along().fold(f64::NEG_INFINITY, f64::max))

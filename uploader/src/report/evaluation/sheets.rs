@@ -7,8 +7,11 @@ use crate::report::comparison::{Sheet, dollars, number};
 
 const NONE: &str = "-";
 
-/// COCO's figures: what each is called, and what it is of.
-const FIGURES: [(&str, fn(&Figures) -> Option<f64>); 12] = [
+/// What a figure is called, and which it is.
+type Figure = (&'static str, fn(&Figures) -> Option<f64>);
+
+/// COCO's figures.
+const FIGURES: [Figure; 12] = [
     ("AP, IoU 0.50:0.95", |figures| figures.ap),
     ("AP50, IoU 0.50", |figures| figures.ap50),
     ("AP75, IoU 0.75", |figures| figures.ap75),
@@ -91,7 +94,7 @@ fn titled(report: &EvaluationReport, title: &str, target: &Assessed) -> String {
 fn figures(report: &EvaluationReport) -> Sheet {
     let mut header = vec!["points".to_owned()];
     header.extend(report.targets.iter().map(|target| target.name.clone()));
-    let row = |(name, of): &(&str, fn(&Figures) -> Option<f64>)| {
+    let row = |(name, of): &Figure| {
         let cells = report.targets.iter().map(|target| points(of(&target.evaluation.figures)));
         std::iter::once((*name).to_owned()).chain(cells).collect()
     };

@@ -28,7 +28,7 @@ pub(in crate::verb) struct Runner {
 pub(in crate::verb) struct Model {
     /// The longer side of its input.
     pub(in crate::verb) side: Option<u32>,
-    pub(in crate::verb) labels: Vec<String>,
+    pub(in crate::verb) labels: Option<Vec<String>>,
     /// Whether boxes have every label above the confidence where a request does not say.
     pub(in crate::verb) multi_label: Option<bool>,
 }
@@ -46,10 +46,11 @@ impl Runner {
         let reply = tokio::time::timeout(CONNECT_WITHIN, asked).await.ok()?.ok()?;
         let model: serde_json::Value = serde_json::from_slice(&reply.body).ok()?;
         let sides = model["input_size"].as_array().map(|sides| sides.iter().filter_map(serde_json::Value::as_u64));
-        let labels = model["labels"].as_array()?.iter().filter_map(|label| label.as_str().map(str::to_owned));
+        let label = |label: &serde_json::Value| label.as_str().map(str::to_owned);
+        let labels = model["labels"].as_array().map(|labels| labels.iter().filter_map(label).collect());
         Some(Model {
             side: sides.and_then(Iterator::max).and_then(|side| u32::try_from(side).ok()).filter(|side| *side > 0),
-            labels: labels.collect(),
+            labels,
             multi_label: model["options"]["multi_label"].as_bool(),
         })
     }

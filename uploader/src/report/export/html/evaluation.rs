@@ -12,8 +12,11 @@ use super::graph::{Graph, Mark, Series};
 use super::{circumstances, escaped, foot, head, model, section};
 use crate::report::evaluation::{Assessed, EvaluationReport, assessments, points, sheets};
 
+/// What a line is called, and how high it is.
+type Line = (&'static str, fn(&Point) -> f64);
+
 /// What is drawn over the confidence.
-const LINES: [(&str, fn(&Point) -> f64); 3] =
+const LINES: [Line; 3] =
     [("precision", |point| point.precision), ("recall", |point| point.recall), ("F1", |point| point.f1)];
 
 pub(crate) fn evaluation(report: &EvaluationReport, to: &mut dyn Write) -> Result<()> {
@@ -71,7 +74,7 @@ fn curves(report: &EvaluationReport) -> Result<String> {
         LINES.iter().enumerate().map(|(place, (name, _))| ((*name).to_owned(), Ink::series(place))).collect();
     let mut text = String::new();
     for target in &report.targets {
-        let line = |(place, (_, of)): (usize, &(&str, fn(&Point) -> f64))| Series {
+        let line = |(place, (_, of)): (usize, &Line)| Series {
             ink: Ink::series(place),
             mark: Mark::Line,
             points: target.evaluation.curve.iter().map(|point| (point.confidence, of(point))).collect(),
