@@ -3,7 +3,7 @@
 
     clients.py rekognition BASE ARGUMENTS…   detect_labels with these keyword arguments, each a JSON object; {"photo": PATH} is read
     clients.py roboflow BASE SETTINGS PHOTO… infer, with the settings of InferenceConfiguration as JSON
-    clients.py sahi BASE PHOTO SIDE OVERLAP  get_sliced_prediction with the function as the model of each slice
+    clients.py sahi BASE PHOTO SIDE OVERLAP  get_sliced_prediction with the function as the model of each slice, nothing merged
 
 prints a line of JSON for each: the answer, or the error as the client has it.
 """
@@ -88,7 +88,7 @@ def sahi(base, photo, side, overlap):
     side, overlap = int(side), float(overlap)
     found = get_sliced_prediction(
         photo, model, side, side, overlap, overlap, postprocess_type="NMS", postprocess_match_metric="IOU",
-        postprocess_match_threshold=0.45, force_postprocess_type=True, verbose=0,
+        postprocess_match_threshold=0.999, force_postprocess_type=True, verbose=0,
     )  # fmt: skip
     boxes = [{"label": p.category.name, "score": p.score.value, "box": p.bbox.to_xyxy()} for p in found.object_prediction_list]
     yield {"boxes": boxes, "slices": [[x, y] for x, y in windows(photo, side, overlap)]}
@@ -99,7 +99,8 @@ def windows(photo, side, overlap):
     from sahi.slicing import get_slice_bboxes
 
     width, height = PIL.Image.open(photo).size
-    return [box[:2] for box in get_slice_bboxes(height, width, False, side, side, overlap, overlap)]
+    slices = {"slice_height": side, "slice_width": side, "overlap_height_ratio": overlap, "overlap_width_ratio": overlap}
+    return [box[:2] for box in get_slice_bboxes(image_height=height, image_width=width, **slices)]
 
 
 if __name__ == "__main__":
