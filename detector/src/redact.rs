@@ -164,7 +164,7 @@ mod tests {
             let mut other = one.clone();
             // A pattern that adds and takes the same in every cell of 16 x 16.
             for (x, y, pixel) in other.enumerate_pixels_mut() {
-                let bit = (seed >> ((x / 2 % 8) * 8 + y / 2 % 8) % 64) & 1 == 1;
+                let bit = (seed >> ((x / 2 % 8) * 8 + y / 2 % 8)) & 1 == 1;
                 if bit {
                     let sign: i16 = if (x + y) % 2 == 0 { 20 } else { -20 };
                     pixel.0 = pixel.0.map(|v| (i16::from(v) + sign).clamp(0, 255) as u8);
