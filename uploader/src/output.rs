@@ -10,8 +10,8 @@ use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 use exports::{
-    Catalog, Coco, CocoDataset, Csv, Cvat, Dataset, Entry, Exporter, Folder, Format, JsonLines, LabelStudio,
-    LabelStudioConfig, Make, MegaDetector, Photos, Root, Spool, Text, Voc, Yolo,
+    Catalog, Coco, CocoDataset, Csv, Cvat, Dataset, Entry, Exporter, Folder, Format, Gallery, JsonLines, LabelStudio,
+    LabelStudioConfig, Make, MegaDetector, Photos, Root, Several, Spool, Text, Voc, Yolo,
 };
 
 use crate::args::{ExportArgs, ReportArgs, ResultFormat, WithPhotos};
@@ -52,6 +52,13 @@ impl<'a> Output<'a> {
 
     /// Opens it. `photos` makes the catalog of the photos that there will be, where that is known: not every format wants it.
     pub(crate) fn open(&self, photos: impl FnOnce(Option<&Root>) -> Option<Catalog>) -> Result<Box<dyn Exporter>> {
+        let results = self.open_format(photos)?;
+        let Some(gallery) = &self.export.gallery else { return Ok(results) };
+        let gallery = Gallery::new(Folder::create("--gallery", gallery)?)?;
+        Ok(Box::new(Several(vec![results, Box::new(gallery)])))
+    }
+
+    fn open_format(&self, photos: impl FnOnce(Option<&Root>) -> Option<Catalog>) -> Result<Box<dyn Exporter>> {
         self.export.fit(self.format)?;
         let root = self.export.relative_to.as_deref().map(Root::new);
         let with_photos = self.export.with_photos.map(|how| match how {
@@ -74,6 +81,7 @@ impl<'a> Output<'a> {
             ResultFormat::Cvat => Box::new(Cvat::new(self.stream()?)?),
             ResultFormat::LabelStudio => Box::new(LabelStudio::new(self.stream()?, self.export.image_url.as_deref())),
             ResultFormat::LabelStudioConfig => Box::new(LabelStudioConfig::new(self.stream()?)),
+            ResultFormat::Gallery => return Ok(Box::new(Gallery::new(self.folder()?)?)),
             ResultFormat::Megadetector => Box::new(MegaDetector::new(self.stream()?)),
         };
         knowing(photos, root, Box::new(|catalog| Ok(Box::new(Dataset::new(format, catalog)))))
@@ -105,7 +113,7 @@ impl<'a> Output<'a> {
 
     fn folder(&self) -> Result<Folder> {
         match self.path {
-            Some(path) => Folder::create(path),
+            Some(path) => Folder::create("--output", path),
             None => bail!("--format {} writes a folder; name it with --output DIR", self.format.name()),
         }
     }

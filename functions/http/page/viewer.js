@@ -8,19 +8,24 @@ const STEP = 1.4;
 
 let viewer = null;
 
-/** Opens it on a photo. */
-export function enlarge(name, source, size, detections, colors) {
-  viewer?.close();
-  viewer = new Viewer(name, source, size, detections, colors);
+/**
+ * Opens it on a photo. `more` may have an element to stand `below`, a picture to be shown `instead` of one that does not load,
+ * and what to do with a `step` to the next photo (1) or the one before (-1) and when it is `closed`.
+ */
+export function enlarge(name, source, size, detections, colors, more = {}) {
+  viewer?.close(true);
+  viewer = new Viewer(name, source, size, detections, colors, more);
 }
 
 class Viewer {
   #zoom = 1;
   #pinch = null;
 
-  constructor(name, source, size, detections, colors) {
-    Object.assign(this, { size, detections, colors });
-    this.picture = element("div", { class: "picture" }, element("img", { src: source, alt: name }));
+  constructor(name, source, size, detections, colors, more) {
+    Object.assign(this, { size, detections, colors, more });
+    const image = element("img", { src: source, alt: name });
+    image.addEventListener("error", () => { if (more.instead) image.src = more.instead; }, { once: true });
+    this.picture = element("div", { class: "picture" }, image);
     this.boxes = new Boxes(this.picture);
     this.scroller = element("div", { class: "scroller", tabindex: "0" }, this.picture);
     this.percent = element("output", {});
@@ -28,12 +33,13 @@ class Viewer {
     this.dialog = element("dialog", { class: "viewer", "aria-label": name, onclose: () => this.close() },
       element("header", {},
         element("h2", {}, name),
+        ...(more.step ? [button("Previous photo", "‹", () => more.step(-1)), button("Next photo", "›", () => more.step(1))] : []),
         button("Zoom out", "−", () => this.#to(this.#zoom / STEP)),
         this.percent,
         button("Zoom in", "+", () => this.#to(this.#zoom * STEP)),
         button("Fit to the window", "Fit", () => this.#to(1)),
         button("Close", "×", () => this.close())),
-      this.scroller);
+      this.scroller, ...(more.below ? [more.below] : []));
     this.#listen();
     document.body.append(this.dialog);
     this.dialog.showModal();
@@ -42,10 +48,12 @@ class Viewer {
     this.resized.observe(this.scroller);
   }
 
-  close() {
+  /** `replaced`: by another photo, which follows at once. */
+  close(replaced = false) {
     this.resized.disconnect();
     this.dialog.remove();
     viewer = null;
+    if (!replaced) this.more.closed?.();
   }
 
   #listen() {
@@ -56,6 +64,9 @@ class Viewer {
     }, { passive: false });
     scroller.addEventListener("dblclick", (event) => this.#to(this.#zoom > 1 ? 1 : 2.5, event));
     scroller.addEventListener("keydown", ({ key }) => {
+      const step = { ArrowLeft: -1, ArrowRight: 1 }[key];
+      // Enlarged, the arrows move the photo.
+      if (step && this.more.step && this.#zoom === 1) this.more.step(step);
       const zoom = { "+": this.#zoom * STEP, "=": this.#zoom * STEP, "-": this.#zoom / STEP, 0: 1 }[key];
       if (zoom) this.#to(zoom);
     });

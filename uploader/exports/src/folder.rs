@@ -14,17 +14,22 @@ const TOLD: usize = 5;
 pub struct Folder(PathBuf);
 
 impl Folder {
-    /// Makes the folder, or takes one that is empty.
+    /// Makes the folder, or takes one that is empty; `option` is who asks for it.
     ///
     /// # Errors
     /// It holds something already, or cannot be made.
-    pub fn create(path: &Path) -> Result<Self> {
-        let what = || format!("--output {}", path.display());
+    pub fn create(option: &str, path: &Path) -> Result<Self> {
+        let what = || format!("{option} {}", path.display());
         fs::create_dir_all(path).with_context(what)?;
         if fs::read_dir(path).with_context(what)?.next().is_some() {
-            bail!("--output {}: the folder is not empty; name a new one, or empty it first", path.display());
+            bail!("{option} {}: the folder is not empty; name a new one, or empty it first", path.display());
         }
         Ok(Self(path.to_owned()))
+    }
+
+    /// Where it is.
+    pub(crate) fn path(&self) -> &Path {
+        &self.0
     }
 
     /// A new file in it; `name` has `/` between its parts.
@@ -137,13 +142,13 @@ mod tests {
     fn only_new_files_are_written() {
         let home = tempfile::tempdir().unwrap();
         let path = home.path().join("deep/dataset");
-        let folder = Folder::create(&path).unwrap();
+        let folder = Folder::create("--output", &path).unwrap();
         folder.write("labels/a/x.txt", b"1").unwrap();
         assert!(folder.write("labels/a/x.txt", b"2").is_err());
         assert_eq!(fs::read(path.join("labels/a/x.txt")).unwrap(), b"1");
-        let error = Folder::create(&path).unwrap_err().to_string();
+        let error = Folder::create("--output", &path).unwrap_err().to_string();
         assert!(error.contains("is not empty; name a new one"), "{error}");
-        assert!(Folder::create(&path.join("labels/a/x.txt")).is_err());
+        assert!(Folder::create("--output", &path.join("labels/a/x.txt")).is_err());
     }
 
     #[test]
@@ -151,7 +156,7 @@ mod tests {
         let home = tempfile::tempdir().unwrap();
         let photo = home.path().join("x.jpg");
         fs::write(&photo, "photo").unwrap();
-        let folder = Folder::create(&home.path().join("out")).unwrap();
+        let folder = Folder::create("--output", &home.path().join("out")).unwrap();
         for (how, name) in [(Photos::Linked, "images/l.jpg"), (Photos::Copied, "images/c.jpg")] {
             let mut placing = Placing::new(Some(how));
             placing.put(&photo, &folder, name).unwrap();

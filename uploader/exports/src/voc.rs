@@ -125,7 +125,7 @@ mod tests {
         let home = tempfile::tempdir().unwrap();
         let cat = answer(&[("cat & dog", 0, [12.5, 30.0, 200.0, 470.25])]);
         let records = [("a/1 <ü>.jpg".to_owned(), cat), ("empty.jpg".to_owned(), answer(&[]))];
-        let voc = Voc::new(Folder::create(home.path()).unwrap(), true, None).unwrap();
+        let voc = Voc::new(Folder::create("--output", home.path()).unwrap(), true, None).unwrap();
         told(&mut Dataset::new(Box::new(voc), catalog(&names(&records))), &records);
         let read = |name: &str| fs::read_to_string(home.path().join(name)).unwrap();
         let xml = read("Annotations/a/1 <ü>.xml");

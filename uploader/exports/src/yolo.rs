@@ -133,7 +133,7 @@ mod tests {
     fn a_file_for_each_photo_and_the_names_of_the_classes() {
         let home = tempfile::tempdir().unwrap();
         let records = records();
-        let yolo = Yolo::new(Folder::create(home.path()).unwrap(), true, None);
+        let yolo = Yolo::new(Folder::create("--output", home.path()).unwrap(), true, None);
         told(&mut Dataset::new(Box::new(yolo), catalog(&names(&records))), &records);
         let read = |name: &str| fs::read_to_string(home.path().join(name)).unwrap();
         let labels = read("labels/in/0042.txt");
@@ -151,7 +151,7 @@ mod tests {
     fn a_second_photo_of_the_same_stem_is_told() {
         let home = tempfile::tempdir().unwrap();
         let records = ["x.jpg", "x.png"].map(|photo| (photo.to_owned(), answer(&[])));
-        let yolo = Yolo::new(Folder::create(home.path()).unwrap(), false, None);
+        let yolo = Yolo::new(Folder::create("--output", home.path()).unwrap(), false, None);
         let mut dataset = Dataset::new(Box::new(yolo), catalog(&names(&records)));
         told(&mut dataset, &records);
         assert_eq!(dataset.notes(), ["x.png is in labels/x-2.txt: labels/x.txt is another photo's"]);

@@ -24,6 +24,10 @@ pub(crate) struct ExportArgs {
     #[arg(long)]
     pub(crate) with_scores: bool,
 
+    /// Also make a gallery in this folder, beside any format: a page that shows the photos, opened from disk.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) gallery: Option<PathBuf>,
+
     /// With label-studio: URL of the photos, which their names are added to [default: /data/local-files/?d=].
     #[arg(long, value_name = "URL")]
     pub(crate) image_url: Option<String>,
@@ -41,18 +45,18 @@ pub(crate) enum WithPhotos {
 impl ExportArgs {
     /// Refuses what means nothing with a format.
     pub(crate) fn fit(&self, format: ResultFormat) -> Result<()> {
-        use ResultFormat::{Coco, Csv, Jsonl, LabelStudio, Text};
+        use ResultFormat::{Coco, Csv, Gallery, Jsonl, LabelStudio, Parquet, Text, Voc, Yolo};
         let name = format.name();
-        if !format.is_folder() && self.with_photos.is_some() {
+        if !matches!(format, Yolo | Voc) && self.with_photos.is_some() {
             bail!("--with-photos needs --format yolo or voc, not {name}");
         }
-        if !format.is_folder() && self.with_scores {
+        if !matches!(format, Yolo | Voc) && self.with_scores {
             bail!("--with-scores needs --format yolo or voc, not {name}");
         }
         if format != LabelStudio && self.image_url.is_some() {
             bail!("--image-url needs --format label-studio, not {name}");
         }
-        if matches!(format, Text | Jsonl | Csv | Coco) && self.relative_to.is_some() {
+        if matches!(format, Text | Jsonl | Csv | Coco | Parquet | Gallery) && self.relative_to.is_some() {
             bail!("--relative-to needs a dataset's --format, not {name}, which has paths as they were given");
         }
         Ok(())

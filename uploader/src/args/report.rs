@@ -40,17 +40,14 @@ pub(crate) enum ResultFormat {
     LabelStudioConfig,
     /// MegaDetector batch output.
     Megadetector,
+    /// A folder with a page that shows the photos, opened from disk.
+    Gallery,
 }
 
 impl ResultFormat {
     /// As the command line has it.
     pub(crate) fn name(self) -> String {
         self.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned())
-    }
-
-    /// Whether it is a folder of files.
-    pub(crate) fn is_folder(self) -> bool {
-        matches!(self, Self::Yolo | Self::Voc)
     }
 }
 
