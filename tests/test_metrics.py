@@ -41,7 +41,7 @@ def level_of(line):
 def http_lines(tmp_path_factory, pictures):
     """What detect-http writes of everything that can be asked of it."""
     photo = pictures[0][0]
-    given = {"API_TOKEN": "sesame", "MAX_IMAGE_BYTES": "5000", "MAX_PIXELS": "20000"}
+    given = {"API_TOKEN": "sesame", "MAX_IMAGE_BYTES": "5000", "MAX_PIXELS": "20000", "AWS_ENDPOINT_URL": "http://127.0.0.1:9"}
     with runtime.Function("detect-http", tmp_path_factory.mktemp("http"), **given) as function:
 
         def ask(body=b"", path="/detect", method="POST", authorization="Bearer sesame", **headers):
@@ -54,6 +54,9 @@ def http_lines(tmp_path_factory, pictures):
         ask(b"{", content_type="application/json")
         ask(b'{"images": []}', content_type="application/json")
         ask(photo, "/detect?confidence=7")
+        ask(photo, "/detect?slice=32&max_slices=1")
+        target = {"x_amz_target": "RekognitionService.DetectLabels", "content_type": "application/x-amz-json-1.1"}
+        ask(b'{"Image": {"S3Object": {"Bucket": "none", "Name": "a.jpg"}}}', "/", **target)
         ask(photo, authorization="Bearer wrong")
         ask(b"x" * 6000)
         ask(support.encode(support.PIL.Image.new("RGB", (300, 200))))
@@ -79,15 +82,18 @@ def bulk_lines(tmp_path_factory, pictures):
     moto.put("photos", "empty.png", b"")
     moto.put("photos", "large.png", b"x" * 6000)
     moto.put("photos", "wide.png", support.encode(support.PIL.Image.new("RGB", (300, 200))))
+    moto.put("photos", "sliced.png", support.encode(support.PIL.Image.new("RGB", (150, 130))))
     moto.put("photos", "no photo", b"8BPS" + bytes(40))
     moto.put("photos", "torn.png", photo[:80])
     moto.put("photos", "archived.png", photo, **{"x-amz-storage-class": "GLACIER"})
-    keys = ["good.png", "empty.png", "large.png", "wide.png", "no photo", "torn.png", "archived.png", "gone.png"]
+    keys = ["good.png", "empty.png", "large.png", "wide.png", "no photo", "torn.png", "archived.png", "gone.png", "sliced.png"]
     given = {
         "RESULTS_URI": "s3://results/run",
         "AWS_ENDPOINT_URL": moto.endpoint,
         "MAX_IMAGE_BYTES": "5000",
         "MAX_PIXELS": "20000",
+        "SLICE": "128",
+        "MAX_SLICES": "1",
     }
 
     def records(keys):
@@ -97,7 +103,7 @@ def bulk_lines(tmp_path_factory, pictures):
 
     with runtime.Function("detect-bulk", folder, **given) as function:
         encoded = [urllib.parse.quote_plus(key) for key in keys] + ["%ff.png"]
-        assert function.invoke({"Records": records(encoded)}, "r-1") is None
+        assert function.invoke({"Records": [*records(encoded), {"s3": 7}]}, "r-1") is None
         assert function.invoke({"hello": 1}, "r-2")["errorType"] == "HandedBack"
         assert function.invoke({"Records": records(["good.png"])}, "r-3") is None
         moto.close()
@@ -142,7 +148,7 @@ def test_documents_are_as_powertools_has_them(http_lines, bulk_lines):
 def test_one_document_an_invocation(http_lines, bulk_lines):
     assert [d["request_id"] for d in runtime.documents(bulk_lines)] == ["r-1", "r-2", "r-3", "r-4"]
     requests = [line for line in http_lines if line["message"] == "request"]
-    assert len(requests) == 16
+    assert len(requests) == 18
     # What brings no photo is no photo: its line is a line.
     assert [line["path"] for line in requests if "_aws" not in line] == ["/nowhere"]
 
@@ -156,8 +162,8 @@ def test_numbers_are_those_of_the_photos(http_lines, bulk_lines):
     assert (batch["Failures.invalid_base64"], batch["Failures.invalid_parameter"]) == (1, 1)
 
     first, unreadable, second, lost = (runtime.metrics(d) for d in runtime.documents(bulk_lines))
-    assert (first["Photos"], first["Failures"], first["HandedBack"], first["Detections"]) == (9, 8, 0, 2)
-    assert sum(value for name, value in first.items() if name.startswith("Failures.")) == 8
+    assert (first["Photos"], first["Failures"], first["HandedBack"], first["Detections"]) == (11, 10, 0, 2)
+    assert sum(value for name, value in first.items() if name.startswith("Failures.")) == 10
     assert all(len(first[name]) == 1 for name in STAGES)
     assert unreadable == {"Unreadable": 1}
     assert (second["Photos"], second["Failures"]) == (1, 0)

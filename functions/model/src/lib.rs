@@ -143,7 +143,7 @@ mod tests {
             load(&Settings { model, options, ..Settings::from_env().unwrap() }, 1, 1)
         };
         assert!(with("Red").is_ok());
-        let error = with("rad").unwrap_err().to_string();
+        let error = with("redd").unwrap_err().to_string();
         assert!(error.contains("CLASSES") && error.contains("did you mean"), "{error}");
     }
 
