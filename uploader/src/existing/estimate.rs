@@ -68,7 +68,7 @@ mod tests {
         let wait = WaitArgs { timeout: Duration::ZERO, memory: 1769, architecture: Architecture::X86_64, traced: 0.0 };
         let counts = Counts { queued: 1_000_000, list_requests: 1000, ..Counts::default() };
         let text = Estimate::new(&args, &wait, &counts).to_string();
-        for part in ["about 1h 3m (38 ms per photo, concurrency 10)", "$1.5608", "GET $0.4000", "S3 Batch Operations"] {
+        for part in ["about 1h 3m (38 ms per photo, concurrency 10)", "$1.5609", "GET $0.4000", "S3 Batch Operations"] {
             assert!(text.contains(part), "{part} is missing in {text}");
         }
         let few = Estimate::new(&args, &wait, &Counts { queued: 3, ..Counts::default() }).to_string();

@@ -84,7 +84,7 @@ fn cat(key: &str, etag: &str, model: &str) -> String {
         ],
         "model": {"name": "yolox-nano", "sha256": model},
         "thresholds": {"confidence": 0.25, "iou": 0.45, "max_detections": 100},
-        "timings_ms": {"queue": 0.25, "decode": 1.0, "preprocess": 0.5, "inference": 7.0, "postprocess": 0.5, "total": 9.25},
+        "timings_ms": {"queue": 0.25, "decode": 1.0, "preprocess": 0.5, "inference": 7.0, "postprocess": 0.5, "total": 9.25, "slices": 3},
         "cold_start": false, "init_ms": 0.0, "something_new": {"a": 1}
     })
     .to_string()
