@@ -161,7 +161,8 @@ fn waiting_for_a_worker_is_no_upload() {
     for target in run.report["targets"].as_array().unwrap() {
         let number = |name: &str| target[name].as_f64().unwrap();
         let round_trip = target["round_trip_ms"]["p50"].as_f64().unwrap();
-        assert!(number("upload_ms") <= round_trip - 160.0 + 0.01, "{target}");
+        // Phases are means, scaled to the median.
+        assert!(number("upload_ms") <= round_trip - 160.0 + 2.0, "{target}");
         let queue =
             &target["phases_ms"].as_array().unwrap().iter().find(|phase| phase["name"] == "queue").unwrap()["ms"];
         assert!((140.0..=160.0).contains(&queue.as_f64().unwrap()), "{target}");

@@ -250,7 +250,7 @@ fn a_rehearsal_counts_and_says_what_it_costs() {
         "would queue         1500 photos in 150 messages",
         "about 30s (100 ms per photo, concurrency 5)",
         "cost                $0.00",
-        "list $0.0000, queue $0.0000, GET $0.0006, compute $0.0043, results $0.0000",
+        "list $0.0000, queue $0.0000, GET $0.0006, compute $0.0043, init $0.0000, results $0.0000, logs $0.0000",
         "with S3 Batch Operations",
     ] {
         assert!(said.contains(part), "{part} is missing in {said}");
