@@ -378,10 +378,8 @@ fn what_is_behind_a_url_is_not_looked_for_here() {
         "{detect}"
     );
     let places = PLACES;
-    let cases: [&[&str]; 4] = [
-        &["detect", "s3://bucket/prefix", "--url", &server_url],
+    let cases: [&[&str]; 2] = [
         &["compare", "https://example.com/a.jpg", "--url", &server_url, "--url", &there],
-        &["compare", "s3://bucket/a.jpg", "--url", &server_url, "--url", &there],
         &["bulk", "https://example.com/a.jpg", places[0], places[1], places[2], places[3]],
     ];
     for args in cases {
