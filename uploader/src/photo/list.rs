@@ -128,6 +128,15 @@ impl Listing {
             found.source = Source::Fault { error: fault::name_is_no_text(&found.path), is_folder: false };
         }
     }
+
+    /// Makes what can be read only once, a pipe or a device, an error of its own: for verbs whose targets each read the photos.
+    pub(crate) fn refuse_what_is_read_once(&mut self) {
+        for found in self.found.iter_mut().filter(|found| found.source == Source::File) {
+            if fs::metadata(&found.path).is_ok_and(|metadata| !metadata.is_file()) {
+                found.source = Source::Fault { error: fault::not_a_file(), is_folder: false };
+            }
+        }
+    }
 }
 
 /// The photos that a request means. An entry that cannot be read is among them, with its error; so is, whatever it is, a

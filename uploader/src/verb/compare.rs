@@ -21,7 +21,7 @@ use crate::args::{BodyKind, CompareArgs, Contender};
 use crate::interruption::{Interruption, Signal};
 use crate::link::Patience;
 use crate::notice::notice;
-use crate::photo::{Found, Inputs, Listing, Passed, Recipe, Request, Source, fault, look};
+use crate::photo::{Found, Inputs, Listing, Passed, Recipe, Request, Source, look};
 use crate::report::comparison::{self, Comparison, Environment, Finding, Origin, Pair, Rates, Rung, Settings};
 use crate::report::{Export, Tally, terminal};
 use crate::target::CONNECT_WITHIN;
@@ -86,11 +86,7 @@ async fn listing(args: &CompareArgs, paths: &[PathBuf]) -> Result<Listing> {
     objects::resolve(&mut listing, &args.store, true).await?;
     listing.refuse_names_that_are_no_text();
     let (listing, inputs) = tokio::task::spawn_blocking(move || {
-        for found in listing.found.iter_mut().filter(|found| found.source == Source::File) {
-            if std::fs::metadata(&found.path).is_ok_and(|metadata| !metadata.is_file()) {
-                found.source = Source::Fault { error: fault::not_a_file(), is_folder: false };
-            }
-        }
+        listing.refuse_what_is_read_once();
         let inputs = Inputs::of(&listing);
         (listing, inputs)
     })

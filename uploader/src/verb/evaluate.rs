@@ -20,7 +20,7 @@ use crate::journey::{Journey, Plan};
 use crate::link::Patience;
 use crate::notice::notice;
 use crate::output::Progress;
-use crate::photo::{Found, Inputs, Listing, Recipe, Source, fault, look};
+use crate::photo::{Found, Inputs, Listing, Recipe, Source, look};
 use crate::prices::{self, Architecture};
 use crate::report::comparison::Environment;
 use crate::report::evaluation::{Assessed, EvaluationRates, EvaluationReport, TruthFacts, assessments, sheets};
@@ -157,12 +157,7 @@ async fn listing(args: &EvaluateArgs, paths: &[PathBuf]) -> Result<(Vec<Found>, 
     let mut listing = look(args.list.request(paths, INSTEAD_OF_URLS)).await?;
     listing.refuse_names_that_are_no_text();
     let (listing, inputs) = tokio::task::spawn_blocking(move || {
-        // Several targets read each photo again.
-        for found in listing.found.iter_mut().filter(|found| found.source == Source::File) {
-            if std::fs::metadata(&found.path).is_ok_and(|metadata| !metadata.is_file()) {
-                found.source = Source::Fault { error: fault::not_a_file(), is_folder: false };
-            }
-        }
+        listing.refuse_what_is_read_once();
         let inputs = Inputs::of(&listing);
         (listing, inputs)
     })
