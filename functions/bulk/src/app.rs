@@ -21,7 +21,7 @@ use crate::results::Results;
 use crate::settings::{Layout, Settings};
 use crate::store::Store;
 use crate::tally::{self, Tally};
-use crate::work::Looker;
+use crate::worker::Worker;
 
 /// Photos run ahead of each worker by this many bytes: a second's work or more.
 const RUN_AHEAD_BYTES: u64 = 32 << 20;
@@ -86,7 +86,7 @@ impl App {
         let pipeline = Pipeline {
             fetcher: Fetcher::new(store, max_bytes, run_ahead),
             workers: Arc::new(Semaphore::new(workers)),
-            looker: Arc::new(Looker {
+            worker: Arc::new(Worker {
                 detector,
                 thresholds,
                 model,

@@ -19,7 +19,7 @@ mod results;
 mod settings;
 mod store;
 mod tally;
-mod work;
+mod worker;
 
 pub use app::App;
 pub use deadline::Deadline;

@@ -17,7 +17,7 @@ use crate::outcome::{Outcome, Verdict};
 use crate::plan::Job;
 use crate::results::Results;
 use crate::store::failure::Failure;
-use crate::work::Looker;
+use crate::worker::Worker;
 
 const OUT_OF_TIME: &str = "timed out before this photo was processed";
 
@@ -26,7 +26,7 @@ const OUT_OF_TIME: &str = "timed out before this photo was processed";
 pub(crate) struct Pipeline {
     pub(crate) fetcher: Fetcher,
     pub(crate) workers: Arc<Semaphore>,
-    pub(crate) looker: Arc<Looker>,
+    pub(crate) worker: Arc<Worker>,
     pub(crate) results: Results,
 }
 
@@ -55,7 +55,7 @@ impl Pipeline {
     async fn one(&self, job: Job, request_id: &Arc<str>, deadline: Deadline) -> Outcome {
         // What a photo may take of memory is given back when its results are stored, not before.
         let (key, (outcome, _held)) = match job {
-            Job::Refused(source, error) => (source.key.clone(), (self.looker.never(source, request_id, error), None)),
+            Job::Refused(source, error) => (source.key.clone(), (self.worker.never(source, request_id, error), None)),
             Job::Photo(_) if !deadline.allows_more() => return Outcome::later(OUT_OF_TIME.to_owned()),
             Job::Photo(photo) => match deadline.before_stop(self.fetcher.fetch(&photo)).await {
                 None => return Outcome::later(OUT_OF_TIME.to_owned()),
@@ -68,15 +68,15 @@ impl Pipeline {
 
     /// Waits for a worker, and lets it look.
     async fn look(&self, fetched: Fetched, request_id: &Arc<str>, deadline: Deadline) -> (Outcome, Option<Held>) {
-        let Some(Ok(worker)) = deadline.before_stop(Arc::clone(&self.workers).acquire_owned()).await else {
+        let Some(Ok(permit)) = deadline.before_stop(Arc::clone(&self.workers).acquire_owned()).await else {
             return (Outcome::later(OUT_OF_TIME.to_owned()), None);
         };
-        let (looker, request_id, span) = (Arc::clone(&self.looker), Arc::clone(request_id), Span::current());
+        let (worker, request_id, span) = (Arc::clone(&self.worker), Arc::clone(request_id), Span::current());
         let work = spawn_blocking(move || {
             let _in_span = span.enter();
             let Fetched { source, bytes, held } = fetched;
-            let outcome = looker.look(source, &request_id, &bytes);
-            drop((bytes, worker));
+            let outcome = worker.process(source, &request_id, &bytes);
+            drop((bytes, permit));
             (outcome, Some(held))
         });
         match deadline.before_give_up(work).await {
@@ -88,7 +88,7 @@ impl Pipeline {
 
     fn missed(&self, Missed { source, failure }: Missed, request_id: &str) -> Outcome {
         match failure {
-            Failure::Never(error) => self.looker.never(source, request_id, error),
+            Failure::Never(error) => self.worker.never(source, request_id, error),
             Failure::Later(reason) | Failure::Broken(reason) => Outcome::later(reason),
         }
     }

@@ -12,7 +12,7 @@ use crate::outcome::{Outcome, Pictures, Seen, Verdict};
 
 /// What worker threads share.
 #[derive(Debug)]
-pub(crate) struct Looker {
+pub(crate) struct Worker {
     pub(crate) detector: Detector,
     pub(crate) thresholds: Thresholds,
     pub(crate) model: ModelRef,
@@ -21,9 +21,9 @@ pub(crate) struct Looker {
     pub(crate) annotate: bool,
 }
 
-impl Looker {
-    /// Looks at a photo. A panic or a failing model is this photo's trouble only, and not known to be final.
-    pub(crate) fn look(&self, source: Source, request_id: &str, bytes: &[u8]) -> Outcome {
+impl Worker {
+    /// Detects objects in a photo. A panic or a failing model is this photo's error only, and not known to be final.
+    pub(crate) fn process(&self, source: Source, request_id: &str, bytes: &[u8]) -> Outcome {
         match catch_unwind(AssertUnwindSafe(|| self.detect(&source, request_id, bytes))) {
             Ok(Ok(outcome)) => outcome,
             Ok(Err(DetectError::Photo(error))) => {
