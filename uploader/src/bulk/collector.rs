@@ -11,7 +11,7 @@ use tokio::task::JoinSet;
 use tokio::time::sleep;
 use wire::{Line, S3Uri, partition};
 
-use super::book::{Arrived, Index};
+use super::result_tracker::{Arrived, Index};
 use super::store::{Object, Store};
 use super::trouble::Trouble;
 use crate::existing::Before;

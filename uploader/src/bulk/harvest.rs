@@ -8,9 +8,9 @@ use anyhow::{Result, bail};
 use tokio::time::sleep_until;
 use wire::S3Uri;
 
-use super::book::{Book, Delivery, Since};
 use super::collector::{Collecting, News};
 use super::outlet::Outlet;
+use super::result_tracker::{Delivery, ResultTracker, Since};
 use super::selection::Photo;
 use super::upload::{Arrival, Event, Uploads};
 use crate::interruption::{Interruption, Signal};
@@ -37,7 +37,7 @@ pub(crate) struct Counts {
 /// The run.
 pub(crate) struct Harvest {
     pub(crate) photos: Arc<Vec<Photo>>,
-    pub(crate) book: Book,
+    pub(crate) tracker: ResultTracker,
     pub(crate) outlet: Outlet,
     /// How long no news may come.
     pub(crate) timeout: Duration,
@@ -67,14 +67,14 @@ impl Harvest {
     }
 
     async fn work(&mut self, uploads: &mut Option<Uploads>, collecting: &mut Option<Collecting>) -> Result<()> {
-        let everything = self.book.index().is_none();
+        let everything = self.tracker.index().is_none();
         let mut caught = false;
         let mut last_news = Instant::now();
         loop {
             let settled = match collecting {
                 None => true,
                 Some(_) if everything => caught,
-                Some(_) => self.book.open() == 0,
+                Some(_) => self.tracker.open() == 0,
             };
             if uploads.is_none() && settled {
                 return Ok(());
@@ -101,7 +101,7 @@ impl Harvest {
                         if arrived.old || !caught {
                             last_news = Instant::now();
                         }
-                        if let Some(delivery) = self.book.take(*arrived) {
+                        if let Some(delivery) = self.tracker.take(*arrived) {
                             last_news = Instant::now();
                             self.deliver(delivery).await?;
                         }
@@ -151,14 +151,14 @@ impl Harvest {
             self.outlet.progress.advance(1);
             return Ok(());
         }
-        match self.book.is_there(index, &etag, since) {
+        match self.tracker.is_there(index, &etag, since) {
             Some(delivery) => self.deliver(delivery).await,
             None => Ok(()),
         }
     }
 
     fn fail(&mut self, index: usize, error: wire::ItemError) -> Result<()> {
-        self.book.gave_up(index);
+        self.tracker.gave_up(index);
         self.outlet.failure(&self.photos[index].name, error)
     }
 
@@ -176,7 +176,7 @@ impl Harvest {
 
     /// Time is up for the photos that still have no result.
     fn miss(&mut self) -> Result<()> {
-        let missing: Vec<usize> = self.book.missing().collect();
+        let missing: Vec<usize> = self.tracker.missing().collect();
         self.counts.missing = missing.len() as u64;
         if missing.is_empty() {
             return Ok(());

@@ -12,8 +12,8 @@ use wire::S3Uri;
 use super::Ending;
 use crate::args::{BulkArgs, ReportArgs, ResultFormat, StoreArgs, WaitArgs};
 use crate::bulk::{
-    Arrival, Book, Collector, Counts, Harvest, Journal, Outlet, Plan, Selection, Store, Trouble, Uploads, inventory,
-    journal, way,
+    Arrival, Collector, Counts, Harvest, Journal, Outlet, Plan, ResultTracker, Selection, Store, Trouble, Uploads,
+    inventory, journal, way,
 };
 use crate::hint;
 use crate::interruption::Interruption;
@@ -60,11 +60,11 @@ async fn upload(args: BulkArgs, bucket: S3Uri, interruption: &Interruption) -> R
     } else {
         inventory::of(&store, &bucket, &photos).await.map_err(Trouble::into_error)?
     };
-    let mut book = Book::of(&bucket.bucket, &photos);
+    let mut tracker = ResultTracker::of(&bucket.bucket, &photos);
     let collector = if args.dry_run || args.no_wait {
         None
     } else {
-        let mut collector = Collector::new(store.clone(), args.results.clone(), book.index());
+        let mut collector = Collector::new(store.clone(), args.results.clone(), tracker.index());
         collector.mark_old().await.map_err(Trouble::into_error)?;
         Some(collector)
     };
@@ -92,10 +92,16 @@ async fn upload(args: BulkArgs, bucket: S3Uri, interruption: &Interruption) -> R
         outlet.failure(&photo, error)?;
     }
     if photos.is_empty() {
-        book = Book::of(&bucket.bucket, &[]);
+        tracker = ResultTracker::of(&bucket.bucket, &[]);
     }
-    let mut harvest =
-        Harvest { photos, book, outlet, timeout: args.wait.timeout, held_since: Vec::new(), counts: Counts::default() };
+    let mut harvest = Harvest {
+        photos,
+        tracker,
+        outlet,
+        timeout: args.wait.timeout,
+        held_since: Vec::new(),
+        counts: Counts::default(),
+    };
     let uploads = Uploads::begin(plan);
     let signal = harvest.run(Some(uploads), collector.map(Collector::begin), interruption).await?;
 
@@ -214,7 +220,7 @@ pub(super) fn cost(wait: &WaitArgs, counts: &Counts) -> Cost {
 
 /// Lines that were nobody's result.
 pub(super) fn set_aside(harvest: &Harvest) -> Vec<(u64, &'static str)> {
-    let aside = harvest.book.aside;
+    let aside = harvest.tracker.aside;
     vec![
         (aside.repeats, "duplicates"),
         (aside.foreign, "results of other photos"),

@@ -11,7 +11,7 @@ use super::Ending;
 use super::bulk::{cost, ending, print, set_aside};
 use crate::args::{CollectArgs, SelectionArgs};
 use crate::bulk::{
-    Book, Collector, Counts, Harvest, Journal, Outlet, Photo, Plan, Selection, Since, Store, Trouble, Uploads,
+    Collector, Counts, Harvest, Journal, Outlet, Photo, Plan, ResultTracker, Selection, Since, Store, Trouble, Uploads,
     inventory, is_wanted, journal, place, way,
 };
 use crate::existing::{self, Before};
@@ -26,7 +26,7 @@ const AT_ONCE: usize = 16;
 /// What is waited for.
 struct Expected {
     photos: Arc<Vec<Photo>>,
-    book: Book,
+    tracker: ResultTracker,
     held_since: Vec<Since>,
     /// Photos that are still to be compared with the bucket.
     uploads: Option<Uploads>,
@@ -56,18 +56,18 @@ pub(crate) async fn run(args: CollectArgs, interruption: &Interruption) -> Resul
         (None, None) => of_everything(&args),
     };
     spare(&args, &expected)?;
-    let Expected { photos, book, held_since, uploads, refused, passed, places, folder, clock, before, per_message } =
+    let Expected { photos, tracker, held_since, uploads, refused, passed, places, folder, clock, before, per_message } =
         expected;
     interruption.heed();
-    let all = book.open() + refused.len();
-    let awaited = book.index().map(|_| photos.as_slice());
+    let all = tracker.open() + refused.len();
+    let awaited = tracker.index().map(|_| photos.as_slice());
     let mut outlet = Outlet::open(&args.report, store.clone(), folder, all, awaited)?;
     for (photo, error) in refused {
         outlet.failure(&photo, error)?;
     }
-    let collector = Collector::new(store, args.results.clone(), book.index()).after(before);
+    let collector = Collector::new(store, args.results.clone(), tracker.index()).after(before);
     let mut harvest =
-        Harvest { photos, book, outlet, timeout: args.wait.timeout, held_since, counts: Counts::default() };
+        Harvest { photos, tracker, outlet, timeout: args.wait.timeout, held_since, counts: Counts::default() };
     let signal = harvest.run(uploads, Some(collector.begin()), interruption).await?;
     if harvest.outlet.tally.photos == 0 && signal.is_none() {
         bail!("no results in {}; check --results, or give --bucket to wait for those of its photos", args.results);
@@ -127,7 +127,7 @@ async fn of_paths(args: &CollectArgs, store: &Store, bucket: &S3Uri) -> Result<E
         only_look: true,
     };
     Ok(Expected {
-        book: Book::of(&bucket.bucket, &photos),
+        tracker: ResultTracker::of(&bucket.bucket, &photos),
         photos,
         held_since,
         uploads: Some(Uploads::begin(plan)),
@@ -187,7 +187,7 @@ fn of_existing(
         bail!("no photos to wait for in {}; check --journal, --include and --exclude", path.display());
     }
     Ok(Expected {
-        book: Book::of_any_content(&bucket.bucket, &photos),
+        tracker: ResultTracker::of_any_content(&bucket.bucket, &photos),
         photos: Arc::new(photos),
         held_since: Vec::new(),
         uploads: None,
@@ -235,7 +235,7 @@ async fn of_bucket(args: &CollectArgs, store: &Store, bucket: &S3Uri) -> Result<
 fn of_everything(args: &CollectArgs) -> Expected {
     Expected {
         photos: Arc::default(),
-        book: Book::of_everything(),
+        tracker: ResultTracker::of_everything(),
         held_since: Vec::new(),
         uploads: None,
         refused: Vec::new(),
@@ -268,13 +268,13 @@ impl Awaited {
         if self.photos.is_empty() {
             bail!("no photos to wait for in {bucket}; check --bucket, --include and --exclude");
         }
-        let mut book = Book::of(&bucket.bucket, &self.photos);
+        let mut tracker = ResultTracker::of(&bucket.bucket, &self.photos);
         for (index, (etag, since)) in self.known.iter().enumerate() {
-            book.is_there(index, etag, *since);
+            tracker.is_there(index, etag, *since);
         }
         Ok(Expected {
             photos: Arc::new(self.photos),
-            book,
+            tracker,
             held_since: Vec::new(),
             uploads: None,
             refused: Vec::new(),

@@ -12,7 +12,7 @@ use wire::S3Uri;
 use super::Ending;
 use super::bulk::{ending, print, set_aside};
 use crate::args::{BulkArgs, StoreArgs};
-use crate::bulk::{Book, Collector, Counts, Harvest, Outlet, Photo, Store, Trouble, journal, place, way};
+use crate::bulk::{Collector, Counts, Harvest, Outlet, Photo, ResultTracker, Store, Trouble, journal, place, way};
 use crate::existing::{
     Before, Bucket, Choice, Estimate, Found, Inventory, Ledger, Packer, Places, Queue, Run, Sample, list,
 };
@@ -238,10 +238,10 @@ async fn collect(
         let message = "A row of the inventory cannot be read; see the notices.";
         outlet.failure(Path::new("(inventory)"), item_error("unreadable", message))?;
     }
-    let book = Book::of_any_content(&photos.bucket, &awaited);
-    let collector = Collector::new(store, args.results.clone(), book.index()).after(before);
+    let tracker = ResultTracker::of_any_content(&photos.bucket, &awaited);
+    let collector = Collector::new(store, args.results.clone(), tracker.index()).after(before);
     let (timeout, counts) = (args.wait.timeout, Counts::default());
-    let mut harvest = Harvest { photos: awaited, book, outlet, timeout, held_since: Vec::new(), counts };
+    let mut harvest = Harvest { photos: awaited, tracker, outlet, timeout, held_since: Vec::new(), counts };
     let signal = harvest.run(None, Some(collector.begin()), interruption).await?;
     summary.tally = &harvest.outlet.tally;
     summary.cost = Some(Cost {

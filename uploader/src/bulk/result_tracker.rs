@@ -72,7 +72,7 @@ const NONE: u16 = u16::MAX;
 
 /// The photos at hand and their results so far.
 #[derive(Debug)]
-pub(crate) struct Book {
+pub(crate) struct ResultTracker {
     bucket: Option<String>,
     index: Arc<Index>,
     pages: Vec<Page>,
@@ -87,7 +87,7 @@ pub(crate) struct Book {
     pub(crate) aside: Aside,
 }
 
-impl Book {
+impl ResultTracker {
     /// Awaits a result of each photo.
     pub(crate) fn of(bucket: &str, photos: &[Photo]) -> Self {
         let keys = photos.iter().map(|photo| Arc::clone(&photo.key));
@@ -271,61 +271,61 @@ mod tests {
 
     #[test]
     fn only_the_awaited_content_counts_and_only_once() {
-        let mut book = Book::of("in", &photos(&["a.jpg", "b.jpg"]));
-        assert!(book.is_there(0, "e1", Since::Here(Instant::now())).is_none());
+        let mut tracker = ResultTracker::of("in", &photos(&["a.jpg", "b.jpg"]));
+        assert!(tracker.is_there(0, "e1", Since::Here(Instant::now())).is_none());
         for (bucket, key, etag, model) in
             [("in", "c.jpg", Some("e1"), "m1"), ("other", "a.jpg", Some("e1"), "m1"), ("in", "a.jpg", Some("e0"), "m1")]
         {
-            assert!(book.take(arrived(bucket, key, etag, model)).is_none(), "{bucket} {key}");
+            assert!(tracker.take(arrived(bucket, key, etag, model)).is_none(), "{bucket} {key}");
         }
-        let delivery = book.take(arrived("in", "a.jpg", Some("e1"), "m1")).unwrap();
+        let delivery = tracker.take(arrived("in", "a.jpg", Some("e1"), "m1")).unwrap();
         assert_eq!((delivery.index, delivery.waited.is_some()), (Some(0), true));
-        assert!(book.take(arrived("in", "a.jpg", Some("e1"), "m1")).is_none());
-        assert!(book.take(arrived("in", "a.jpg", Some("e1"), "m2")).is_none());
-        assert_eq!(book.aside, Aside { repeats: 1, foreign: 2, stale: 1, other_model: 1 });
-        assert_eq!((book.open(), book.missing().collect::<Vec<_>>()), (1, vec![1]));
-        book.gave_up(1);
-        book.gave_up(1);
-        assert_eq!(book.open(), 0);
+        assert!(tracker.take(arrived("in", "a.jpg", Some("e1"), "m1")).is_none());
+        assert!(tracker.take(arrived("in", "a.jpg", Some("e1"), "m2")).is_none());
+        assert_eq!(tracker.aside, Aside { repeats: 1, foreign: 2, stale: 1, other_model: 1 });
+        assert_eq!((tracker.open(), tracker.missing().collect::<Vec<_>>()), (1, vec![1]));
+        tracker.gave_up(1);
+        tracker.gave_up(1);
+        assert_eq!(tracker.open(), 0);
     }
 
     #[test]
     fn a_result_may_overtake_the_answer_to_its_upload() {
-        let mut book = Book::of("in", &photos(&["a.jpg"]));
-        assert!(book.take(arrived("in", "a.jpg", Some("e0"), "m")).is_none());
-        assert!(book.take(arrived("in", "a.jpg", Some("e1"), "m")).is_none());
-        assert_eq!(book.open(), 1);
-        let delivery = book.is_there(0, "e1", Since::Here(Instant::now())).unwrap();
+        let mut tracker = ResultTracker::of("in", &photos(&["a.jpg"]));
+        assert!(tracker.take(arrived("in", "a.jpg", Some("e0"), "m")).is_none());
+        assert!(tracker.take(arrived("in", "a.jpg", Some("e1"), "m")).is_none());
+        assert_eq!(tracker.open(), 1);
+        let delivery = tracker.is_there(0, "e1", Since::Here(Instant::now())).unwrap();
         assert_eq!((delivery.index, delivery.waited), (Some(0), Some(Duration::ZERO)));
-        assert_eq!((book.open(), book.aside.stale), (0, 1));
+        assert_eq!((tracker.open(), tracker.aside.stale), (0, 1));
     }
 
     #[test]
     fn errors_without_content_count_when_they_are_new() {
-        let mut book = Book::of("in", &photos(&["a.jpg", "b.jpg"]));
-        book.is_there(0, "e1", Since::Here(Instant::now()));
-        book.is_there(1, "e1", Since::Stored(100.5));
-        assert!(book.take(Arrived { old: true, ..arrived("in", "a.jpg", None, "m") }).is_none());
-        assert!(book.take(arrived("in", "a.jpg", None, "m")).is_some());
-        assert!(book.take(Arrived { stored: Some(99.0), ..arrived("in", "b.jpg", None, "m") }).is_none());
-        assert!(book.take(arrived("in", "b.jpg", None, "m")).is_some());
+        let mut tracker = ResultTracker::of("in", &photos(&["a.jpg", "b.jpg"]));
+        tracker.is_there(0, "e1", Since::Here(Instant::now()));
+        tracker.is_there(1, "e1", Since::Stored(100.5));
+        assert!(tracker.take(Arrived { old: true, ..arrived("in", "a.jpg", None, "m") }).is_none());
+        assert!(tracker.take(arrived("in", "a.jpg", None, "m")).is_some());
+        assert!(tracker.take(Arrived { stored: Some(99.0), ..arrived("in", "b.jpg", None, "m") }).is_none());
+        assert!(tracker.take(arrived("in", "b.jpg", None, "m")).is_some());
     }
 
     #[test]
     fn of_what_was_there_any_content_counts_once() {
-        let mut book = Book::of_any_content("in", &photos(&["a.jpg", "b.jpg"]));
-        assert!(book.take(arrived("in", "a.jpg", Some("e1"), "m")).is_some());
-        assert!(book.take(arrived("in", "a.jpg", Some("e2"), "m")).is_none());
-        assert!(book.take(arrived("in", "b.jpg", None, "m")).is_some());
-        assert_eq!((book.open(), book.aside.repeats), (0, 1));
+        let mut tracker = ResultTracker::of_any_content("in", &photos(&["a.jpg", "b.jpg"]));
+        assert!(tracker.take(arrived("in", "a.jpg", Some("e1"), "m")).is_some());
+        assert!(tracker.take(arrived("in", "a.jpg", Some("e2"), "m")).is_none());
+        assert!(tracker.take(arrived("in", "b.jpg", None, "m")).is_some());
+        assert_eq!((tracker.open(), tracker.aside.repeats), (0, 1));
     }
 
     #[test]
     fn where_nothing_is_expected_everything_is_taken_once() {
-        let mut book = Book::of_everything();
-        assert!(book.take(arrived("in", "a.jpg", Some("e1"), "m")).is_some());
-        assert!(book.take(arrived("in", "a.jpg", Some("e1"), "m")).is_none());
-        assert!(book.take(arrived("in", "a.jpg", Some("e2"), "m")).is_some());
-        assert_eq!((book.open(), book.aside.repeats), (0, 1));
+        let mut tracker = ResultTracker::of_everything();
+        assert!(tracker.take(arrived("in", "a.jpg", Some("e1"), "m")).is_some());
+        assert!(tracker.take(arrived("in", "a.jpg", Some("e1"), "m")).is_none());
+        assert!(tracker.take(arrived("in", "a.jpg", Some("e2"), "m")).is_some());
+        assert_eq!((tracker.open(), tracker.aside.repeats), (0, 1));
     }
 }
