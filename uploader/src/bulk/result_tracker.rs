@@ -59,7 +59,7 @@ pub(crate) struct Aside {
 pub(crate) type Index = HashMap<Arc<str>, u32>;
 
 #[derive(Debug, Clone, Default)]
-struct Page {
+struct PhotoState {
     /// Of the object whose results count; `None` until the photo is in the bucket.
     etag: Option<Box<str>>,
     since: Option<Since>,
@@ -75,7 +75,7 @@ const NONE: u16 = u16::MAX;
 pub(crate) struct ResultTracker {
     bucket: Option<String>,
     index: Arc<Index>,
-    pages: Vec<Page>,
+    states: Vec<PhotoState>,
     /// Results that came before S3's answer to the upload did.
     early: HashMap<u32, Vec<Arrived>>,
     models: Vec<String>,
@@ -94,7 +94,7 @@ impl ResultTracker {
         Self {
             bucket: Some(bucket.to_owned()),
             index: Arc::new(keys.zip(0..).collect()),
-            pages: vec![Page::default(); photos.len()],
+            states: vec![PhotoState::default(); photos.len()],
             early: HashMap::new(),
             models: Vec::new(),
             seen: HashSet::new(),
@@ -127,22 +127,22 @@ impl ResultTracker {
 
     /// The photos without a result.
     pub(crate) fn missing(&self) -> impl Iterator<Item = usize> {
-        self.pages.iter().enumerate().filter(|(_, page)| page.done.is_none()).map(|(index, _)| index)
+        self.states.iter().enumerate().filter(|(_, state)| state.done.is_none()).map(|(index, _)| index)
     }
 
     /// The photo will have no result.
     pub(crate) fn gave_up(&mut self, index: usize) {
-        if let Some(page) = self.pages.get_mut(index).filter(|page| page.done.is_none()) {
-            page.done = Some(NONE);
+        if let Some(state) = self.states.get_mut(index).filter(|state| state.done.is_none()) {
+            state.done = Some(NONE);
             self.open -= 1;
         }
     }
 
     /// The photo is in the bucket, with this entity tag. Gives the result that came ahead of this news.
     pub(crate) fn is_there(&mut self, index: usize, etag: &str, since: Since) -> Option<Delivery> {
-        let page = self.pages.get_mut(index)?;
-        page.etag = Some(etag.into());
-        page.since = Some(since);
+        let state = self.states.get_mut(index)?;
+        state.etag = Some(etag.into());
+        state.since = Some(since);
         let early = self.early.remove(&u32::try_from(index).ok()?)?;
         let mut delivery = None;
         for arrived in early {
@@ -160,12 +160,12 @@ impl ResultTracker {
             self.aside.foreign += 1;
             return None;
         };
-        let page = &self.pages[index as usize];
+        let state = &self.states[index as usize];
         if self.any_content {
             return self.done(index, arrived);
         }
-        let Some(etag) = &page.etag else {
-            if page.done.is_none() {
+        let Some(etag) = &state.etag else {
+            if state.done.is_none() {
                 self.early.entry(index).or_default().push(arrived);
             } else {
                 self.aside.stale += 1;
@@ -175,7 +175,7 @@ impl ResultTracker {
         let is_this_content = match &source.etag {
             Some(found) => **found == **etag,
             // It could not be read, so nobody knows which content it was; a result from before this content is not its.
-            None => !arrived.old && page.since.is_none_or(|since| since.allows(&arrived)),
+            None => !arrived.old && state.since.is_none_or(|since| since.allows(&arrived)),
         };
         if !is_this_content {
             self.aside.stale += 1;
@@ -187,14 +187,14 @@ impl ResultTracker {
     /// The photo's result is there, or was already.
     fn done(&mut self, index: u32, arrived: Arrived) -> Option<Delivery> {
         let model = self.model(&arrived.line);
-        let page = &mut self.pages[index as usize];
-        if let Some(done) = page.done {
+        let state = &mut self.states[index as usize];
+        if let Some(done) = state.done {
             *(if done == model { &mut self.aside.repeats } else { &mut self.aside.other_model }) += 1;
             return None;
         }
-        page.done = Some(model);
+        state.done = Some(model);
         self.open -= 1;
-        let waited = page.since.and_then(|since| since.until(&arrived));
+        let waited = state.since.and_then(|since| since.until(&arrived));
         Some(Delivery { index: Some(index as usize), line: arrived.line, waited })
     }
 
