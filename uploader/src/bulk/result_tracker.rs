@@ -44,7 +44,7 @@ pub(crate) enum Since {
 
 /// Lines that are nobody's result.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Aside {
+pub(crate) struct IgnoredLines {
     /// The same photo, content and model once more.
     pub(crate) repeats: u64,
     /// Other photos.
@@ -84,7 +84,7 @@ pub(crate) struct ResultTracker {
     open: usize,
     /// Whether a result counts whatever content it is of.
     any_content: bool,
-    pub(crate) aside: Aside,
+    pub(crate) ignored: IgnoredLines,
 }
 
 impl ResultTracker {
@@ -100,7 +100,7 @@ impl ResultTracker {
             seen: HashSet::new(),
             open: photos.len(),
             any_content: false,
-            aside: Aside::default(),
+            ignored: IgnoredLines::default(),
         }
     }
 
@@ -157,7 +157,7 @@ impl ResultTracker {
         let Some(bucket) = &self.bucket else { return self.take_anything(arrived) };
         let source = &arrived.line.source;
         let Some(&index) = self.index.get(source.key.as_str()).filter(|_| source.bucket == *bucket) else {
-            self.aside.foreign += 1;
+            self.ignored.foreign += 1;
             return None;
         };
         let state = &self.states[index as usize];
@@ -168,7 +168,7 @@ impl ResultTracker {
             if state.done.is_none() {
                 self.early.entry(index).or_default().push(arrived);
             } else {
-                self.aside.stale += 1;
+                self.ignored.stale += 1;
             }
             return None;
         };
@@ -178,7 +178,7 @@ impl ResultTracker {
             None => !arrived.old && state.since.is_none_or(|since| since.allows(&arrived)),
         };
         if !is_this_content {
-            self.aside.stale += 1;
+            self.ignored.stale += 1;
             return None;
         }
         self.done(index, arrived)
@@ -189,7 +189,7 @@ impl ResultTracker {
         let model = self.model(&arrived.line);
         let state = &mut self.states[index as usize];
         if let Some(done) = state.done {
-            *(if done == model { &mut self.aside.repeats } else { &mut self.aside.other_model }) += 1;
+            *(if done == model { &mut self.ignored.repeats } else { &mut self.ignored.other_model }) += 1;
             return None;
         }
         state.done = Some(model);
@@ -201,7 +201,7 @@ impl ResultTracker {
     fn take_anything(&mut self, arrived: Arrived) -> Option<Delivery> {
         let digest = Sha256::digest(format!("{:?}", arrived.line.identity()));
         if !digest.first_chunk().is_some_and(|identity| self.seen.insert(*identity)) {
-            self.aside.repeats += 1;
+            self.ignored.repeats += 1;
             return None;
         }
         Some(Delivery { index: None, line: arrived.line, waited: None })
@@ -282,7 +282,7 @@ mod tests {
         assert_eq!((delivery.index, delivery.waited.is_some()), (Some(0), true));
         assert!(tracker.take(arrived("in", "a.jpg", Some("e1"), "m1")).is_none());
         assert!(tracker.take(arrived("in", "a.jpg", Some("e1"), "m2")).is_none());
-        assert_eq!(tracker.aside, Aside { repeats: 1, foreign: 2, stale: 1, other_model: 1 });
+        assert_eq!(tracker.ignored, IgnoredLines { repeats: 1, foreign: 2, stale: 1, other_model: 1 });
         assert_eq!((tracker.open(), tracker.missing().collect::<Vec<_>>()), (1, vec![1]));
         tracker.gave_up(1);
         tracker.gave_up(1);
@@ -297,7 +297,7 @@ mod tests {
         assert_eq!(tracker.open(), 1);
         let delivery = tracker.is_there(0, "e1", Since::Here(Instant::now())).unwrap();
         assert_eq!((delivery.index, delivery.waited), (Some(0), Some(Duration::ZERO)));
-        assert_eq!((tracker.open(), tracker.aside.stale), (0, 1));
+        assert_eq!((tracker.open(), tracker.ignored.stale), (0, 1));
     }
 
     #[test]
@@ -317,7 +317,7 @@ mod tests {
         assert!(tracker.take(arrived("in", "a.jpg", Some("e1"), "m")).is_some());
         assert!(tracker.take(arrived("in", "a.jpg", Some("e2"), "m")).is_none());
         assert!(tracker.take(arrived("in", "b.jpg", None, "m")).is_some());
-        assert_eq!((tracker.open(), tracker.aside.repeats), (0, 1));
+        assert_eq!((tracker.open(), tracker.ignored.repeats), (0, 1));
     }
 
     #[test]
@@ -326,6 +326,6 @@ mod tests {
         assert!(tracker.take(arrived("in", "a.jpg", Some("e1"), "m")).is_some());
         assert!(tracker.take(arrived("in", "a.jpg", Some("e1"), "m")).is_none());
         assert!(tracker.take(arrived("in", "a.jpg", Some("e2"), "m")).is_some());
-        assert_eq!((tracker.open(), tracker.aside.repeats), (0, 1));
+        assert_eq!((tracker.open(), tracker.ignored.repeats), (0, 1));
     }
 }

@@ -122,7 +122,7 @@ pub(crate) struct DatasetSummary<'a> {
     /// `None` where no result was awaited.
     pub(crate) cost: Option<Cost>,
     /// Lines that were nobody's result: how many, and why.
-    pub(crate) set_aside: Vec<(u64, &'static str)>,
+    pub(crate) ignored_lines: Vec<(u64, &'static str)>,
     /// What was found and is no photo.
     pub(crate) passed: &'a Passed,
     /// How far it came, where somebody ended it.
@@ -163,14 +163,14 @@ impl Display for DatasetSummary<'_> {
         if let Some(cost) = self.cost.filter(|_| times.inference().count() > 0) {
             line(f, "cost per 1000", &cost.estimate(tally))?;
         }
-        let aside: Vec<String> = self
-            .set_aside
+        let ignored: Vec<String> = self
+            .ignored_lines
             .iter()
             .filter(|(count, _)| *count > 0)
             .map(|(count, why)| format!("{count} {why}"))
             .collect();
-        if !aside.is_empty() {
-            line(f, "ignored", &aside.join(", "))?;
+        if !ignored.is_empty() {
+            line(f, "ignored", &ignored.join(", "))?;
         }
         Ok(())
     }
@@ -290,7 +290,7 @@ mod tests {
             concurrency: Some(4),
             clock: Clock::Here,
             cost,
-            set_aside: vec![(0, "repeats"), (3, "results of other photos")],
+            ignored_lines: vec![(0, "repeats"), (3, "results of other photos")],
             passed: &passed,
             stop: None,
         };

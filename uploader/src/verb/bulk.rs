@@ -118,7 +118,7 @@ async fn upload(args: BulkArgs, bucket: S3Uri, interruption: &Interruption) -> R
         concurrency: Some(usize::from(args.concurrency)),
         clock: Clock::Here,
         cost: (!args.no_wait).then(|| cost(&args.wait, &counts)),
-        set_aside: set_aside(&harvest),
+        ignored_lines: ignored_lines(&harvest),
         passed: &passed,
         stop: signal.map(|_| Stop { done, all: all as u64 }),
     };
@@ -219,13 +219,13 @@ pub(super) fn cost(wait: &WaitArgs, counts: &Counts) -> Cost {
 }
 
 /// Lines that were nobody's result.
-pub(super) fn set_aside(harvest: &Harvest) -> Vec<(u64, &'static str)> {
-    let aside = harvest.tracker.aside;
+pub(super) fn ignored_lines(harvest: &Harvest) -> Vec<(u64, &'static str)> {
+    let ignored = harvest.tracker.ignored;
     vec![
-        (aside.repeats, "duplicates"),
-        (aside.foreign, "results of other photos"),
-        (aside.stale, "results of other versions of these photos"),
-        (aside.other_model, "results of another model for photos that already have one"),
+        (ignored.repeats, "duplicates"),
+        (ignored.foreign, "results of other photos"),
+        (ignored.stale, "results of other versions of these photos"),
+        (ignored.other_model, "results of another model for photos that already have one"),
         (harvest.counts.broken_lines, "lines that are not results"),
     ]
 }

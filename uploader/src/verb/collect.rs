@@ -8,7 +8,7 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use wire::S3Uri;
 
 use super::Ending;
-use super::bulk::{cost, ending, print, set_aside};
+use super::bulk::{cost, ending, ignored_lines, print};
 use crate::args::{CollectArgs, SelectionArgs};
 use crate::bulk::{
     Collector, Counts, Harvest, Journal, Outlet, Photo, Plan, ResultTracker, Selection, Since, Store, Trouble, Uploads,
@@ -83,7 +83,7 @@ pub(crate) async fn run(args: CollectArgs, interruption: &Interruption) -> Resul
         concurrency: None,
         clock,
         cost: Some(Cost { per_message, ..cost(&args.wait, &harvest.counts) }),
-        set_aside: set_aside(&harvest),
+        ignored_lines: ignored_lines(&harvest),
         passed: &passed,
         // How many there are in all, nobody knows where nothing is waited for.
         stop: signal

@@ -10,7 +10,7 @@ use anyhow::{Context, Result, bail};
 use wire::S3Uri;
 
 use super::Ending;
-use super::bulk::{ending, print, set_aside};
+use super::bulk::{ending, ignored_lines, print};
 use crate::args::{BulkArgs, StoreArgs};
 use crate::bulk::{Collector, Counts, Harvest, Outlet, Photo, ResultTracker, Store, Trouble, journal, place, way};
 use crate::existing::{
@@ -218,7 +218,7 @@ async fn collect(
         concurrency: None,
         clock: Clock::S3,
         cost: None,
-        set_aside: Vec::new(),
+        ignored_lines: Vec::new(),
         passed: &passed,
         stop: None,
     };
@@ -251,7 +251,7 @@ async fn collect(
         batch: None,
         per_message: Some(args.existing.per_message.into()),
     });
-    summary.set_aside = set_aside(&harvest);
+    summary.ignored_lines = ignored_lines(&harvest);
     summary.stop = signal.map(|_| Stop { done: harvest.outlet.tally.photos, all });
     print(&args.report, &summary)?;
     if let Some(signal) = signal {
