@@ -84,7 +84,7 @@ impl Outlet {
 
     /// Something that is not about a photo.
     pub(crate) fn notice(&self, text: &str) {
-        self.progress.aside(|| notice!("uploader: {text}"));
+        self.progress.suspend(|| notice!("uploader: {text}"));
     }
 
     /// Writes what comes after the last photo.
@@ -110,7 +110,7 @@ impl Outlet {
         self.tally.add_result(outcome, waited);
         let entry = Entry { photo, outcome, client_ms: None, round_trip_ms: waited.map(as_millis), source };
         let (results, says) = (&mut self.results, self.format != ResultFormat::Text);
-        self.progress.aside(|| {
+        self.progress.suspend(|| {
             if let (Outcome::Error { error }, true) = (outcome, says) {
                 notice!("uploader: {}: {}: {}", photo.display(), error.code, error.message);
             }

@@ -212,7 +212,7 @@ impl Sink<'_> {
     async fn take(&mut self, record: &Record) -> Result<()> {
         self.tally.add(record);
         let Self { report, results, .. } = self;
-        self.progress.aside(|| {
+        self.progress.suspend(|| {
             if let (Outcome::Error { error }, true) = (&record.outcome, report.format != ResultFormat::Text) {
                 notice!("uploader: {}: {}: {}", record.photo.display(), error.code, error.message);
             }
@@ -246,7 +246,7 @@ impl Sink<'_> {
     fn cannot(&mut self, failures: &[anyhow::Error]) {
         self.undone += failures.len() as u64;
         for error in failures {
-            self.progress.aside(|| notice!("uploader: {error:#}"));
+            self.progress.suspend(|| notice!("uploader: {error:#}"));
         }
     }
 

@@ -207,7 +207,7 @@ async fn send(
     // Records come in the order of the photos.
     for image in images {
         let Some(record) = journey.next().await else { break };
-        progress.aside(|| gathering.take(*image, &record));
+        progress.suspend(|| gathering.take(*image, &record));
         progress.advance(1);
     }
 }

@@ -91,7 +91,7 @@ async fn fetch(args: PullArgs) -> Result<Ending> {
             (Source::Url(url), Some(proxy)) => format!("{} through {proxy}", url.url()),
             (Source::Url(url), None) => url.url(),
         };
-        progress.aside(|| notice!("downloading {} from {place}", card.name));
+        progress.suspend(|| notice!("downloading {} from {place}", card.name));
     }
     let wanted = Wanted { name: card.name.clone(), sha256, bytes: card.bytes };
     let came = pull(&wanted, &sources, &network, &to, &progress).await;
