@@ -97,7 +97,7 @@ def test_nothing_is_lost_in_foul_weather(tmp_path):
         os.kill(victim, signal.SIGKILL)  # in mid-batch: it waits for that photo
         bulk.drained()
         assert bulk.count("dead letters") == 0
-        assert bulk.functions() and victim not in bulk.functions(), "a new worker should have been hired"
+        assert bulk.functions() and victim not in bulk.functions(), "a new worker should have been started"
         lines = bulk.lines()
 
     results = cloud.one_result_each(lines, [*photos, *poison, "in/gone.jpg"])

@@ -2,7 +2,7 @@
 
 mod readiness;
 mod stage;
-mod worker;
+mod worker_pool;
 
 use std::collections::HashMap;
 use std::net::TcpListener;
@@ -17,7 +17,7 @@ use tokio::task::JoinSet;
 pub(crate) use readiness::Probe;
 
 use self::stage::Stage;
-use self::worker::Crew;
+use self::worker_pool::WorkerPool;
 use crate::args::EmulatedArgs;
 use crate::child::Child;
 use crate::{model, search};
@@ -82,10 +82,10 @@ impl Function {
 /// The emulator with its functions. Dropped, it ends all of them.
 pub(crate) struct Emulator {
     port: u16,
-    crews: JoinSet<()>,
+    pools: JoinSet<()>,
     disturbed: HashMap<&'static str, Arc<Notify>>,
     lost: watch::Receiver<Option<String>>,
-    // Dropped after the crews, so that no worker outlives what it asks for work.
+    // Dropped after the pools, so that no worker outlives what it asks for work.
     _server: Child,
     _stage: Stage,
 }
@@ -113,20 +113,20 @@ impl Emulator {
 
         let disturbed: HashMap<_, _> = names.iter().map(|name| (*name, Arc::new(Notify::new()))).collect();
         let (tell_lost, lost) = watch::channel(None);
-        let mut emulator = Self { port, crews: JoinSet::new(), disturbed, lost, _server: server, _stage: stage };
+        let mut emulator = Self { port, pools: JoinSet::new(), disturbed, lost, _server: server, _stage: stage };
         for function in functions {
             let (name, probe) = (function.name, function.probe);
             let disturbed = emulator.disturbed.get(name).map(Arc::clone).unwrap_or_default();
-            let crew = Crew::new(function, port, disturbed, tell_lost.clone(), loud);
-            for _ in 0..crew.size() {
-                let worker = crew.hire()?;
-                emulator.crews.spawn(Arc::clone(&crew).look_after(worker));
+            let pool = WorkerPool::new(function, port, disturbed, tell_lost.clone(), loud);
+            for _ in 0..pool.size() {
+                let worker = pool.spawn()?;
+                emulator.pools.spawn(Arc::clone(&pool).supervise(worker));
             }
             tokio::select! {
                 ready = readiness::answers(port, name, probe) => ready?,
                 error = emulator.lost() => return Err(error),
             }
-            crew.is_ready();
+            pool.is_ready();
         }
         Ok(emulator)
     }

@@ -11,22 +11,22 @@ use tokio::sync::{Notify, watch};
 use super::Function;
 use crate::child::Child;
 
-/// Deaths of a function's processes that are put up with. More than one photo's doing is the function's own fault.
-const DEATHS: u16 = 10;
+/// Crashes of a function's processes that are tolerated. More than one photo's doing is the function's own fault.
+const MAX_CRASHES: u16 = 10;
 
 /// All processes of one function.
 #[derive(Debug)]
-pub(crate) struct Crew {
+pub(crate) struct WorkerPool {
     function: Function,
     port: u16,
     disturbed: Arc<Notify>,
     lost: watch::Sender<Option<String>>,
     loud: bool,
     ready: AtomicBool,
-    deaths: AtomicU16,
+    crashes: AtomicU16,
 }
 
-impl Crew {
+impl WorkerPool {
     pub(crate) fn new(
         function: Function,
         port: u16,
@@ -34,21 +34,21 @@ impl Crew {
         lost: watch::Sender<Option<String>>,
         loud: bool,
     ) -> Arc<Self> {
-        let (ready, deaths) = (AtomicBool::new(false), AtomicU16::new(0));
-        Arc::new(Self { function, port, disturbed, lost, loud, ready, deaths })
+        let (ready, crashes) = (AtomicBool::new(false), AtomicU16::new(0));
+        Arc::new(Self { function, port, disturbed, lost, loud, ready, crashes })
     }
 
     pub(crate) fn size(&self) -> u16 {
         self.function.workers
     }
 
-    /// From now on a death is an accident, not a failure to start.
+    /// From now on an exit is a crash, not a failure to start.
     pub(crate) fn is_ready(&self) {
         self.ready.store(true, Ordering::Relaxed);
     }
 
     /// Starts one process.
-    pub(crate) fn hire(&self) -> Result<Child> {
+    pub(crate) fn spawn(&self) -> Result<Child> {
         let Function { name, binary, memory, model, variables, .. } = &self.function;
         let mut command = Command::new(binary);
         command
@@ -84,17 +84,17 @@ impl Crew {
     }
 
     /// Watches a process and replaces it when it dies, until too many have died.
-    pub(crate) async fn look_after(self: Arc<Self>, mut worker: Child) {
+    pub(crate) async fn supervise(self: Arc<Self>, mut worker: Child) {
         loop {
             let status = worker.wait().await;
-            let deaths = self.deaths.fetch_add(1, Ordering::Relaxed) + 1;
+            let crashes = self.crashes.fetch_add(1, Ordering::Relaxed) + 1;
             let name = self.function.name;
             let reason = if !self.ready.load(Ordering::Relaxed) {
                 worker.complaint(&format!("{name} exited while starting ({status})"))
-            } else if deaths > DEATHS {
-                worker.complaint(&format!("{name} crashed {deaths} times, last with {status}"))
+            } else if crashes > MAX_CRASHES {
+                worker.complaint(&format!("{name} crashed {crashes} times, last with {status}"))
             } else {
-                match self.hire() {
+                match self.spawn() {
                     Ok(next) => {
                         worker = next;
                         // The emulator does not notice: whoever waits for this worker's answer would wait for ever.
