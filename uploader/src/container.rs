@@ -1,7 +1,7 @@
 //! Containers that play Lambda: limited as Lambda limits, watched, and always removed.
 
+mod cleanup;
 mod engine;
-mod keeper;
 mod orphans;
 
 use std::env;
@@ -10,9 +10,9 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use tokio::process::Command;
 
+use self::cleanup::CleanupProcess;
+pub(crate) use self::cleanup::wait_for_removals;
 pub(crate) use self::engine::{Image, cpus};
-use self::keeper::Keeper;
-pub(crate) use self::keeper::wait_for_removals;
 pub(crate) use self::orphans::clear_orphans;
 use crate::child::Child;
 
@@ -76,22 +76,22 @@ pub(crate) struct Container {
     port: u16,
     /// Follows what the container says, and ends with it.
     process: Child,
-    _keeper: Keeper,
+    _cleanup: CleanupProcess,
 }
 
 impl Container {
     /// Makes and starts one. Its function may not answer yet.
     pub(crate) async fn start(spec: &Spec) -> Result<Self> {
         let name = format!("spotter-{:08x}", fastrand::u32(..));
-        let mut keeper = Keeper::engage(&name, &spec.arguments())?;
-        keeper.ready().await.with_context(|| format!("docker cannot create a container from {}", spec.image))?;
+        let mut cleanup = CleanupProcess::start(&name, &spec.arguments())?;
+        cleanup.ready().await.with_context(|| format!("docker cannot create a container from {}", spec.image))?;
         let mut process = Child::spawn(Command::new("docker").args(["start", "--attach", &name]), None)
             .context("cannot start docker")?;
         let port = tokio::select! {
             port = engine::published(&name, PORT) => port?,
             status = process.wait() => bail!(farewell(&name, &status, &process)),
         };
-        Ok(Self { name, port, process, _keeper: keeper })
+        Ok(Self { name, port, process, _cleanup: cleanup })
     }
 
     /// Its port on 127.0.0.1.

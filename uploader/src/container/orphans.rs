@@ -1,4 +1,4 @@
-//! Containers whose keeper could not remove them: the engine was stopped in mid-run, or the whole machine.
+//! Containers whose cleanup process could not remove them: the engine was stopped in mid-run, or the whole machine.
 
 use std::fs;
 
@@ -6,10 +6,10 @@ use rustix::process::{Pid, test_kill_process};
 
 use super::engine::docker;
 
-/// Names a container's keeper: the machine's boot and the process, `BOOT/PID`.
+/// Names a container's cleanup process: the machine's boot and the process, `BOOT/PID`.
 const LABEL: &str = "spotter.keeper";
 
-/// The label of this boot's keepers, without their process.
+/// The label of this boot's cleanup processes, without their process.
 pub(super) fn label() -> String {
     format!("{LABEL}={}", boot())
 }
@@ -23,8 +23,8 @@ pub(crate) async fn clear_orphans() {
     let boot = boot();
     for line in listed.lines() {
         let words: Vec<&str> = line.split_whitespace().collect();
-        if let [name, state, keeper] = words[..]
-            && is_orphan(state, keeper, &boot, is_alive)
+        if let [name, state, cleanup] = words[..]
+            && is_orphan(state, cleanup, &boot, is_alive)
         {
             let _ = docker(&["rm", "--force", "--volumes", name]).await;
         }
@@ -33,8 +33,8 @@ pub(crate) async fn clear_orphans() {
 
 /// Whether nobody will remove the container. Of other boots (or of other machines that use the same engine) only what has
 /// ended: what was just created may be about to start.
-fn is_orphan(state: &str, keeper: &str, boot: &str, is_alive: impl Fn(i32) -> bool) -> bool {
-    match keeper.rsplit_once('/').map(|(of, process)| (of == boot, process.parse())) {
+fn is_orphan(state: &str, cleanup: &str, boot: &str, is_alive: impl Fn(i32) -> bool) -> bool {
+    match cleanup.rsplit_once('/').map(|(of, process)| (of == boot, process.parse())) {
         Some((true, Ok(process))) => !is_alive(process),
         Some((false, Ok(_))) => state != "created",
         _ => false,
@@ -57,7 +57,7 @@ mod tests {
 
     #[test]
     fn only_what_nobody_keeps_is_orphan() {
-        let orphans = |state, keeper| is_orphan(state, keeper, "now", |process| process == 7);
+        let orphans = |state, cleanup| is_orphan(state, cleanup, "now", |process| process == 7);
         assert!(orphans("exited", "now/8") && orphans("created", "now/8"));
         assert!(!orphans("exited", "now/7") && !orphans("created", "now/7"));
         assert!(orphans("exited", "before/7") && !orphans("created", "before/7"));

@@ -21,26 +21,26 @@ read -r _
 docker rm --force --volumes "$name" >/dev/null 2>&1
 "#;
 
-/// Keepers that are removing their containers.
-static LEAVING: Mutex<Vec<(String, Child)>> = Mutex::new(Vec::new());
+/// Cleanup processes that are removing their containers.
+static REMOVING: Mutex<Vec<(String, Child)>> = Mutex::new(Vec::new());
 
-/// Longest wait for removals. The keepers go on alone afterwards.
+/// Longest wait for removals. The processes go on alone afterwards.
 const REMOVED_WITHIN: Duration = Duration::from_secs(30);
 const PAUSE: Duration = Duration::from_millis(10);
 
-/// A container's keeper. Neither Ctrl-C nor our own violent end reaches it; dropped, it removes the container.
+/// A container's cleanup process. Neither Ctrl-C nor our own violent end reaches it; dropped, it removes the container.
 #[derive(Debug)]
-pub(super) struct Keeper {
+pub(super) struct CleanupProcess {
     name: String,
     /// Its process, and the input whose end it waits for.
     process: Option<(Child, ChildStdin)>,
 }
 
-impl Keeper {
-    /// Sets a keeper to work. `arguments` are those of `docker create`.
-    pub(super) fn engage(name: &str, arguments: &[String]) -> Result<Self> {
+impl CleanupProcess {
+    /// Starts it. `arguments` are those of `docker create`.
+    pub(super) fn start(name: &str, arguments: &[String]) -> Result<Self> {
         let mut process = Command::new("sh")
-            .args(["-c", SCRIPT, "spotter-keeper", name, &orphans::label()])
+            .args(["-c", SCRIPT, "spotter-cleanup", name, &orphans::label()])
             .args(arguments)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -48,8 +48,8 @@ impl Keeper {
             .process_group(0)
             .spawn()
             .map_err(engine::missing)?;
-        let leash = process.stdin.take().context("cannot write to the container's watcher")?;
-        Ok(Self { name: name.to_owned(), process: Some((process, leash)) })
+        let input = process.stdin.take().context("cannot write to the container's watcher")?;
+        Ok(Self { name: name.to_owned(), process: Some((process, input)) })
     }
 
     /// Waits until the container is made.
@@ -75,27 +75,27 @@ impl Keeper {
     }
 }
 
-impl Drop for Keeper {
+impl Drop for CleanupProcess {
     fn drop(&mut self) {
-        if let Some((process, leash)) = self.process.take() {
-            drop(leash);
-            LEAVING.lock().unwrap_or_else(PoisonError::into_inner).push((std::mem::take(&mut self.name), process));
+        if let Some((process, input)) = self.process.take() {
+            drop(input);
+            REMOVING.lock().unwrap_or_else(PoisonError::into_inner).push((std::mem::take(&mut self.name), process));
         }
     }
 }
 
-/// Waits until the containers whose keepers were dropped are removed. They go all at once, which is why dropping one does
-/// not wait.
+/// Waits until the containers whose cleanup processes were dropped are removed. They go all at once, which is why dropping
+/// one does not wait.
 pub(crate) fn wait_for_removals() {
-    let mut leaving = std::mem::take(&mut *LEAVING.lock().unwrap_or_else(PoisonError::into_inner));
+    let mut removing = std::mem::take(&mut *REMOVING.lock().unwrap_or_else(PoisonError::into_inner));
     let start = Instant::now();
     loop {
-        leaving.retain_mut(|(_, process)| matches!(process.try_wait(), Ok(None)));
-        if leaving.is_empty() {
+        removing.retain_mut(|(_, process)| matches!(process.try_wait(), Ok(None)));
+        if removing.is_empty() {
             return;
         }
         if start.elapsed() > REMOVED_WITHIN {
-            let names: Vec<&str> = leaving.iter().map(|(name, _)| name.as_str()).collect();
+            let names: Vec<&str> = removing.iter().map(|(name, _)| name.as_str()).collect();
             notice!("uploader: still removing containers: {}", names.join(", "));
             return;
         }
