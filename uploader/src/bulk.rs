@@ -1,16 +1,16 @@
 //! Datasets through S3.
 //!
 //! The way of a photo: `selection` gives it a key → `inventory` sees what lies there → `upload` compares and sends, and
-//! the `journal` notes it → detect-bulk looks at it → `collector` finds its line → `result_tracker` knows whose it is → `outlet`
-//! writes it. `harvest` is the run that all of this happens in.
+//! the `journal` notes it → detect-bulk looks at it → `collector` finds its line → `result_tracker` knows whose it
+//! is → `result_writer` writes it. `harvest` is the run that all of this happens in.
 
 mod collector;
 mod content;
 mod harvest;
 pub(crate) mod inventory;
 pub(crate) mod journal;
-mod outlet;
 mod result_tracker;
+mod result_writer;
 #[cfg(feature = "tables")]
 mod s3_folder;
 mod selection;
@@ -21,8 +21,8 @@ mod upload;
 pub(crate) use collector::Collector;
 pub(crate) use harvest::{Counts, Harvest, place, way};
 pub(crate) use journal::Journal;
-pub(crate) use outlet::Outlet;
 pub(crate) use result_tracker::{ResultTracker, Since};
+pub(crate) use result_writer::ResultWriter;
 #[cfg(feature = "tables")]
 pub(crate) use s3_folder::S3Folder;
 pub(crate) use selection::{Photo, Selection, is_wanted};

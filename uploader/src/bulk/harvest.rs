@@ -9,8 +9,8 @@ use tokio::time::sleep_until;
 use wire::S3Uri;
 
 use super::collector::{Collecting, News};
-use super::outlet::Outlet;
 use super::result_tracker::{Delivery, ResultTracker, Since};
+use super::result_writer::ResultWriter;
 use super::selection::Photo;
 use super::upload::{Arrival, Event, Uploads};
 use crate::interruption::{Interruption, Signal};
@@ -38,7 +38,7 @@ pub(crate) struct Counts {
 pub(crate) struct Harvest {
     pub(crate) photos: Arc<Vec<Photo>>,
     pub(crate) tracker: ResultTracker,
-    pub(crate) outlet: Outlet,
+    pub(crate) writer: ResultWriter,
     /// How long no news may come.
     pub(crate) timeout: Duration,
     /// From when the result of a photo that the bucket already held is counted; none is for photos it does not name.
@@ -61,7 +61,7 @@ impl Harvest {
         };
         let missed = if matches!(worked, Ok(None)) && collecting.is_some() { self.miss() } else { Ok(()) };
         // Whatever stopped the run, what has been written so far is to be complete.
-        let ended = self.outlet.end().await;
+        let ended = self.writer.end().await;
         let signal = worked?;
         missed.and(ended).map(|()| signal)
     }
@@ -111,13 +111,13 @@ impl Harvest {
                     Some(News::Broken(line)) => {
                         self.counts.broken_lines += 1;
                         if self.counts.broken_lines <= TOLD {
-                            self.outlet.notice(&line);
+                            self.writer.notice(&line);
                         }
                     }
                     Some(News::Hitch(reason)) => {
                         self.counts.hitches += 1;
                         if self.counts.hitches <= TOLD {
-                            self.outlet.notice(&format!("{reason} Retrying."));
+                            self.writer.notice(&format!("{reason} Retrying."));
                         }
                     }
                     Some(News::Caught) => caught = true,
@@ -134,7 +134,7 @@ impl Harvest {
         let (etag, since) = match arrival {
             Arrival::Uploaded { etag, at, took, size } => {
                 self.counts.uploaded += 1;
-                self.outlet.tally.add_upload(size, took);
+                self.writer.tally.add_upload(size, took);
                 (etag, Since::Here(at))
             }
             Arrival::Held { etag } => {
@@ -148,7 +148,7 @@ impl Harvest {
             Arrival::Failed(error) => return self.fail(index, error),
         };
         if !collects {
-            self.outlet.progress.advance(1);
+            self.writer.progress.advance(1);
             return Ok(());
         }
         match self.tracker.is_there(index, &etag, since) {
@@ -159,17 +159,17 @@ impl Harvest {
 
     fn fail(&mut self, index: usize, error: wire::ItemError) -> Result<()> {
         self.tracker.gave_up(index);
-        self.outlet.failure(&self.photos[index].name, error)
+        self.writer.failure(&self.photos[index].name, error)
     }
 
     async fn deliver(&mut self, delivery: Delivery) -> Result<()> {
         let Delivery { index, line, waited } = delivery;
         match index {
-            Some(index) => self.outlet.result(&self.photos[index], line, waited).await,
+            Some(index) => self.writer.result(&self.photos[index], line, waited).await,
             None => {
                 let key = line.source.key.clone();
                 let photo = Photo { name: place(&line.source.bucket, &key), local: false, key: key.into() };
-                self.outlet.result(&photo, line, waited).await
+                self.writer.result(&photo, line, waited).await
             }
         }
     }
@@ -197,16 +197,16 @@ impl Harvest {
             missing.len(),
             names.join(", ")
         );
-        self.outlet.notice(&text);
+        self.writer.notice(&text);
         Ok(())
     }
 
     fn tell(&self) {
-        let failed = self.outlet.tally.failed();
-        let detected = self.outlet.tally.answered();
+        let failed = self.writer.tally.failed();
+        let detected = self.writer.tally.answered();
         let there = self.counts.uploaded + self.counts.held;
         let uploaded = if there > 0 { format!("{there} uploaded, ") } else { String::new() };
-        self.outlet.progress.says(&format!("{uploaded}{detected} done, {failed} failed"));
+        self.writer.progress.says(&format!("{uploaded}{detected} done, {failed} failed"));
     }
 }
 

@@ -12,8 +12,8 @@ use wire::S3Uri;
 use super::Ending;
 use crate::args::{BulkArgs, ReportArgs, ResultFormat, StoreArgs, WaitArgs};
 use crate::bulk::{
-    Arrival, Collector, Counts, Harvest, Journal, Outlet, Plan, ResultTracker, Selection, Store, Trouble, Uploads,
-    inventory, journal, way,
+    Arrival, Collector, Counts, Harvest, Journal, Plan, ResultTracker, ResultWriter, Selection, Store, Trouble,
+    Uploads, inventory, journal, way,
 };
 use crate::hint;
 use crate::interruption::Interruption;
@@ -86,10 +86,11 @@ async fn upload(args: BulkArgs, bucket: S3Uri, interruption: &Interruption) -> R
     }
 
     interruption.heed();
-    let mut outlet = Outlet::open(&args.report, store, bucket.folder(), photos.len() + refused.len(), Some(&photos))?;
+    let mut writer =
+        ResultWriter::open(&args.report, store, bucket.folder(), photos.len() + refused.len(), Some(&photos))?;
     let all = photos.len() + refused.len();
     for (photo, error) in refused {
-        outlet.failure(&photo, error)?;
+        writer.failure(&photo, error)?;
     }
     if photos.is_empty() {
         tracker = ResultTracker::of(&bucket.bucket, &[]);
@@ -97,7 +98,7 @@ async fn upload(args: BulkArgs, bucket: S3Uri, interruption: &Interruption) -> R
     let mut harvest = Harvest {
         photos,
         tracker,
-        outlet,
+        writer,
         timeout: args.wait.timeout,
         held_since: Vec::new(),
         counts: Counts::default(),
@@ -106,7 +107,7 @@ async fn upload(args: BulkArgs, bucket: S3Uri, interruption: &Interruption) -> R
     let signal = harvest.run(Some(uploads), collector.map(Collector::begin), interruption).await?;
 
     let counts = harvest.counts;
-    let tally = &harvest.outlet.tally;
+    let tally = &harvest.writer.tally;
     let done = if args.no_wait { counts.uploaded + counts.held + tally.failed() } else { tally.photos };
     let summary = DatasetSummary {
         places: way(&bucket, &args.results),
@@ -245,8 +246,8 @@ pub(super) fn print(report: &ReportArgs, summary: &DatasetSummary<'_>) -> Result
 
 /// How the run ends: some photos failed, or were not good enough.
 pub(super) fn ending(report: &ReportArgs, harvest: &Harvest) -> Ending {
-    let tally = &harvest.outlet.tally;
-    let good = tally.failed() == 0 && harvest.outlet.undone == 0;
+    let tally = &harvest.writer.tally;
+    let good = tally.failed() == 0 && harvest.writer.undone == 0;
     let mut ending = if good { Ending::Good } else { Ending::Failures };
     for condition in &report.fail_if {
         // Photos that were there already, with their results, have not been waited for.

@@ -11,8 +11,8 @@ use super::Ending;
 use super::bulk::{cost, ending, ignored_lines, print};
 use crate::args::{CollectArgs, SelectionArgs};
 use crate::bulk::{
-    Collector, Counts, Harvest, Journal, Outlet, Photo, Plan, ResultTracker, Selection, Since, Store, Trouble, Uploads,
-    inventory, is_wanted, journal, place, way,
+    Collector, Counts, Harvest, Journal, Photo, Plan, ResultTracker, ResultWriter, Selection, Since, Store, Trouble,
+    Uploads, inventory, is_wanted, journal, place, way,
 };
 use crate::existing::{self, Before};
 use crate::interruption::Interruption;
@@ -61,22 +61,22 @@ pub(crate) async fn run(args: CollectArgs, interruption: &Interruption) -> Resul
     interruption.heed();
     let all = tracker.open() + refused.len();
     let awaited = tracker.index().map(|_| photos.as_slice());
-    let mut outlet = Outlet::open(&args.report, store.clone(), folder, all, awaited)?;
+    let mut writer = ResultWriter::open(&args.report, store.clone(), folder, all, awaited)?;
     for (photo, error) in refused {
-        outlet.failure(&photo, error)?;
+        writer.failure(&photo, error)?;
     }
     let collector = Collector::new(store, args.results.clone(), tracker.index()).after(before);
     let mut harvest =
-        Harvest { photos, tracker, outlet, timeout: args.wait.timeout, held_since, counts: Counts::default() };
+        Harvest { photos, tracker, writer, timeout: args.wait.timeout, held_since, counts: Counts::default() };
     let signal = harvest.run(uploads, Some(collector.begin()), interruption).await?;
-    if harvest.outlet.tally.photos == 0 && signal.is_none() {
+    if harvest.writer.tally.photos == 0 && signal.is_none() {
         bail!("no results in {}; check --results, or give --bucket to wait for those of its photos", args.results);
     }
 
     let summary = DatasetSummary {
         places,
         means: &means,
-        tally: &harvest.outlet.tally,
+        tally: &harvest.writer.tally,
         uploaded: 0,
         queued: None,
         held: 0,
@@ -87,7 +87,7 @@ pub(crate) async fn run(args: CollectArgs, interruption: &Interruption) -> Resul
         passed: &passed,
         // How many there are in all, nobody knows where nothing is waited for.
         stop: signal
-            .map(|_| Stop { done: harvest.outlet.tally.photos, all: harvest.outlet.tally.photos.max(all as u64) }),
+            .map(|_| Stop { done: harvest.writer.tally.photos, all: harvest.writer.tally.photos.max(all as u64) }),
     };
     print(&args.report, &summary)?;
     Ok(signal.map_or_else(|| ending(&args.report, &harvest), Ending::Interrupted))

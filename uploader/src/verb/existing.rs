@@ -12,7 +12,9 @@ use wire::S3Uri;
 use super::Ending;
 use super::bulk::{ending, ignored_lines, print};
 use crate::args::{BulkArgs, StoreArgs};
-use crate::bulk::{Collector, Counts, Harvest, Outlet, Photo, ResultTracker, Store, Trouble, journal, place, way};
+use crate::bulk::{
+    Collector, Counts, Harvest, Photo, ResultTracker, ResultWriter, Store, Trouble, journal, place, way,
+};
 use crate::existing::{
     Before, Bucket, Choice, Estimate, Found, Inventory, Ledger, Packer, Places, Queue, Run, Sample, list,
 };
@@ -233,17 +235,17 @@ async fn collect(
         found.keys.into_iter().map(|key| Photo { name: place(&photos.bucket, &key), local: false, key: key.into() });
     let awaited: Arc<Vec<Photo>> = Arc::new(remembered.collect());
     let all = awaited.len() as u64 + unreadable;
-    let mut outlet = Outlet::open(&args.report, store.clone(), photos.folder(), all as usize, Some(&awaited))?;
+    let mut writer = ResultWriter::open(&args.report, store.clone(), photos.folder(), all as usize, Some(&awaited))?;
     for _ in 0..unreadable {
         let message = "A row of the inventory cannot be read; see the notices.";
-        outlet.failure(Path::new("(inventory)"), item_error("unreadable", message))?;
+        writer.failure(Path::new("(inventory)"), item_error("unreadable", message))?;
     }
     let tracker = ResultTracker::of_any_content(&photos.bucket, &awaited);
     let collector = Collector::new(store, args.results.clone(), tracker.index()).after(before);
     let (timeout, counts) = (args.wait.timeout, Counts::default());
-    let mut harvest = Harvest { photos: awaited, tracker, outlet, timeout, held_since: Vec::new(), counts };
+    let mut harvest = Harvest { photos: awaited, tracker, writer, timeout, held_since: Vec::new(), counts };
     let signal = harvest.run(None, Some(collector.begin()), interruption).await?;
-    summary.tally = &harvest.outlet.tally;
+    summary.tally = &harvest.writer.tally;
     summary.cost = Some(Cost {
         architecture: args.wait.architecture,
         memory_mb: args.wait.memory,
@@ -252,7 +254,7 @@ async fn collect(
         per_message: Some(args.existing.per_message.into()),
     });
     summary.ignored_lines = ignored_lines(&harvest);
-    summary.stop = signal.map(|_| Stop { done: harvest.outlet.tally.photos, all });
+    summary.stop = signal.map(|_| Stop { done: harvest.writer.tally.photos, all });
     print(&args.report, &summary)?;
     if let Some(signal) = signal {
         if !args.report.quiet {

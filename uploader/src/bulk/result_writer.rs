@@ -17,8 +17,8 @@ use crate::output::{self, Output, Progress};
 use crate::photo::Annotations;
 use crate::report::Tally;
 
-/// The way out.
-pub(crate) struct Outlet {
+/// Writes results, and counts them.
+pub(crate) struct ResultWriter {
     results: Box<dyn Exporter>,
     output: Option<PathBuf>,
     annotations: Option<Annotations>,
@@ -33,7 +33,7 @@ pub(crate) struct Outlet {
     pub(crate) undone: u64,
 }
 
-impl Outlet {
+impl ResultWriter {
     /// Opens the output: what is wrong with it is found before anything is done.
     ///
     /// `folder` is the bucket's prefix; `awaited` are the photos whose results are awaited, where that is known; `count` how
