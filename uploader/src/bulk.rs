@@ -11,11 +11,11 @@ pub(crate) mod inventory;
 pub(crate) mod journal;
 mod result_tracker;
 mod result_writer;
+mod s3_error;
 #[cfg(feature = "tables")]
 mod s3_folder;
 mod selection;
 mod store;
-mod trouble;
 mod upload;
 
 pub(crate) use collector::Collector;
@@ -23,9 +23,9 @@ pub(crate) use harvest::{Counts, Harvest, place, way};
 pub(crate) use journal::Journal;
 pub(crate) use result_tracker::{ResultTracker, Since};
 pub(crate) use result_writer::ResultWriter;
+pub(crate) use s3_error::{S3Error, describe};
 #[cfg(feature = "tables")]
 pub(crate) use s3_folder::S3Folder;
 pub(crate) use selection::{Photo, Selection, is_wanted};
 pub(crate) use store::{Object, Store};
-pub(crate) use trouble::{Trouble, describe};
 pub(crate) use upload::{Arrival, Plan, Uploads};

@@ -12,8 +12,8 @@ use tokio::time::sleep;
 use wire::{Line, S3Uri, partition};
 
 use super::result_tracker::{Arrived, Index};
+use super::s3_error::S3Error;
 use super::store::{Object, Store};
-use super::trouble::Trouble;
 use crate::existing::Before;
 
 /// Results read at once.
@@ -73,7 +73,7 @@ impl Collector {
     }
 
     /// Takes note of what is there before the run begins: it is read only on demand.
-    pub(crate) async fn mark_old(&mut self) -> Result<(), Trouble> {
+    pub(crate) async fn mark_old(&mut self) -> Result<(), S3Error> {
         self.old = self.look().await?;
         Ok(())
     }
@@ -97,7 +97,7 @@ impl Collector {
                     pause = if found.is_empty() { (pause * 3 / 2).min(LONGEST) } else { SHORTEST };
                     self.read_all(found, false, &to_caller).await
                 }
-                Err(trouble) => report(&to_caller, trouble).await,
+                Err(error) => report(&to_caller, error).await,
             };
             if !goes_on {
                 return;
@@ -118,7 +118,7 @@ impl Collector {
     }
 
     /// What is new among the results.
-    async fn look(&mut self) -> Result<Vec<Object>, Trouble> {
+    async fn look(&mut self) -> Result<Vec<Object>, S3Error> {
         let folder = self.results.folder();
         let mut found = Vec::new();
         let (seen, wanted, before) = (&mut self.seen, self.wanted.as_deref(), &self.before);
@@ -148,10 +148,10 @@ impl Collector {
         while let Some((object, read)) = reads.next().await {
             let news = match read {
                 Ok(lines) => News::Part(lines),
-                Err(Trouble::NotThere) => continue,
-                Err(trouble) => {
+                Err(S3Error::NotThere) => continue,
+                Err(error) => {
                     failed.push(object);
-                    if !report(to_caller, trouble).await {
+                    if !report(to_caller, error).await {
                         return false;
                     }
                     continue;
@@ -189,9 +189,9 @@ impl Collecting {
 }
 
 /// Tells of a failure. Whether the work goes on.
-async fn report(to_caller: &mpsc::Sender<News>, trouble: Trouble) -> bool {
-    let (news, goes_on) = match trouble {
-        Trouble::Run(_) => (News::End(trouble.into_error()), false),
+async fn report(to_caller: &mpsc::Sender<News>, error: S3Error) -> bool {
+    let (news, goes_on) = match error {
+        S3Error::Run(_) => (News::End(error.into_error()), false),
         other => (News::Hitch(other.into_photo().message), true),
     };
     to_caller.send(news).await.is_ok() && goes_on
@@ -204,13 +204,13 @@ async fn read(
     object: &Object,
     old: bool,
     to_caller: &mpsc::Sender<News>,
-) -> Result<u64, Trouble> {
-    let mut body = store.get(bucket, &object.key).await?.ok_or(Trouble::NotThere)?;
+) -> Result<u64, S3Error> {
+    let mut body = store.get(bucket, &object.key).await?.ok_or(S3Error::NotThere)?;
     let (mut rest, mut number, mut results) = (Vec::new(), 0, 0);
     loop {
         let chunk = body.next().await.transpose().map_err(|error| {
             let message = format!("s3://{bucket}/{} was cut off: {error}", object.key);
-            Trouble::Photo(crate::photo::item_error("connection", message))
+            S3Error::Photo(crate::photo::item_error("connection", message))
         })?;
         let is_last = chunk.is_none();
         rest.extend_from_slice(&chunk.unwrap_or_default());

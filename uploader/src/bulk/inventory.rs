@@ -4,9 +4,9 @@ use std::collections::HashMap;
 
 use wire::S3Uri;
 
+use super::s3_error::S3Error;
 use super::selection::Photo;
 use super::store::Store;
-use super::trouble::Trouble;
 
 /// An object under a photo's key.
 #[derive(Debug, Clone, PartialEq)]
@@ -19,7 +19,7 @@ pub(crate) struct Held {
 }
 
 /// Which object lies under each photo's key, in the photos' order.
-pub(crate) async fn of(store: &Store, bucket: &S3Uri, photos: &[Photo]) -> Result<Vec<Option<Held>>, Trouble> {
+pub(crate) async fn of(store: &Store, bucket: &S3Uri, photos: &[Photo]) -> Result<Vec<Option<Held>>, S3Error> {
     let index: HashMap<&str, usize> = photos.iter().enumerate().map(|(at, photo)| (&*photo.key, at)).collect();
     let mut held = vec![None; photos.len()];
     let keys = photos.iter().map(|photo| &*photo.key);

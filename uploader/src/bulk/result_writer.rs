@@ -143,7 +143,7 @@ impl ResultWriter {
 }
 
 async fn fetch(store: &Store, bucket: &str, key: &str) -> Result<Vec<u8>> {
-    let body = store.get(bucket, key).await.map_err(super::trouble::Trouble::into_error)?;
+    let body = store.get(bucket, key).await.map_err(super::s3_error::S3Error::into_error)?;
     let body = body.with_context(|| format!("s3://{bucket}/{key} does not exist (anymore)"))?;
     Ok(body.collect().await?.to_vec())
 }

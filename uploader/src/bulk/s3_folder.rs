@@ -13,8 +13,8 @@ use tables::Stored;
 use tokio::runtime::Handle;
 use wire::S3Uri;
 
+use super::s3_error::S3Error;
 use super::store::Store;
-use super::trouble::Trouble;
 use crate::existing::Page;
 
 /// Smaller objects are read at once, and again where they break off.
@@ -38,7 +38,7 @@ impl S3Folder {
     }
 
     fn get(&self, key: &str) -> Result<Option<ByteStream>> {
-        self.handle.block_on(self.store.get(&self.at.bucket, key)).map_err(Trouble::into_error)
+        self.handle.block_on(self.store.get(&self.at.bucket, key)).map_err(S3Error::into_error)
     }
 }
 
@@ -47,7 +47,7 @@ impl tables::Store for S3Folder {
         let (folder, mut after) = (self.at.folder(), String::new());
         loop {
             let page = self.handle.block_on(self.store.page(&self.at.bucket, &folder, &after, PAGE));
-            let Page { objects, more } = page.map_err(Trouble::into_error)?;
+            let Page { objects, more } = page.map_err(S3Error::into_error)?;
             let Some(last) = objects.last() else { return Ok(()) };
             after.clone_from(&last.key);
             for object in objects {
@@ -89,8 +89,8 @@ impl tables::Store for S3Folder {
             let read = self.store.range(&self.at.bucket, &key, &object.version, range.clone());
             match self.handle.block_on(read) {
                 Ok(bytes) => return Ok(bytes.unwrap_or_default()),
-                Err(Trouble::Photo(_)) if attempt < TRIES => attempt += 1,
-                Err(trouble) => return Err(trouble.into_error()),
+                Err(S3Error::Photo(_)) if attempt < TRIES => attempt += 1,
+                Err(error) => return Err(error.into_error()),
             }
         }
     }
@@ -99,13 +99,13 @@ impl tables::Store for S3Folder {
         let key = self.at.join(name);
         match self.handle.block_on(self.store.replace(&self.at.bucket, &key, version, file)) {
             Ok(()) => Ok(Stored::Done),
-            Err(Trouble::Taken) => Ok(Stored::Conflict),
-            Err(Trouble::NoConditions) => anyhow::bail!(
+            Err(S3Error::Taken) => Ok(Stored::Conflict),
+            Err(S3Error::NoConditions) => anyhow::bail!(
                 "s3://{}/{key}: this S3 has no conditional writes (If-Match), without which two runs could undo each \
                  other; write tables to a folder, or to another S3",
                 self.at.bucket
             ),
-            Err(trouble) => Err(trouble.into_error()),
+            Err(error) => Err(error.into_error()),
         }
     }
 

@@ -20,7 +20,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
 use super::content::Content;
-use super::trouble::Trouble;
+use super::s3_error::S3Error;
 use crate::args::StoreArgs;
 use crate::cloud::Account;
 use crate::existing::{Page, Stored};
@@ -111,7 +111,7 @@ impl Store {
     }
 
     /// Up to `most` objects whose keys begin with `prefix` and follow `after`.
-    pub(crate) async fn page(&self, bucket: &str, prefix: &str, after: &str, most: i32) -> Result<Page, Trouble> {
+    pub(crate) async fn page(&self, bucket: &str, prefix: &str, after: &str, most: i32) -> Result<Page, S3Error> {
         let given = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
         let request = self.client.list_objects_v2().bucket(bucket).max_keys(most);
         let request = request.set_prefix(given(prefix)).set_start_after(given(after));
@@ -122,7 +122,7 @@ impl Store {
             page = Box::pin(request.encoding_type(EncodingType::Url).send()).await;
             is_encoded = true;
         }
-        let page = page.map_err(|error| Trouble::of(&error, "s3:ListBucket", bucket, prefix))?;
+        let page = page.map_err(|error| S3Error::of(&error, "s3:ListBucket", bucket, prefix))?;
         is_encoded &= page.encoding_type == Some(EncodingType::Url);
         let stored = |object: aws_sdk_s3::types::Object| {
             let key = object.key?;
@@ -139,12 +139,12 @@ impl Store {
     }
 
     /// Hands every object whose key begins with `prefix` to `each`.
-    pub(crate) async fn list(&self, bucket: &str, prefix: &str, mut each: impl FnMut(Object)) -> Result<(), Trouble> {
+    pub(crate) async fn list(&self, bucket: &str, prefix: &str, mut each: impl FnMut(Object)) -> Result<(), S3Error> {
         let request = self.client.list_objects_v2().bucket(bucket);
         let request = if prefix.is_empty() { request } else { request.prefix(prefix) };
         let mut pages = request.into_paginator().send();
         while let Some(page) = pages.next().await {
-            let page = page.map_err(|error| Trouble::of(&error, "s3:ListBucket", bucket, prefix))?;
+            let page = page.map_err(|error| S3Error::of(&error, "s3:ListBucket", bucket, prefix))?;
             for object in page.contents.unwrap_or_default() {
                 let Some(key) = object.key else { continue };
                 each(Object {
@@ -159,7 +159,7 @@ impl Store {
     }
 
     /// What S3 knows of an object; `None` where there is none.
-    pub(crate) async fn head(&self, bucket: &str, key: &str) -> Result<Option<Head>, Trouble> {
+    pub(crate) async fn head(&self, bucket: &str, key: &str) -> Result<Option<Head>, S3Error> {
         let request = self.client.head_object().bucket(bucket).key(key).checksum_mode(ChecksumMode::Enabled);
         match Box::pin(request.send()).await {
             Ok(head) => Ok(Some(Head {
@@ -167,9 +167,9 @@ impl Store {
                 etag: bare(head.e_tag().unwrap_or_default()),
                 sha256: head.checksum_sha256().map(str::to_owned),
             })),
-            Err(error) => match Trouble::of(&error, "s3:GetObject", bucket, key) {
-                Trouble::NotThere => Ok(None),
-                trouble => Err(trouble),
+            Err(error) => match S3Error::of(&error, "s3:GetObject", bucket, key) {
+                S3Error::NotThere => Ok(None),
+                error => Err(error),
             },
         }
     }
@@ -182,10 +182,10 @@ impl Store {
         photo: &Path,
         content: &Content,
         only_new: bool,
-    ) -> Result<String, Trouble> {
+    ) -> Result<String, S3Error> {
         let body = ByteStream::from_path(photo).await;
         let body =
-            body.map_err(|error| Trouble::Photo(item_error("unreadable", format!("Cannot read the file: {error}."))))?;
+            body.map_err(|error| S3Error::Photo(item_error("unreadable", format!("Cannot read the file: {error}."))))?;
         let request = self
             .client
             .put_object()
@@ -201,21 +201,21 @@ impl Store {
         let timeouts = TimeoutConfig::builder().connect_timeout(CONNECT_WITHIN).read_timeout(ANSWER + sending).build();
         let request = request.customize().config_override(aws_sdk_s3::Config::builder().timeout_config(timeouts));
         let stored =
-            Box::pin(request.send()).await.map_err(|error| Trouble::of(&error, "s3:PutObject", bucket, key))?;
+            Box::pin(request.send()).await.map_err(|error| S3Error::of(&error, "s3:PutObject", bucket, key))?;
         match stored.e_tag() {
             Some(etag) => Ok(bare(etag)),
             // Not AWS's S3, then.
-            None => self.head(bucket, key).await?.map(|head| head.etag).ok_or(Trouble::NotThere),
+            None => self.head(bucket, key).await?.map(|head| head.etag).ok_or(S3Error::NotThere),
         }
     }
 
     /// An object's body, not read yet; `None` where there is no such object.
-    pub(crate) async fn get(&self, bucket: &str, key: &str) -> Result<Option<ByteStream>, Trouble> {
+    pub(crate) async fn get(&self, bucket: &str, key: &str) -> Result<Option<ByteStream>, S3Error> {
         match Box::pin(self.client.get_object().bucket(bucket).key(key).send()).await {
             Ok(object) => Ok(Some(object.body)),
-            Err(error) => match Trouble::of(&error, "s3:GetObject", bucket, key) {
-                Trouble::NotThere => Ok(None),
-                trouble => Err(trouble),
+            Err(error) => match S3Error::of(&error, "s3:GetObject", bucket, key) {
+                S3Error::NotThere => Ok(None),
+                error => Err(error),
             },
         }
     }

@@ -15,9 +15,9 @@ use wire::{ItemError, S3Uri};
 use super::content::{Content, Stamp, hex};
 use super::inventory::Held;
 use super::journal::{Journal, Note};
+use super::s3_error::S3Error;
 use super::selection::Photo;
 use super::store::Store;
-use super::trouble::Trouble;
 use crate::photo::{fault, item_error};
 
 /// How photos get into the bucket.
@@ -100,10 +100,10 @@ enum Stop {
     Run(anyhow::Error),
 }
 
-impl From<Trouble> for Stop {
-    fn from(trouble: Trouble) -> Self {
-        match trouble {
-            Trouble::Run(_) => Self::Run(trouble.into_error()),
+impl From<S3Error> for Stop {
+    fn from(error: S3Error) -> Self {
+        match error {
+            S3Error::Run(_) => Self::Run(error.into_error()),
             other => Self::Photo(other.into_photo()),
         }
     }
@@ -168,7 +168,7 @@ impl Sender {
     }
 
     /// The entity tag, where the journal says that this very file is the object that S3 still holds.
-    async fn as_noted(&self, photo: &Photo, held: &Held, stamp: Stamp) -> Result<Option<String>, Trouble> {
+    async fn as_noted(&self, photo: &Photo, held: &Held, stamp: Stamp) -> Result<Option<String>, S3Error> {
         let Some(known) = self.plan.journal.known(&photo.key).filter(|known| known.stamp == stamp) else {
             return Ok(None);
         };
@@ -181,7 +181,7 @@ impl Sender {
 
     /// The entity tag of the object, where it has this content. An entity tag is the content's MD5 only for objects that
     /// were sent in one piece and are not encrypted with a KMS key; a SHA-256 is there only where it was sent.
-    async fn if_same(&self, photo: &Photo, listed: Option<&str>, content: &Content) -> Result<Option<String>, Trouble> {
+    async fn if_same(&self, photo: &Photo, listed: Option<&str>, content: &Content) -> Result<Option<String>, S3Error> {
         if listed.is_some() && listed == content.md5.as_deref() {
             return Ok(listed.map(str::to_owned));
         }
@@ -199,8 +199,8 @@ impl Sender {
         if was_free && !self.unconditional.load(Ordering::Relaxed) {
             match store.put(bucket, &photo.key, &photo.name, content, true).await {
                 Ok(etag) => return Ok(Sent::Now(etag)),
-                Err(Trouble::NoConditions) => self.unconditional.store(true, Ordering::Relaxed),
-                Err(Trouble::Taken) => {
+                Err(S3Error::NoConditions) => self.unconditional.store(true, Ordering::Relaxed),
+                Err(S3Error::Taken) => {
                     let (path, expected) = (photo.name.clone(), content.sha256);
                     let content = blocking(move || Content::read(&path, true)).await?;
                     if content.sha256 != expected {
@@ -210,7 +210,7 @@ impl Sender {
                         return Ok(Sent::Before(etag));
                     }
                 }
-                Err(trouble) => return Err(trouble.into()),
+                Err(error) => return Err(error.into()),
             }
         }
         Ok(Sent::Now(store.put(bucket, &photo.key, &photo.name, content, false).await?))

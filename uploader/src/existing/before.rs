@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 use wire::S3Uri;
 
-use crate::bulk::{Object, Store, Trouble};
+use crate::bulk::{Object, S3Error, Store};
 
 /// The newest results that were there.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -21,7 +21,7 @@ pub(crate) struct Before {
 
 impl Before {
     /// What is there now.
-    pub(crate) async fn now(store: &Store, results: &S3Uri) -> Result<Self, Trouble> {
+    pub(crate) async fn now(store: &Store, results: &S3Uri) -> Result<Self, S3Error> {
         let mut before = Self::default();
         store.list(&results.bucket, &results.folder(), |object| before.add(&object)).await?;
         Ok(before)

@@ -18,7 +18,7 @@ use self::manifest::{DataFile, Format, Manifest};
 use self::row::Row;
 use super::listing::Listed;
 use super::stored::Stored;
-use crate::bulk::{Store, Trouble};
+use crate::bulk::{S3Error, Store};
 
 /// A manifest is a few kilobytes; one with a thousand files is smaller than this.
 const LARGEST_MANIFEST: usize = 16 << 20;
@@ -117,7 +117,7 @@ impl Inventory {
     async fn bring(&self, data: &DataFile) -> Result<tempfile::NamedTempFile> {
         use std::io::Write;
         let bucket = &self.manifest.destination;
-        let mut body = self.store.get(bucket, &data.key).await.map_err(Trouble::into_error)?.with_context(|| {
+        let mut body = self.store.get(bucket, &data.key).await.map_err(S3Error::into_error)?.with_context(|| {
             format!("s3://{bucket}/{} does not exist (anymore); inventories may be set to expire", data.key)
         })?;
         let mut file = tempfile::NamedTempFile::new()?;
@@ -130,7 +130,7 @@ impl Inventory {
 }
 
 async fn fetch(store: &Store, bucket: &str, key: &str) -> Result<Vec<u8>> {
-    let body = store.get(bucket, key).await.map_err(Trouble::into_error)?;
+    let body = store.get(bucket, key).await.map_err(S3Error::into_error)?;
     let mut body = body.with_context(|| format!("s3://{bucket}/{key} does not exist"))?;
     let mut bytes = Vec::new();
     while let Some(chunk) = body.next().await {

@@ -11,7 +11,7 @@ use tokio::task::JoinSet;
 use wire::S3Uri;
 
 use super::stored::Stored;
-use crate::bulk::{Store, Trouble};
+use crate::bulk::{S3Error, Store};
 
 /// Keys in a request, the most that S3 answers with.
 const PAGE: i32 = 1000;
@@ -32,7 +32,7 @@ pub(crate) struct Page {
 /// Something that can be listed from any key on.
 pub(crate) trait Listable: Send + Sync + 'static {
     /// Up to `most` objects after the key `after`.
-    fn page(&self, after: &str, most: i32) -> impl Future<Output = Result<Page, Trouble>> + Send;
+    fn page(&self, after: &str, most: i32) -> impl Future<Output = Result<Page, S3Error>> + Send;
 }
 
 /// What comes out of a listing.
@@ -68,7 +68,7 @@ impl Bucket {
 }
 
 impl Listable for Bucket {
-    async fn page(&self, after: &str, most: i32) -> Result<Page, Trouble> {
+    async fn page(&self, after: &str, most: i32) -> Result<Page, S3Error> {
         Box::pin(self.store.page(&self.bucket, &self.folder, after, most)).await
     }
 }
@@ -89,13 +89,13 @@ pub(crate) fn list(objects: impl Listable, prefix: &str, at_once: usize) -> mpsc
             tasks.spawn(async move { work.help(&to_caller).await });
         }
         while let Some(ended) = tasks.join_next().await {
-            let trouble = match ended {
+            let error = match ended {
                 Ok(Ok(())) => continue,
-                Ok(Err(trouble)) => trouble.into_error(),
+                Ok(Err(error)) => error.into_error(),
                 Err(error) => anyhow::anyhow!("listing failed: {error}"),
             };
             // Nobody listens after the end.
-            let _ = to_caller.send(Listed::Failed(trouble)).await;
+            let _ = to_caller.send(Listed::Failed(error)).await;
             return;
         }
         let requests = work.ranges().requests();
@@ -177,7 +177,7 @@ impl Ranges {
 
 impl<S: Listable> Work<S> {
     /// Lists and cuts until nothing is left to list.
-    async fn help(&self, to_caller: &mpsc::Sender<Listed>) -> Result<(), Trouble> {
+    async fn help(&self, to_caller: &mpsc::Sender<Listed>) -> Result<(), S3Error> {
         loop {
             let changed = self.changed.notified();
             let task = self.ranges().task();
@@ -195,7 +195,7 @@ impl<S: Listable> Work<S> {
     }
 
     /// Reads a range to its end, which may come nearer meanwhile. Tells whether anybody still listens.
-    async fn read(&self, number: usize, to_caller: &mpsc::Sender<Listed>) -> Result<bool, Trouble> {
+    async fn read(&self, number: usize, to_caller: &mpsc::Sender<Listed>) -> Result<bool, S3Error> {
         loop {
             let Some(after) = self.ranges().active(number).map(|range| range.after.clone()) else { return Ok(true) };
             let Page { mut objects, more } = self.objects.page(&after, PAGE).await?;
@@ -227,7 +227,7 @@ impl<S: Listable> Work<S> {
     }
 
     /// Cuts a range in two where its keys begin to differ, if they do.
-    async fn cut(&self, number: usize, range: Range) -> Result<(), Trouble> {
+    async fn cut(&self, number: usize, range: Range) -> Result<(), S3Error> {
         let cut = match self.first_difference(&range).await? {
             Some(at) => Some(self.middle(&range, at).await?),
             None => None,
@@ -248,7 +248,7 @@ impl<S: Listable> Work<S> {
     }
 
     /// The place of the first character in which keys that follow differ from the one that was read last.
-    async fn first_difference(&self, range: &Range) -> Result<Option<usize>, Trouble> {
+    async fn first_difference(&self, range: &Range) -> Result<Option<usize>, S3Error> {
         let begins: Vec<usize> = range.after.char_indices().map(|(at, _)| at).collect();
         // Keys that follow all those which share the first characters: the more are shared, the more follow.
         let from = begins.partition_point(|at| *at < self.prefix.len());
@@ -269,7 +269,7 @@ impl<S: Listable> Work<S> {
     }
 
     /// A key with others behind it, as far from the one that was read last as a few guesses find it.
-    async fn middle(&self, range: &Range, at: usize) -> Result<String, Trouble> {
+    async fn middle(&self, range: &Range, at: usize) -> Result<String, S3Error> {
         let (shared, rest) = range.after.split_at(at);
         let first = |text: &str| text.chars().next().map_or(0, u32::from);
         let least = first(rest);
@@ -287,7 +287,7 @@ impl<S: Listable> Work<S> {
         Ok(format!("{}{LAST}", &range.after[..end]))
     }
 
-    async fn has_between(&self, after: &str, until: Option<&str>) -> Result<bool, Trouble> {
+    async fn has_between(&self, after: &str, until: Option<&str>) -> Result<bool, S3Error> {
         self.ranges().probes += 1;
         let page = self.objects.page(after, 1).await?;
         Ok(page.objects.first().is_some_and(|object| until.is_none_or(|until| *object.key <= *until)))
@@ -319,7 +319,7 @@ mod tests {
     }
 
     impl Listable for Keys {
-        async fn page(&self, after: &str, most: i32) -> Result<Page, Trouble> {
+        async fn page(&self, after: &str, most: i32) -> Result<Page, S3Error> {
             self.most.fetch_max(self.now.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
             // A thousand keys take longer than one.
             for _ in 0..1 + most / 50 {

@@ -10,7 +10,7 @@ use wire::{ItemError, S3Uri};
 use super::choice::is_named_like_a_photo;
 use super::listing::{Bucket, Listed, list};
 use super::stored::digest;
-use crate::bulk::{Store, Trouble, place};
+use crate::bulk::{S3Error, Store, place};
 use crate::photo::{Fetching, Found, Listing, Object, Objects, Source, Unfetched, item_error};
 
 /// Requests that list, at once.
@@ -99,15 +99,15 @@ async fn look(store: &Store, uri: &S3Uri) -> Result<(Vec<String>, u64), ItemErro
     Ok((keys, others))
 }
 
-fn to_error(trouble: Trouble) -> ItemError {
-    trouble.into_photo()
+fn to_error(error: S3Error) -> ItemError {
+    error.into_photo()
 }
 
 impl Objects for Store {
     fn fetch<'a>(&'a self, bucket: &'a str, key: &'a str, most: u64) -> Fetching<'a> {
         Box::pin(async move {
-            let failed = |trouble: Trouble| Unfetched::Failed(trouble.into_photo());
-            let mut body = self.get(bucket, key).await.map_err(failed)?.ok_or_else(|| failed(Trouble::NotThere))?;
+            let failed = |error: S3Error| Unfetched::Failed(error.into_photo());
+            let mut body = self.get(bucket, key).await.map_err(failed)?.ok_or_else(|| failed(S3Error::NotThere))?;
             if let Some(size) = body.size_hint().1.filter(|size| *size > most) {
                 return Err(Unfetched::TooLarge(size));
             }

@@ -12,7 +12,7 @@ use wire::S3Uri;
 use super::Ending;
 use crate::args::{BulkArgs, ReportArgs, ResultFormat, StoreArgs, WaitArgs};
 use crate::bulk::{
-    Arrival, Collector, Counts, Harvest, Journal, Plan, ResultTracker, ResultWriter, Selection, Store, Trouble,
+    Arrival, Collector, Counts, Harvest, Journal, Plan, ResultTracker, ResultWriter, S3Error, Selection, Store,
     Uploads, inventory, journal, way,
 };
 use crate::hint;
@@ -58,14 +58,14 @@ async fn upload(args: BulkArgs, bucket: S3Uri, interruption: &Interruption) -> R
     let held = if args.force {
         Vec::new()
     } else {
-        inventory::of(&store, &bucket, &photos).await.map_err(Trouble::into_error)?
+        inventory::of(&store, &bucket, &photos).await.map_err(S3Error::into_error)?
     };
     let mut tracker = ResultTracker::of(&bucket.bucket, &photos);
     let collector = if args.dry_run || args.no_wait {
         None
     } else {
         let mut collector = Collector::new(store.clone(), args.results.clone(), tracker.index());
-        collector.mark_old().await.map_err(Trouble::into_error)?;
+        collector.mark_old().await.map_err(S3Error::into_error)?;
         Some(collector)
     };
     let journal =

@@ -11,7 +11,7 @@ use super::Ending;
 use super::bulk::{cost, ending, ignored_lines, print};
 use crate::args::{CollectArgs, SelectionArgs};
 use crate::bulk::{
-    Collector, Counts, Harvest, Journal, Photo, Plan, ResultTracker, ResultWriter, Selection, Since, Store, Trouble,
+    Collector, Counts, Harvest, Journal, Photo, Plan, ResultTracker, ResultWriter, S3Error, Selection, Since, Store,
     Uploads, inventory, is_wanted, journal, place, way,
 };
 use crate::existing::{self, Before};
@@ -107,7 +107,7 @@ async fn of_paths(args: &CollectArgs, store: &Store, bucket: &S3Uri) -> Result<E
     let listing = look(args.list.request(&args.paths, INSTEAD_OF_URLS)).await?;
     let selection = Selection::of(listing.found, &args.selection, bucket)?;
     let photos = Arc::new(selection.photos);
-    let held = inventory::of(store, bucket, &photos).await.map_err(Trouble::into_error)?;
+    let held = inventory::of(store, bucket, &photos).await.map_err(S3Error::into_error)?;
     let held_since = held.iter().map(|held| since(held.as_ref().and_then(|held| held.stored))).collect();
     let path = match &args.journal {
         Some(path) => path.clone(),
@@ -212,14 +212,14 @@ async fn of_bucket(args: &CollectArgs, store: &Store, bucket: &S3Uri) -> Result<
             }
         })
         .await
-        .map_err(Trouble::into_error)?;
+        .map_err(S3Error::into_error)?;
     let looked_up = stream::iter(objects).map(|object| async move {
         match &object.etag {
             Some(etag) => Ok((Some(etag.clone()), object)),
             None => Ok((store.head(&bucket.bucket, &object.key).await?.map(|head| head.etag), object)),
         }
     });
-    let objects: Vec<_> = looked_up.buffered(AT_ONCE).try_collect().await.map_err(Trouble::into_error)?;
+    let objects: Vec<_> = looked_up.buffered(AT_ONCE).try_collect().await.map_err(S3Error::into_error)?;
     let mut awaited = Awaited::default();
     for (etag, object) in objects {
         let photo = Photo { name: place(&bucket.bucket, &object.key), local: false, key: object.key.into() };

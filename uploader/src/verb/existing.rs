@@ -13,7 +13,7 @@ use super::Ending;
 use super::bulk::{ending, ignored_lines, print};
 use crate::args::{BulkArgs, StoreArgs};
 use crate::bulk::{
-    Collector, Counts, Harvest, Photo, ResultTracker, ResultWriter, Store, Trouble, journal, place, way,
+    Collector, Counts, Harvest, Photo, ResultTracker, ResultWriter, S3Error, Store, journal, place, way,
 };
 use crate::existing::{
     Before, Bucket, Choice, Estimate, Found, Inventory, Ledger, Packer, Places, Queue, Run, Sample, list,
@@ -126,7 +126,7 @@ async fn open(args: &BulkArgs, route: &Route<'_>, path: &Path, store: &Store) ->
     if let Some(ledger) = Ledger::resume(path, &places, args.force)? {
         return Ok(ledger);
     }
-    let before = Before::now(store, &args.results).await.map_err(Trouble::into_error)?;
+    let before = Before::now(store, &args.results).await.map_err(S3Error::into_error)?;
     Ledger::begin(path, Places { before, ..places })
 }
 

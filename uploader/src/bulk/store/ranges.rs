@@ -9,7 +9,7 @@ use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart};
 use bytes::Bytes;
 
 use super::Store;
-use crate::bulk::trouble::Trouble;
+use crate::bulk::s3_error::S3Error;
 use crate::photo::item_error;
 
 /// Larger files are sent in parts; a part is what memory holds of them.
@@ -26,7 +26,7 @@ impl Store {
         key: &str,
         etag: &str,
         range: Range<u64>,
-    ) -> Result<Option<Bytes>, Trouble> {
+    ) -> Result<Option<Bytes>, S3Error> {
         if range.is_empty() {
             return Ok(Some(Bytes::new()));
         }
@@ -36,17 +36,17 @@ impl Store {
             Ok(object) => {
                 let cut_off = |error| format!("s3://{bucket}/{key} was cut off: {error}");
                 let body = object.body.collect().await;
-                let body = body.map_err(|error| Trouble::Photo(item_error("connection", cut_off(error))))?;
+                let body = body.map_err(|error| S3Error::Photo(item_error("connection", cut_off(error))))?;
                 Ok(Some(body.into_bytes()))
             }
-            Err(error) => match Trouble::of(&error, "s3:GetObject", bucket, key) {
-                Trouble::NotThere | Trouble::Taken => Ok(None),
-                trouble => Err(trouble),
+            Err(error) => match S3Error::of(&error, "s3:GetObject", bucket, key) {
+                S3Error::NotThere | S3Error::Taken => Ok(None),
+                error => Err(error),
             },
         }
     }
 
-    /// Puts a file in the place of the version with this entity tag, or where nothing is. [`Trouble::Taken`] where
+    /// Puts a file in the place of the version with this entity tag, or where nothing is. [`S3Error::Taken`] where
     /// somebody else was faster.
     pub(crate) async fn replace(
         &self,
@@ -54,7 +54,7 @@ impl Store {
         key: &str,
         etag: Option<&str>,
         file: &File,
-    ) -> Result<(), Trouble> {
+    ) -> Result<(), S3Error> {
         let mut parts = Parts::of(file).map_err(|error| unread(bucket, key, &error))?;
         let first = parts.next().map_err(|error| unread(bucket, key, &error))?;
         let replaced = if parts.is_over() {
@@ -64,17 +64,17 @@ impl Store {
         };
         match replaced {
             // The version that was to be replaced.
-            Err(Trouble::NotThere) => Err(Trouble::Taken),
+            Err(S3Error::NotThere) => Err(S3Error::Taken),
             replaced => replaced,
         }
     }
 
-    async fn replace_at_once(&self, bucket: &str, key: &str, etag: Option<&str>, whole: Bytes) -> Result<(), Trouble> {
+    async fn replace_at_once(&self, bucket: &str, key: &str, etag: Option<&str>, whole: Bytes) -> Result<(), S3Error> {
         let request = self.client.put_object().bucket(bucket).key(key).content_type(MEDIA_TYPE);
         let request = request.set_if_match(etag.map(quoted)).set_if_none_match(free(etag));
         match Box::pin(request.body(ByteStream::from(whole)).send()).await {
             Ok(_) => Ok(()),
-            Err(error) => Err(Trouble::of(&error, "s3:PutObject", bucket, key)),
+            Err(error) => Err(S3Error::of(&error, "s3:PutObject", bucket, key)),
         }
     }
 
@@ -85,9 +85,9 @@ impl Store {
         etag: Option<&str>,
         first: Option<Bytes>,
         rest: Parts<'_>,
-    ) -> Result<(), Trouble> {
+    ) -> Result<(), S3Error> {
         let begun = self.client.create_multipart_upload().bucket(bucket).key(key).content_type(MEDIA_TYPE);
-        let begun = Box::pin(begun.send()).await.map_err(|error| Trouble::of(&error, "s3:PutObject", bucket, key))?;
+        let begun = Box::pin(begun.send()).await.map_err(|error| S3Error::of(&error, "s3:PutObject", bucket, key))?;
         let id = begun.upload_id.unwrap_or_default();
         let sent = self.send_parts(bucket, key, etag, &id, first, rest).await;
         if sent.is_err() {
@@ -105,13 +105,13 @@ impl Store {
         id: &str,
         first: Option<Bytes>,
         mut rest: Parts<'_>,
-    ) -> Result<(), Trouble> {
+    ) -> Result<(), S3Error> {
         let (mut parts, mut next) = (Vec::new(), first);
         while let Some(bytes) = next {
             let number = i32::try_from(parts.len() + 1).unwrap_or(i32::MAX);
             let request = self.client.upload_part().bucket(bucket).key(key).upload_id(id).part_number(number);
             let sent = Box::pin(request.body(ByteStream::from(bytes)).send()).await;
-            let sent = sent.map_err(|error| Trouble::of(&error, "s3:PutObject", bucket, key))?;
+            let sent = sent.map_err(|error| S3Error::of(&error, "s3:PutObject", bucket, key))?;
             parts.push(CompletedPart::builder().part_number(number).set_e_tag(sent.e_tag).build());
             next = rest.next().map_err(|error| unread(bucket, key, &error))?;
         }
@@ -120,7 +120,7 @@ impl Store {
         let request = request.set_if_match(etag.map(quoted)).set_if_none_match(free(etag)).multipart_upload(parts);
         match Box::pin(request.send()).await {
             Ok(_) => Ok(()),
-            Err(error) => Err(Trouble::of(&error, "s3:PutObject", bucket, key)),
+            Err(error) => Err(S3Error::of(&error, "s3:PutObject", bucket, key)),
         }
     }
 }
@@ -134,9 +134,9 @@ fn free(etag: Option<&str>) -> Option<String> {
     etag.is_none().then(|| "*".to_owned())
 }
 
-fn unread(bucket: &str, key: &str, error: &io::Error) -> Trouble {
+fn unread(bucket: &str, key: &str, error: &io::Error) -> S3Error {
     let message = format!("cannot read the temporary file for s3://{bucket}/{key}: {error}");
-    Trouble::Photo(item_error("unreadable", message))
+    S3Error::Photo(item_error("unreadable", message))
 }
 
 /// A file, part by part.

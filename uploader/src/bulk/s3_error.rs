@@ -7,7 +7,7 @@ use crate::photo::item_error;
 
 /// Why a request came to nothing, after all tries.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Trouble {
+pub(crate) enum S3Error {
     /// Every further request would fail in the same way: what it is, and what to do.
     Run(String),
     /// This photo's, or this request's, alone.
@@ -20,7 +20,7 @@ pub(crate) enum Trouble {
     NoConditions,
 }
 
-impl Trouble {
+impl S3Error {
     /// What `error` means for a request that needs `permission` on a place.
     pub(crate) fn of<E>(error: &SdkError<E>, permission: &str, bucket: &str, key: &str) -> Self
     where
@@ -110,11 +110,11 @@ mod tests {
 
     use super::*;
 
-    fn trouble(status: u16, code: &str) -> Trouble {
+    fn error(status: u16, code: &str) -> S3Error {
         let mut response = HttpResponse::new(status.try_into().unwrap(), SdkBody::empty());
         response.headers_mut().insert("x-amz-bucket-region", "eu-central-1");
         let error = PutObjectError::generic(ErrorMetadata::builder().code(code).message("Because.").build());
-        Trouble::of(&SdkError::service_error(error, response), "s3:PutObject", "photos", "in/a.jpg")
+        S3Error::of(&SdkError::service_error(error, response), "s3:PutObject", "photos", "in/a.jpg")
     }
 
     #[test]
@@ -128,7 +128,7 @@ mod tests {
             (301, "PermanentRedirect", "--region eu-central-1"),
             (400, "AuthorizationHeaderMalformed", "--region eu-central-1"),
         ] {
-            let Trouble::Run(reason) = trouble(status, code) else { panic!("{code} does not end the run") };
+            let S3Error::Run(reason) = error(status, code) else { panic!("{code} does not end the run") };
             assert!(reason.contains("s3://photos/in/a.jpg") && reason.contains(says), "{reason}");
         }
     }
@@ -136,11 +136,11 @@ mod tests {
     #[test]
     fn the_rest_is_one_photos() {
         for (status, code) in [(503, "SlowDown"), (500, "InternalError"), (400, "BadDigest")] {
-            let Trouble::Photo(error) = trouble(status, code) else { panic!("{code} is no photo's") };
+            let S3Error::Photo(error) = error(status, code) else { panic!("{code} is no photo's") };
             assert_eq!((error.code.as_str(), error.message.contains(code)), ("s3", true));
         }
-        assert_eq!(trouble(412, "PreconditionFailed"), Trouble::Taken);
-        assert_eq!(trouble(404, "NoSuchKey"), Trouble::NotThere);
-        assert_eq!(trouble(501, "NotImplemented"), Trouble::NoConditions);
+        assert_eq!(error(412, "PreconditionFailed"), S3Error::Taken);
+        assert_eq!(error(404, "NoSuchKey"), S3Error::NotThere);
+        assert_eq!(error(501, "NotImplemented"), S3Error::NoConditions);
     }
 }
