@@ -2,9 +2,9 @@
 
 mod account;
 mod client;
+mod credentials_error;
 mod profile;
 mod source;
-mod trouble;
 
 pub(crate) use account::Account;
 pub(crate) use profile::ca_bundle;

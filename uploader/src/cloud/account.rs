@@ -18,7 +18,7 @@ use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use tokio::time::timeout;
 
 use super::profile::Profiles;
-use super::{client, source, trouble};
+use super::{client, credentials_error, source};
 use crate::link::{Proxies, Proxy, Trust};
 
 /// Off AWS, the last places of the chain are addresses that never answer.
@@ -94,8 +94,10 @@ impl Account {
     /// # Errors
     /// As [`Account::credentials`].
     pub(crate) async fn provide(&self, provider: &SharedCredentialsProvider) -> Result<Credentials> {
-        let found = timeout(LONGEST_SEARCH, provider.provide_credentials()).await.map_err(|_| trouble::no_answer())?;
-        found.map_err(|error| trouble::explained(&error, &self.profiles))
+        let found = timeout(LONGEST_SEARCH, provider.provide_credentials())
+            .await
+            .map_err(|_| credentials_error::no_answer())?;
+        found.map_err(|error| credentials_error::explained(&error, &self.profiles))
     }
 
     /// Where credentials were found, for the summary.
