@@ -2,15 +2,15 @@
 //!
 //! The way of a photo: `selection` gives it a key → `inventory` sees what lies there → `upload` compares and sends, and
 //! the `journal` notes it → detect-bulk looks at it → `collector` finds its line → `result_tracker` knows whose it
-//! is → `result_writer` writes it. `harvest` is the run that all of this happens in.
+//! is → `result_writer` writes it. All of it happens in a `run`.
 
 mod collector;
 mod content;
-mod harvest;
 pub(crate) mod inventory;
 pub(crate) mod journal;
 mod result_tracker;
 mod result_writer;
+mod run;
 mod s3_error;
 #[cfg(feature = "tables")]
 mod s3_folder;
@@ -19,10 +19,10 @@ mod store;
 mod upload;
 
 pub(crate) use collector::Collector;
-pub(crate) use harvest::{Counts, Harvest, place, way};
 pub(crate) use journal::Journal;
 pub(crate) use result_tracker::{ResultTracker, Since};
 pub(crate) use result_writer::ResultWriter;
+pub(crate) use run::{BulkRun, Counts, place, way};
 pub(crate) use s3_error::{S3Error, describe};
 #[cfg(feature = "tables")]
 pub(crate) use s3_folder::S3Folder;

@@ -12,7 +12,7 @@ use wire::S3Uri;
 use super::Ending;
 use crate::args::{BulkArgs, ReportArgs, ResultFormat, StoreArgs, WaitArgs};
 use crate::bulk::{
-    Arrival, Collector, Counts, Harvest, Journal, Plan, ResultTracker, ResultWriter, S3Error, Selection, Store,
+    Arrival, BulkRun, Collector, Counts, Journal, Plan, ResultTracker, ResultWriter, S3Error, Selection, Store,
     Uploads, inventory, journal, way,
 };
 use crate::hint;
@@ -95,7 +95,7 @@ async fn upload(args: BulkArgs, bucket: S3Uri, interruption: &Interruption) -> R
     if photos.is_empty() {
         tracker = ResultTracker::of(&bucket.bucket, &[]);
     }
-    let mut harvest = Harvest {
+    let mut bulk_run = BulkRun {
         photos,
         tracker,
         writer,
@@ -104,10 +104,10 @@ async fn upload(args: BulkArgs, bucket: S3Uri, interruption: &Interruption) -> R
         counts: Counts::default(),
     };
     let uploads = Uploads::begin(plan);
-    let signal = harvest.run(Some(uploads), collector.map(Collector::begin), interruption).await?;
+    let signal = bulk_run.run(Some(uploads), collector.map(Collector::begin), interruption).await?;
 
-    let counts = harvest.counts;
-    let tally = &harvest.writer.tally;
+    let counts = bulk_run.counts;
+    let tally = &bulk_run.writer.tally;
     let done = if args.no_wait { counts.uploaded + counts.held + tally.failed() } else { tally.photos };
     let summary = DatasetSummary {
         places: way(&bucket, &args.results),
@@ -119,7 +119,7 @@ async fn upload(args: BulkArgs, bucket: S3Uri, interruption: &Interruption) -> R
         concurrency: Some(usize::from(args.concurrency)),
         clock: Clock::Here,
         cost: (!args.no_wait).then(|| cost(&args.wait, &counts)),
-        ignored_lines: ignored_lines(&harvest),
+        ignored_lines: ignored_lines(&bulk_run),
         passed: &passed,
         stop: signal.map(|_| Stop { done, all: all as u64 }),
     };
@@ -143,7 +143,7 @@ async fn upload(args: BulkArgs, bucket: S3Uri, interruption: &Interruption) -> R
             collect_command(&args, &bucket, &path)
         );
     }
-    Ok(ending(&args.report, &harvest))
+    Ok(ending(&args.report, &bulk_run))
 }
 
 /// Results that land among the photos would be looked at as photos.
@@ -220,14 +220,14 @@ pub(super) fn cost(wait: &WaitArgs, counts: &Counts) -> Cost {
 }
 
 /// Lines that were nobody's result.
-pub(super) fn ignored_lines(harvest: &Harvest) -> Vec<(u64, &'static str)> {
-    let ignored = harvest.tracker.ignored;
+pub(super) fn ignored_lines(bulk_run: &BulkRun) -> Vec<(u64, &'static str)> {
+    let ignored = bulk_run.tracker.ignored;
     vec![
         (ignored.repeats, "duplicates"),
         (ignored.foreign, "results of other photos"),
         (ignored.stale, "results of other versions of these photos"),
         (ignored.other_model, "results of another model for photos that already have one"),
-        (harvest.counts.broken_lines, "lines that are not results"),
+        (bulk_run.counts.broken_lines, "lines that are not results"),
     ]
 }
 
@@ -245,9 +245,9 @@ pub(super) fn print(report: &ReportArgs, summary: &DatasetSummary<'_>) -> Result
 }
 
 /// How the run ends: some photos failed, or were not good enough.
-pub(super) fn ending(report: &ReportArgs, harvest: &Harvest) -> Ending {
-    let tally = &harvest.writer.tally;
-    let good = tally.failed() == 0 && harvest.writer.undone == 0;
+pub(super) fn ending(report: &ReportArgs, bulk_run: &BulkRun) -> Ending {
+    let tally = &bulk_run.writer.tally;
+    let good = tally.failed() == 0 && bulk_run.writer.undone == 0;
     let mut ending = if good { Ending::Good } else { Ending::Failures };
     for condition in &report.fail_if {
         // Photos that were there already, with their results, have not been waited for.

@@ -11,7 +11,7 @@ use super::Ending;
 use super::bulk::{cost, ending, ignored_lines, print};
 use crate::args::{CollectArgs, SelectionArgs};
 use crate::bulk::{
-    Collector, Counts, Harvest, Journal, Photo, Plan, ResultTracker, ResultWriter, S3Error, Selection, Since, Store,
+    BulkRun, Collector, Counts, Journal, Photo, Plan, ResultTracker, ResultWriter, S3Error, Selection, Since, Store,
     Uploads, inventory, is_wanted, journal, place, way,
 };
 use crate::existing::{self, Before};
@@ -66,31 +66,31 @@ pub(crate) async fn run(args: CollectArgs, interruption: &Interruption) -> Resul
         writer.failure(&photo, error)?;
     }
     let collector = Collector::new(store, args.results.clone(), tracker.index()).after(before);
-    let mut harvest =
-        Harvest { photos, tracker, writer, timeout: args.wait.timeout, held_since, counts: Counts::default() };
-    let signal = harvest.run(uploads, Some(collector.begin()), interruption).await?;
-    if harvest.writer.tally.photos == 0 && signal.is_none() {
+    let mut bulk_run =
+        BulkRun { photos, tracker, writer, timeout: args.wait.timeout, held_since, counts: Counts::default() };
+    let signal = bulk_run.run(uploads, Some(collector.begin()), interruption).await?;
+    if bulk_run.writer.tally.photos == 0 && signal.is_none() {
         bail!("no results in {}; check --results, or give --bucket to wait for those of its photos", args.results);
     }
 
     let summary = DatasetSummary {
         places,
         means: &means,
-        tally: &harvest.writer.tally,
+        tally: &bulk_run.writer.tally,
         uploaded: 0,
         queued: None,
         held: 0,
         concurrency: None,
         clock,
-        cost: Some(Cost { per_message, ..cost(&args.wait, &harvest.counts) }),
-        ignored_lines: ignored_lines(&harvest),
+        cost: Some(Cost { per_message, ..cost(&args.wait, &bulk_run.counts) }),
+        ignored_lines: ignored_lines(&bulk_run),
         passed: &passed,
         // How many there are in all, nobody knows where nothing is waited for.
         stop: signal
-            .map(|_| Stop { done: harvest.writer.tally.photos, all: harvest.writer.tally.photos.max(all as u64) }),
+            .map(|_| Stop { done: bulk_run.writer.tally.photos, all: bulk_run.writer.tally.photos.max(all as u64) }),
     };
     print(&args.report, &summary)?;
-    Ok(signal.map_or_else(|| ending(&args.report, &harvest), Ending::Interrupted))
+    Ok(signal.map_or_else(|| ending(&args.report, &bulk_run), Ending::Interrupted))
 }
 
 /// Refuses outputs that are what is read: the photos of this machine, on which boxes may be drawn, the journal and lists.

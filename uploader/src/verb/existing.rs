@@ -13,7 +13,7 @@ use super::Ending;
 use super::bulk::{ending, ignored_lines, print};
 use crate::args::{BulkArgs, StoreArgs};
 use crate::bulk::{
-    Collector, Counts, Harvest, Photo, ResultTracker, ResultWriter, S3Error, Store, journal, place, way,
+    BulkRun, Collector, Counts, Photo, ResultTracker, ResultWriter, S3Error, Store, journal, place, way,
 };
 use crate::existing::{
     Before, Bucket, Choice, Estimate, Found, Inventory, Ledger, Packer, Places, Queue, Run, Sample, list,
@@ -243,9 +243,9 @@ async fn collect(
     let tracker = ResultTracker::of_any_content(&photos.bucket, &awaited);
     let collector = Collector::new(store, args.results.clone(), tracker.index()).after(before);
     let (timeout, counts) = (args.wait.timeout, Counts::default());
-    let mut harvest = Harvest { photos: awaited, tracker, writer, timeout, held_since: Vec::new(), counts };
-    let signal = harvest.run(None, Some(collector.begin()), interruption).await?;
-    summary.tally = &harvest.writer.tally;
+    let mut bulk_run = BulkRun { photos: awaited, tracker, writer, timeout, held_since: Vec::new(), counts };
+    let signal = bulk_run.run(None, Some(collector.begin()), interruption).await?;
+    summary.tally = &bulk_run.writer.tally;
     summary.cost = Some(Cost {
         architecture: args.wait.architecture,
         memory_mb: args.wait.memory,
@@ -253,8 +253,8 @@ async fn collect(
         batch: None,
         per_message: Some(args.existing.per_message.into()),
     });
-    summary.ignored_lines = ignored_lines(&harvest);
-    summary.stop = signal.map(|_| Stop { done: harvest.writer.tally.photos, all });
+    summary.ignored_lines = ignored_lines(&bulk_run);
+    summary.stop = signal.map(|_| Stop { done: bulk_run.writer.tally.photos, all });
     print(&args.report, &summary)?;
     if let Some(signal) = signal {
         if !args.report.quiet {
@@ -262,13 +262,13 @@ async fn collect(
         }
         return Ok(Ending::Interrupted(signal));
     }
-    if harvest.counts.missing > 0 {
+    if bulk_run.counts.missing > 0 {
         notice!(
             "uploader: see detect-bulk's log and the dead-letter queue. --force queues photos again. To go on waiting, run\n  {}",
             collect_command(args, path)
         );
     }
-    Ok(ending(&args.report, &harvest))
+    Ok(ending(&args.report, &bulk_run))
 }
 
 fn queued(found: &Found) -> String {

@@ -35,7 +35,7 @@ pub(crate) struct Counts {
 }
 
 /// The run.
-pub(crate) struct Harvest {
+pub(crate) struct BulkRun {
     pub(crate) photos: Arc<Vec<Photo>>,
     pub(crate) tracker: ResultTracker,
     pub(crate) writer: ResultWriter,
@@ -46,7 +46,7 @@ pub(crate) struct Harvest {
     pub(crate) counts: Counts,
 }
 
-impl Harvest {
+impl BulkRun {
     /// Until all photos have arrived and, where results are collected, every result is there or time is up; or until somebody
     /// asks to end, which is told.
     pub(crate) async fn run(
