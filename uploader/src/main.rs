@@ -20,10 +20,10 @@ mod hint;
 mod interruption;
 mod journey;
 mod link;
+#[cfg(feature = "aws")]
+mod local_stack;
 mod model;
 mod notice;
-#[cfg(feature = "aws")]
-mod onebox;
 mod output;
 #[cfg(feature = "aws")]
 mod page;

@@ -104,13 +104,13 @@ pub(crate) struct LocalArgs {
     pub(crate) function: FunctionArgs,
 
     #[command(flatten)]
-    pub(crate) onebox: OneBoxArgs,
+    pub(crate) local_stack: LocalStackArgs,
 }
 
 /// The bulk path on this machine.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Bucket, queue and detect-bulk")]
-pub(crate) struct OneBoxArgs {
+pub(crate) struct LocalStackArgs {
     /// Also run a bucket, a queue (both in moto; `tools/setup bulk` fetches it) and detect-bulk, in the emulator.
     #[arg(long, conflicts_with_all = ["sessions", "threads"])]
     pub(crate) bulk: bool,
@@ -140,7 +140,7 @@ impl LocalArgs {
     }
 }
 
-impl OneBoxArgs {
+impl LocalStackArgs {
     /// How long a received message stays hidden.
     pub(crate) fn visibility(&self) -> Duration {
         Duration::from_secs(self.visibility.map_or_else(|| 30 + 3 * u64::from(self.batch_size), u64::from))

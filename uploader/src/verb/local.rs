@@ -18,7 +18,7 @@ use crate::server::{Access, Server};
 use crate::supervisor::Supervisor;
 
 pub(crate) async fn run(args: LocalArgs) -> Result<Ending> {
-    if !args.emulator && !args.onebox.bulk {
+    if !args.emulator && !args.local_stack.bulk {
         return over_plain_http(args).await;
     }
     #[cfg(feature = "aws")]

@@ -31,12 +31,12 @@ const REGION: &str = "us-east-1";
 pub(crate) const MOST_RECEIVES: u32 = 5;
 
 /// S3 and SQS of this machine. Dropped, it ends them, and what they hold is gone.
-pub(crate) struct OneBox {
+pub(crate) struct LocalStack {
     moto: Moto,
     plumbing: Plumbing,
 }
 
-impl OneBox {
+impl LocalStack {
     /// Starts the server and connects bucket and queue; messages that are not acknowledged come back after
     /// `visibility`.
     pub(crate) async fn start(visibility: Duration) -> Result<Self> {

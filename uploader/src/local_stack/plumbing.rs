@@ -60,7 +60,7 @@ impl Plumbing {
 }
 
 fn clients(endpoint: &str) -> (aws_sdk_s3::Client, aws_sdk_sqs::Client) {
-    let credentials = Credentials::new(ACCESS_KEY, SECRET_KEY, None, None, "one box");
+    let credentials = Credentials::new(ACCESS_KEY, SECRET_KEY, None, None, "local stack");
     let http = aws_smithy_http_client::Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https();
     let s3 = aws_sdk_s3::config::Builder::new()
         .behavior_version(aws_sdk_s3::config::BehaviorVersion::latest())
