@@ -1,16 +1,16 @@
 //! The bulk path on one machine: somebody else's S3 and SQS (moto), and what stands between SQS and a function in AWS,
 //! Lambda's event source mapping.
 //!
-//! `moto` runs the server → `plumbing` makes buckets, queues and the notification → `event_source` polls the `queue`,
+//! `moto` runs the server → `resources` makes buckets, queues and the notification → `event_source` polls the `queue`,
 //! makes an `event` of each batch, has `invocation` carry it to the function, and deletes what its `reply` acknowledges.
 
 mod event;
 mod event_source;
 mod invocation;
 mod moto;
-mod plumbing;
 mod queue;
 mod reply;
+mod resources;
 
 use std::time::Duration;
 
@@ -19,8 +19,8 @@ use anyhow::Result;
 pub(crate) use event_source::{EventSource, Mapping};
 
 use self::moto::Moto;
-use self::plumbing::Plumbing;
 use self::queue::Queue;
+use self::resources::Resources;
 
 /// moto takes any credentials; clients want some.
 pub(crate) const ACCESS_KEY: &str = "test";
@@ -33,7 +33,7 @@ pub(crate) const MOST_RECEIVES: u32 = 5;
 /// S3 and SQS of this machine. Dropped, it ends them, and what they hold is gone.
 pub(crate) struct LocalStack {
     moto: Moto,
-    plumbing: Plumbing,
+    resources: Resources,
 }
 
 impl LocalStack {
@@ -42,8 +42,8 @@ impl LocalStack {
     pub(crate) async fn start(visibility: Duration) -> Result<Self> {
         let mut moto = Moto::start()?;
         moto.ready().await?;
-        let plumbing = Plumbing::lay(&moto.endpoint(), visibility).await?;
-        Ok(Self { moto, plumbing })
+        let resources = Resources::create(&moto.endpoint(), visibility).await?;
+        Ok(Self { moto, resources })
     }
 
     /// The address of S3 and SQS.
@@ -53,22 +53,22 @@ impl LocalStack {
 
     /// Where photos are dropped.
     pub(crate) fn input(&self) -> String {
-        plumbing::input_uri()
+        resources::input_uri()
     }
 
     /// Where results land.
     pub(crate) fn results(&self) -> String {
-        plumbing::results_uri()
+        resources::results_uri()
     }
 
     /// The queue that tells of photos, and the one that keeps what nobody could process.
     pub(crate) fn queue_urls(&self) -> [&str; 2] {
-        [&self.plumbing.queue_url, &self.plumbing.dead_letters_url]
+        [&self.resources.queue_url, &self.resources.dead_letters_url]
     }
 
     /// The queue that tells of photos.
     pub(crate) fn queue(&self) -> Queue {
-        Queue::new(self.plumbing.sqs.clone(), self.plumbing.queue_url.clone())
+        Queue::new(self.resources.sqs.clone(), self.resources.queue_url.clone())
     }
 
     /// What `detect-bulk` needs in its environment to work here, and only here.

@@ -30,15 +30,15 @@ pub(super) fn results_uri() -> String {
 }
 
 /// What was made.
-pub(super) struct Plumbing {
+pub(super) struct Resources {
     pub(super) sqs: aws_sdk_sqs::Client,
     pub(super) queue_url: String,
     pub(super) dead_letters_url: String,
 }
 
-impl Plumbing {
+impl Resources {
     /// Makes everything, at a server that has nothing yet.
-    pub(super) async fn lay(endpoint: &str, visibility: Duration) -> Result<Self> {
+    pub(super) async fn create(endpoint: &str, visibility: Duration) -> Result<Self> {
         let (s3, sqs) = clients(endpoint);
         for bucket in [INPUT_BUCKET, RESULTS_BUCKET] {
             let made = Box::pin(s3.create_bucket().bucket(bucket).send()).await;
