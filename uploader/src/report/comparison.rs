@@ -1,7 +1,7 @@
 //! The same photos through several targets, side by side: what was measured, and what follows from it.
 //!
 //! ```text
-//! samples, turns -> Measured (one per target) -> Pair (each target against the first) -> headlines, sheets, verdict -> exporters
+//! samples, turns -> Measured (one per target) -> Pair (each target against the first) -> headlines, tables, verdict -> exporters
 //! ```
 
 mod boxes;
@@ -14,9 +14,9 @@ mod measured;
 mod pair;
 mod phase;
 mod sample;
-mod sheet;
 mod statistics;
 mod steps;
+mod table;
 mod verdict;
 
 use serde::Serialize;
@@ -31,9 +31,9 @@ pub(crate) use measured::{Link, Measured, Origin, measure};
 pub(crate) use pair::Pair;
 pub(crate) use phase::{Family, PHASES, SEEN_MS};
 pub(crate) use sample::{Sample, Turn};
-pub(crate) use sheet::{Sheet, dollars, number, sheets, waterfall_sheets};
 pub(crate) use statistics::median;
 pub(crate) use steps::{Folder, Passed, Rung, Waterfall};
+pub(crate) use table::{Table, dollars, number, tables, waterfall_tables};
 pub(crate) use verdict::Finding;
 use verdict::verdict;
 

@@ -1,6 +1,6 @@
 //! How well models find what is known to be in photos: what was measured, and its tables.
 
-mod sheets;
+mod tables;
 
 use std::collections::BTreeMap;
 
@@ -8,8 +8,8 @@ use evaluation::Evaluation;
 use serde::Serialize;
 use wire::{ModelRef, ThresholdsUsed};
 
+pub(crate) use self::tables::{assessments, points, tables};
 use super::comparison::Environment;
-pub(crate) use sheets::{assessments, points, sheets};
 
 /// Everything that a report tells.
 #[derive(Debug, Serialize)]

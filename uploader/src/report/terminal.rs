@@ -2,21 +2,21 @@
 
 use std::io::{self, Write};
 
-use comfy_table::{CellAlignment, Table, presets};
+use comfy_table::{CellAlignment, presets};
 
-use super::comparison::{Comparison, Sheet, sheets, waterfall_sheets};
+use super::comparison::{Comparison, Table, tables, waterfall_tables};
 
 /// The tables.
-pub(crate) fn tables(comparison: &Comparison, to: &mut dyn Write) -> io::Result<()> {
+pub(crate) fn print_tables(comparison: &Comparison, to: &mut dyn Write) -> io::Result<()> {
     for target in &comparison.targets {
         writeln!(to, "{:<12} {}", target.name, target.title)?;
         for note in target.models.iter().filter_map(|model| model.note.as_ref()) {
             writeln!(to, "{:<12} {note}", "")?;
         }
     }
-    for sheet in waterfall_sheets(comparison).into_iter().chain(sheets(comparison)) {
-        writeln!(to, "\n{}\n{}", sheet.title, table(&sheet))?;
-        if let Some(note) = &sheet.note {
+    for table in waterfall_tables(comparison).into_iter().chain(tables(comparison)) {
+        writeln!(to, "\n{}\n{}", table.title, drawn(&table))?;
+        if let Some(note) = &table.note {
             writeln!(to, " ({note})")?;
         }
     }
@@ -24,10 +24,10 @@ pub(crate) fn tables(comparison: &Comparison, to: &mut dyn Write) -> io::Result<
 }
 
 /// Tables of any report.
-pub(crate) fn sheets_alone(sheets: &[Sheet], to: &mut dyn Write) -> io::Result<()> {
-    for sheet in sheets {
-        writeln!(to, "{}\n{}", sheet.title, table(sheet))?;
-        if let Some(note) = &sheet.note {
+pub(crate) fn print_all(tables: &[Table], to: &mut dyn Write) -> io::Result<()> {
+    for table in tables {
+        writeln!(to, "{}\n{}", table.title, drawn(table))?;
+        if let Some(note) = &table.note {
             writeln!(to, " ({note})")?;
         }
         writeln!(to)?;
@@ -43,13 +43,13 @@ pub(crate) fn verdict(comparison: &Comparison, to: &mut dyn Write) -> io::Result
     Ok(())
 }
 
-fn table(sheet: &Sheet) -> Table {
-    let mut table = Table::new();
-    table.load_preset(presets::NOTHING);
-    table.set_header(&sheet.header);
-    table.add_rows(&sheet.rows);
-    for column in table.column_iter_mut().skip(1) {
+fn drawn(table: &Table) -> comfy_table::Table {
+    let mut drawn = comfy_table::Table::new();
+    drawn.load_preset(presets::NOTHING);
+    drawn.set_header(&table.header);
+    drawn.add_rows(&table.rows);
+    for column in drawn.column_iter_mut().skip(1) {
         column.set_cell_alignment(CellAlignment::Right);
     }
-    table
+    drawn
 }

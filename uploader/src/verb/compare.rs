@@ -65,7 +65,7 @@ pub(crate) async fn run(mut args: CompareArgs, interruption: &Interruption) -> R
     comparison.verdict.extend(remarks(&passed, signal, &comparison, &args));
 
     if !args.quiet {
-        terminal::tables(&comparison, &mut stdout())?;
+        terminal::print_tables(&comparison, &mut stdout())?;
     }
     terminal::verdict(&comparison, &mut stdout())?;
     stdout().flush()?;

@@ -23,7 +23,7 @@ use crate::output::Progress;
 use crate::photo::{Found, Inputs, Listing, Recipe, Source, look};
 use crate::prices::{self, Architecture};
 use crate::report::comparison::Environment;
-use crate::report::evaluation::{Assessed, EvaluationRates, EvaluationReport, TruthFacts, assessments, sheets};
+use crate::report::evaluation::{Assessed, EvaluationRates, EvaluationReport, TruthFacts, assessments, tables};
 use crate::report::{Export, terminal};
 use crate::target::CONNECT_WITHIN;
 
@@ -221,9 +221,9 @@ fn priced(mut assessed: Assessed, runner: &Runner, architecture: Architecture) -
 
 fn print(report: &EvaluationReport, args: &EvaluateArgs) -> Result<()> {
     let mut out = stdout().lock();
-    terminal::sheets_alone(&[assessments(report)], &mut out)?;
+    terminal::print_all(&[assessments(report)], &mut out)?;
     if !args.quiet {
-        terminal::sheets_alone(&sheets(report), &mut out)?;
+        terminal::print_all(&tables(report), &mut out)?;
         for target in &report.targets {
             let asked = target.asked().map_or_else(String::new, |asked| format!("; {asked}"));
             writeln!(out, "{}: {}{asked}", target.name, target.title)?;

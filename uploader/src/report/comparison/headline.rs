@@ -3,8 +3,8 @@
 use serde::Serialize;
 
 use super::marked::{Marked, code};
-use super::sheet::{dollars, number, short};
 use super::statistics::{Difference, Estimate};
+use super::table::{dollars, number, short};
 use super::{Comparison, Pair};
 
 /// The three numbers of a pair.

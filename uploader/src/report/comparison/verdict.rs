@@ -6,8 +6,8 @@ use serde::Serialize;
 
 use super::headline::{Speed, models};
 use super::marked::{Marked, code};
-use super::sheet::{dollars, number};
 use super::statistics::LEAST;
+use super::table::{dollars, number};
 use super::{Comparison, Measured, Pair, Waterfall};
 
 /// So many names are told; the rest is in the JSON report.

@@ -19,7 +19,7 @@ use self::charts::charts;
 pub(super) use self::evaluation::evaluation;
 use super::Comparison;
 use crate::args::Kind;
-use crate::report::comparison::{Environment, Marked, SEEN_MS, Sheet, sheets, waterfall_sheets};
+use crate::report::comparison::{Environment, Marked, SEEN_MS, Table, tables, waterfall_tables};
 
 const STYLE: &str = include_str!("html/style.css");
 
@@ -27,13 +27,13 @@ pub(super) fn comparison(comparison: &Comparison, to: &mut dyn Write) -> Result<
     let names: Vec<&str> = comparison.targets.iter().map(|target| target.name.as_str()).collect();
     head(&escaped(&format!("Spotter: {}", names.join(" and "))), to)?;
     to.write_all(summary(comparison).as_bytes())?;
-    for sheet in waterfall_sheets(comparison) {
-        to.write_all(section(&sheet, &charts(comparison, &sheet)?).as_bytes())?;
+    for table in waterfall_tables(comparison) {
+        to.write_all(section(&table, &charts(comparison, &table)?).as_bytes())?;
     }
     to.write_all(verdict(comparison).as_bytes())?;
     to.write_all(pictures::differences(comparison).as_bytes())?;
-    for sheet in sheets(comparison) {
-        to.write_all(section(&sheet, &charts(comparison, &sheet)?).as_bytes())?;
+    for table in tables(comparison) {
+        to.write_all(section(&table, &charts(comparison, &table)?).as_bytes())?;
     }
     to.write_all(measured(comparison).as_bytes())?;
     foot(to)
@@ -57,8 +57,8 @@ fn foot(to: &mut dyn Write) -> Result<()> {
 }
 
 /// A table with the charts of its numbers.
-fn section(sheet: &Sheet, charts: &str) -> String {
-    format!("<section>\n<h2>{}</h2>\n{charts}{}</section>\n", escaped(&sheet.title), table(sheet))
+fn section(table: &Table, charts: &str) -> String {
+    format!("<section>\n<h2>{}</h2>\n{charts}{}</section>\n", escaped(&table.title), table_html(table))
 }
 
 /// The three numbers of each pair.
@@ -129,13 +129,13 @@ fn marked(text: &Marked) -> String {
     text.shown(escaped, |name| format!("<code>{}</code>", escaped(name)))
 }
 
-fn table(sheet: &Sheet) -> String {
+fn table_html(table: &Table) -> String {
     let mut text = "<div class=\"table\"><table>\n<thead><tr>".to_owned();
-    for cell in &sheet.header {
+    for cell in &table.header {
         let _ = write!(text, "<th scope=\"col\">{}</th>", escaped(cell));
     }
     text += "</tr></thead>\n<tbody>\n";
-    for row in &sheet.rows {
+    for row in &table.rows {
         text += "<tr>";
         for (column, cell) in row.iter().enumerate() {
             let (open, close) = if column == 0 { ("<th scope=\"row\">", "</th>") } else { ("<td>", "</td>") };
@@ -144,7 +144,7 @@ fn table(sheet: &Sheet) -> String {
         text += "</tr>\n";
     }
     text += "</tbody>\n</table></div>\n";
-    if let Some(note) = &sheet.note {
+    if let Some(note) = &table.note {
         let _ = writeln!(text, "<p class=\"note\">{}</p>", escaped(note));
     }
     text

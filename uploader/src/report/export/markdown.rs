@@ -7,7 +7,7 @@ use anyhow::Result;
 use super::Comparison;
 #[cfg(feature = "evaluate")]
 use super::EvaluationReport;
-use crate::report::comparison::{Environment, Marked, Sheet, sheets, waterfall_sheets};
+use crate::report::comparison::{Environment, Marked, Table, tables, waterfall_tables};
 #[cfg(feature = "evaluate")]
 use crate::report::evaluation;
 
@@ -21,15 +21,15 @@ pub(super) fn comparison(comparison: &Comparison, to: &mut dyn Write) -> Result<
             writeln!(to, "- **{}** {}", escaped(value), marked(what))?;
         }
     }
-    for sheet in waterfall_sheets(comparison) {
-        table(to, &sheet)?;
+    for table in waterfall_tables(comparison) {
+        write_table(to, &table)?;
     }
     writeln!(to, "\n## Verdict\n")?;
     for finding in &comparison.verdict {
         writeln!(to, "- {}", marked(&finding.text))?;
     }
-    for sheet in sheets(comparison) {
-        table(to, &sheet)?;
+    for table in tables(comparison) {
+        write_table(to, &table)?;
     }
     measured(to, &comparison.environment, comparison.targets.iter().map(|target| (&*target.name, &*target.title)))
 }
@@ -37,7 +37,7 @@ pub(super) fn comparison(comparison: &Comparison, to: &mut dyn Write) -> Result<
 #[cfg(feature = "evaluate")]
 pub(super) fn evaluation(report: &EvaluationReport, to: &mut dyn Write) -> Result<()> {
     writeln!(to, "# Spotter: an evaluation")?;
-    table(to, &evaluation::assessments(report))?;
+    write_table(to, &evaluation::assessments(report))?;
     let notes = report.all_notes();
     if !notes.is_empty() {
         writeln!(to)?;
@@ -45,8 +45,8 @@ pub(super) fn evaluation(report: &EvaluationReport, to: &mut dyn Write) -> Resul
     for note in notes {
         writeln!(to, "- {}", escaped(&note))?;
     }
-    for sheet in evaluation::sheets(report) {
-        table(to, &sheet)?;
+    for table in evaluation::tables(report) {
+        write_table(to, &table)?;
     }
     measured(to, &report.environment, report.targets.iter().map(|target| (&*target.name, &*target.title)))
 }
@@ -67,15 +67,15 @@ fn measured<'t>(
     Ok(())
 }
 
-fn table(to: &mut dyn Write, sheet: &Sheet) -> Result<()> {
-    writeln!(to, "\n## {}\n", escaped(&sheet.title))?;
-    row(to, &sheet.header)?;
-    let alignment: Vec<&str> = (0..sheet.header.len()).map(|column| if column == 0 { "---" } else { "---:" }).collect();
+fn write_table(to: &mut dyn Write, table: &Table) -> Result<()> {
+    writeln!(to, "\n## {}\n", escaped(&table.title))?;
+    row(to, &table.header)?;
+    let alignment: Vec<&str> = (0..table.header.len()).map(|column| if column == 0 { "---" } else { "---:" }).collect();
     writeln!(to, "| {} |", alignment.join(" | "))?;
-    for cells in &sheet.rows {
+    for cells in &table.rows {
         row(to, cells)?;
     }
-    if let Some(note) = &sheet.note {
+    if let Some(note) = &table.note {
         writeln!(to, "\n{}", escaped(note))?;
     }
     Ok(())

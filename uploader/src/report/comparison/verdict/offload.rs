@@ -5,7 +5,7 @@ use super::super::break_even::Threshold;
 use super::super::marked::code;
 use super::super::pair::{Offload, UNTOLD};
 use super::super::phase::SEEN_MS;
-use super::super::sheet::number;
+use super::super::table::number;
 
 pub(super) fn network(comparison: &Comparison, offload: &Offload) -> String {
     let way = &offload.way_ms;

@@ -8,11 +8,11 @@ use super::bars::{Bar, bars};
 use super::chart::Ink;
 use super::escaped;
 use super::graph::{Graph, Mark, Series};
-use crate::report::comparison::{Comparison, Family, PHASES, SEEN_MS, Sample, Sheet, Waterfall};
+use crate::report::comparison::{Comparison, Family, PHASES, SEEN_MS, Sample, Table, Waterfall};
 
 /// The charts that belong to a table, by its title.
-pub(super) fn charts(comparison: &Comparison, sheet: &Sheet) -> Result<String> {
-    Ok(match sheet.title.as_str() {
+pub(super) fn charts(comparison: &Comparison, table: &Table) -> Result<String> {
+    Ok(match table.title.as_str() {
         "Side by side" => distributions(comparison)? + &scatter(comparison)?,
         "Where the time went" => phases(comparison)?,
         "Concurrency" => ladder(comparison)?,

@@ -10,7 +10,7 @@ use super::chart::Ink;
 use super::charts::figure;
 use super::graph::{Graph, Mark, Series};
 use super::{circumstances, escaped, foot, head, model, section};
-use crate::report::evaluation::{Assessed, EvaluationReport, assessments, points, sheets};
+use crate::report::evaluation::{Assessed, EvaluationReport, assessments, points, tables};
 
 /// What a line is called, and how high it is.
 type Line = (&'static str, fn(&Point) -> f64);
@@ -25,9 +25,9 @@ pub(crate) fn evaluation(report: &EvaluationReport, to: &mut dyn Write) -> Resul
     to.write_all(summary(report).as_bytes())?;
     to.write_all(section(&assessments(report), "").as_bytes())?;
     to.write_all(notes(report).as_bytes())?;
-    for sheet in sheets(report) {
-        let charts = if sheet.title == "Best confidence" { curves(report)? } else { String::new() };
-        to.write_all(section(&sheet, &charts).as_bytes())?;
+    for table in tables(report) {
+        let charts = if table.title == "Best confidence" { curves(report)? } else { String::new() };
+        to.write_all(section(&table, &charts).as_bytes())?;
     }
     to.write_all(measured(report).as_bytes())?;
     foot(to)

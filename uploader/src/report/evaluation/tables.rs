@@ -3,7 +3,7 @@
 use evaluation::{ClassResult, Figures, Operating};
 
 use super::{Assessed, EvaluationReport};
-use crate::report::comparison::{Sheet, dollars, number};
+use crate::report::comparison::{Table, dollars, number};
 
 const NONE: &str = "-";
 
@@ -41,7 +41,7 @@ fn words(words: &[&str]) -> Vec<String> {
 }
 
 /// A row for each target: what it finds, how fast, at what price.
-pub(crate) fn assessments(report: &EvaluationReport) -> Sheet {
+pub(crate) fn assessments(report: &EvaluationReport) -> Table {
     let row = |target: &Assessed| {
         let figures = &target.evaluation.figures;
         let or_none = |value: Option<String>| value.unwrap_or_else(|| NONE.to_owned());
@@ -70,7 +70,7 @@ pub(crate) fn assessments(report: &EvaluationReport) -> Sheet {
             rates.list_of, rates.region, rates.architecture
         ));
     }
-    Sheet {
+    Table {
         title: "Average precision".to_owned(),
         header: words(&["", "model", "photos", "AP", "AP50", "ms per photo", "$ per 1000"]),
         rows: report.targets.iter().map(row).collect(),
@@ -79,11 +79,11 @@ pub(crate) fn assessments(report: &EvaluationReport) -> Sheet {
 }
 
 /// All other tables.
-pub(crate) fn sheets(report: &EvaluationReport) -> Vec<Sheet> {
-    let mut sheets = vec![figures(report), thresholds(report)];
-    sheets.extend(report.targets.iter().map(|target| classes(report, target)));
-    sheets.extend(report.targets.iter().filter_map(|target| worst(report, target)));
-    sheets
+pub(crate) fn tables(report: &EvaluationReport) -> Vec<Table> {
+    let mut tables = vec![figures(report), thresholds(report)];
+    tables.extend(report.targets.iter().map(|target| classes(report, target)));
+    tables.extend(report.targets.iter().filter_map(|target| worst(report, target)));
+    tables
 }
 
 /// The title of a target's own table.
@@ -91,14 +91,14 @@ fn titled(report: &EvaluationReport, title: &str, target: &Assessed) -> String {
     if report.targets.len() == 1 { title.to_owned() } else { format!("{title}: {}", target.name) }
 }
 
-fn figures(report: &EvaluationReport) -> Sheet {
+fn figures(report: &EvaluationReport) -> Table {
     let mut header = vec!["points".to_owned()];
     header.extend(report.targets.iter().map(|target| target.name.clone()));
     let row = |(name, of): &Figure| {
         let cells = report.targets.iter().map(|target| points(of(&target.evaluation.figures)));
         std::iter::once((*name).to_owned()).chain(cells).collect()
     };
-    Sheet {
+    Table {
         title: "COCO figures".to_owned(),
         header,
         rows: FIGURES.iter().map(row).collect(),
@@ -110,7 +110,7 @@ fn figures(report: &EvaluationReport) -> Sheet {
     }
 }
 
-fn thresholds(report: &EvaluationReport) -> Sheet {
+fn thresholds(report: &EvaluationReport) -> Table {
     let row = |target: &Assessed| {
         let mut row = vec![target.name.clone()];
         match &target.evaluation.best {
@@ -124,7 +124,7 @@ fn thresholds(report: &EvaluationReport) -> Sheet {
         }
         row
     };
-    Sheet {
+    Table {
         title: "Best confidence".to_owned(),
         header: words(&["", "confidence", "precision", "recall", "F1", "found", "missed", "false"]),
         rows: report.targets.iter().map(row).collect(),
@@ -132,7 +132,7 @@ fn thresholds(report: &EvaluationReport) -> Sheet {
     }
 }
 
-fn classes(report: &EvaluationReport, target: &Assessed) -> Sheet {
+fn classes(report: &EvaluationReport, target: &Assessed) -> Table {
     let mut classes: Vec<&ClassResult> = target.evaluation.classes.iter().collect();
     // The commonest first.
     classes.sort_by(|a, b| b.objects.cmp(&a.objects).then_with(|| a.label.cmp(&b.label)));
@@ -149,7 +149,7 @@ fn classes(report: &EvaluationReport, target: &Assessed) -> Sheet {
             best(|best| best.f1),
         ]
     };
-    Sheet {
+    Table {
         title: titled(report, "Classes", target),
         header: words(&["class", "objects", "AP", "AP50", "confidence", "precision", "recall", "F1"]),
         rows: classes.iter().map(row).collect(),
@@ -157,13 +157,13 @@ fn classes(report: &EvaluationReport, target: &Assessed) -> Sheet {
     }
 }
 
-fn worst(report: &EvaluationReport, target: &Assessed) -> Option<Sheet> {
+fn worst(report: &EvaluationReport, target: &Assessed) -> Option<Table> {
     let row = |photo: &evaluation::Worst| {
         let counts = [photo.false_negatives, photo.false_positives, photo.true_positives];
         std::iter::once(photo.photo.clone()).chain(counts.map(|count| count.to_string())).collect()
     };
     let rows: Vec<Vec<String>> = target.evaluation.worst.iter().map(row).collect();
-    (!rows.is_empty()).then(|| Sheet {
+    (!rows.is_empty()).then(|| Table {
         title: titled(report, "Worst photos", target),
         header: words(&["photo", "missed", "false", "found"]),
         rows,

@@ -13,7 +13,7 @@ const WATERFALL: &str = "What each step saves, at ";
 
 /// A table. The first column names the rows.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Sheet {
+pub(crate) struct Table {
     pub(crate) title: String,
     pub(crate) header: Vec<String>,
     pub(crate) rows: Vec<Vec<String>>,
@@ -22,17 +22,17 @@ pub(crate) struct Sheet {
 }
 
 /// What each step saves, where that was measured.
-pub(crate) fn waterfall_sheets(comparison: &Comparison) -> Vec<Sheet> {
+pub(crate) fn waterfall_tables(comparison: &Comparison) -> Vec<Table> {
     comparison.waterfalls.iter().map(waterfall).collect()
 }
 
 /// All other tables that there is something for.
-pub(crate) fn sheets(comparison: &Comparison) -> Vec<Sheet> {
-    let mut sheets = vec![targets(comparison), phases(comparison)];
-    sheets.extend(ladder(comparison));
-    sheets.push(cost(comparison));
-    sheets.extend(folders(comparison));
-    sheets
+pub(crate) fn tables(comparison: &Comparison) -> Vec<Table> {
+    let mut tables = vec![targets(comparison), phases(comparison)];
+    tables.extend(ladder(comparison));
+    tables.push(cost(comparison));
+    tables.extend(folders(comparison));
+    tables
 }
 
 /// A number for people: as many digits as say something.
@@ -72,7 +72,7 @@ fn header(comparison: &Comparison, corner: &str) -> Vec<String> {
     std::iter::once(corner.to_owned()).chain(names).collect()
 }
 
-fn targets(comparison: &Comparison) -> Sheet {
+fn targets(comparison: &Comparison) -> Table {
     let settings = &comparison.settings;
     let all = &comparison.targets;
     let mut rows = Rows { targets: all, rows: Vec::new() };
@@ -133,7 +133,7 @@ fn targets(comparison: &Comparison) -> Sheet {
     let clock = settings
         .rate
         .map_or_else(String::new, |rate| format!(" at {rate} photos/s, latency measured from the scheduled send time"));
-    Sheet {
+    Table {
         title: "Side by side".to_owned(),
         header: header(comparison, ""),
         rows: rows.rows,
@@ -151,7 +151,7 @@ fn counted(number: usize, what: &str) -> String {
     if number == 1 { format!("1 {what}") } else { format!("{number} {what}s") }
 }
 
-fn phases(comparison: &Comparison) -> Sheet {
+fn phases(comparison: &Comparison) -> Table {
     let header = header(comparison, "ms per photo");
     let mut rows = Rows { targets: &comparison.targets, rows: Vec::new() };
     let seen = |phase: &&Phase| comparison.targets.iter().any(|target| target.phase(phase.name) >= SEEN_MS);
@@ -163,10 +163,10 @@ fn phases(comparison: &Comparison) -> Sheet {
         }
     }
     rows.add("all", |target| number(target.phases_ms.iter().map(|phase| phase.ms).sum()));
-    Sheet { title: "Where the time went".to_owned(), header, rows: rows.rows, note: Some(notes.join("; ")) }
+    Table { title: "Where the time went".to_owned(), header, rows: rows.rows, note: Some(notes.join("; ")) }
 }
 
-fn cost(comparison: &Comparison) -> Sheet {
+fn cost(comparison: &Comparison) -> Table {
     let rates = &comparison.rates;
     let header = header(comparison, "dollars per 1000 photos");
     let mut rows = Rows { targets: &comparison.targets, rows: Vec::new() };
@@ -182,7 +182,7 @@ fn cost(comparison: &Comparison) -> Sheet {
         rows.add("this machine, always busy", |t| t.cost.machine.map_or_else(|| "-".to_owned(), dollars));
     }
     let machine = rates.machine_per_hour.map_or_else(String::new, |usd| format!("; this machine at ${usd} per hour"));
-    Sheet {
+    Table {
         title: "Cost".to_owned(),
         header,
         rows: rows.rows,
@@ -197,7 +197,7 @@ fn cost(comparison: &Comparison) -> Sheet {
     }
 }
 
-fn ladder(comparison: &Comparison) -> Option<Sheet> {
+fn ladder(comparison: &Comparison) -> Option<Table> {
     let mut steps: Vec<usize> =
         comparison.targets.iter().flat_map(|target| &target.ladder).map(|rung| rung.at_once).collect();
     steps.sort_unstable();
@@ -220,10 +220,10 @@ fn ladder(comparison: &Comparison) -> Option<Sheet> {
         .collect();
     let note = "medians of rounds in turn, 95 % intervals".to_owned();
     let header = header(comparison, "photos/s by photos at once");
-    (!rows.is_empty()).then(|| Sheet { title: "Concurrency".to_owned(), header, rows, note: Some(note) })
+    (!rows.is_empty()).then(|| Table { title: "Concurrency".to_owned(), header, rows, note: Some(note) })
 }
 
-fn folders(comparison: &Comparison) -> Option<Sheet> {
+fn folders(comparison: &Comparison) -> Option<Table> {
     let failed = comparison.folders.iter().any(|folder| folder.failed > 0);
     let rows: Vec<Vec<String>> = comparison
         .folders
@@ -245,7 +245,7 @@ fn folders(comparison: &Comparison) -> Option<Sheet> {
         .collect();
     let mut header = vec!["folder", "photos", "target", "inference, s", "upload, s", "round trip, s", "photos/s"];
     header.extend(failed.then_some("failed"));
-    (!rows.is_empty()).then(|| Sheet {
+    (!rows.is_empty()).then(|| Table {
         title: "Small, medium and big folders".to_owned(),
         header: header.into_iter().map(str::to_owned).collect(),
         rows,
@@ -257,7 +257,7 @@ fn folders(comparison: &Comparison) -> Option<Sheet> {
     })
 }
 
-fn waterfall(waterfall: &Waterfall) -> Sheet {
+fn waterfall(waterfall: &Waterfall) -> Table {
     let failed = waterfall.steps.iter().any(|step| step.failed > 0);
     let mut header = vec!["step", "ms per photo", "saves, ms", "95 % interval, ms", "kB sent per photo"];
     header.extend(failed.then_some("failed"));
@@ -271,7 +271,7 @@ fn waterfall(waterfall: &Waterfall) -> Sheet {
         row.extend(failed.then(|| step.failed.to_string()));
         row
     };
-    Sheet {
+    Table {
         title: format!("{WATERFALL}{}", waterfall.target),
         header: header.into_iter().map(str::to_owned).collect(),
         rows: waterfall.steps.iter().enumerate().map(row).collect(),
