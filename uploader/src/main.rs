@@ -18,7 +18,6 @@ mod existing;
 mod filing;
 mod hint;
 mod interruption;
-mod journey;
 mod link;
 #[cfg(feature = "aws")]
 mod local_stack;
@@ -28,6 +27,7 @@ mod output;
 #[cfg(feature = "aws")]
 mod page;
 mod photo;
+mod pipeline;
 mod prices;
 mod report;
 mod search;

@@ -15,9 +15,9 @@ use exports::{
 };
 
 use crate::args::{ExportArgs, ReportArgs, ResultFormat, WithPhotos};
-use crate::journey::Record;
 use crate::link::{Phases, as_millis};
 use crate::notice::notice;
+use crate::pipeline::Record;
 
 pub(crate) use progress::Progress;
 

@@ -170,8 +170,8 @@ mod tests {
     use wire::Outcome;
 
     use super::*;
-    use crate::journey::Record;
     use crate::link::Phases;
+    use crate::pipeline::Record;
 
     fn parsed(text: &str) -> Condition {
         text.parse().unwrap_or_else(|error| panic!("{text}: {error}"))

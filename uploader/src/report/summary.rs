@@ -227,8 +227,8 @@ mod tests {
     use wire::{Answer, ImageSize, ModelRef, Outcome, ThresholdsUsed, TimingsMs};
 
     use super::*;
-    use crate::journey::Record;
     use crate::link::Phases;
+    use crate::pipeline::Record;
 
     fn record(ms: u64, cold_start: bool) -> Record {
         let answer = Answer {

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 use wire::{Answer, ModelRef, Outcome};
 
 use super::spread::Spread;
-use crate::journey::Record;
 use crate::link::Phases;
+use crate::pipeline::Record;
 
 type Phase = (&'static str, fn(&Phases) -> Duration);
 type Stage = (&'static str, fn(&Answer) -> f64);

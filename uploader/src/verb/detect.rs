@@ -14,11 +14,11 @@ use super::{Ending, objects};
 use crate::args::{DetectArgs, Place, ReportArgs, ResultFormat};
 use crate::filing::Filing;
 use crate::interruption::{Interruption, Signal};
-use crate::journey::{Journey, Plan, Record};
 use crate::link::{Patience, Tls};
 use crate::notice::notice;
 use crate::output::{self, Output, Progress};
 use crate::photo::{Annotations, Found, Inputs, Listing, Object, Recipe, Request, Source, Unfetched, look, stdin};
+use crate::pipeline::{Pipeline, Plan, Record};
 use crate::report::{Stop, Summary, Tally};
 use crate::target::{self, CONNECT_WITHIN, Target, Wishes, check};
 
@@ -173,12 +173,12 @@ async fn send(
     }
     let means = if args.list.verbose { target::means(target.as_ref(), tls.as_ref()) } else { Vec::new() };
     (sink.progress, sink.tally) = (Progress::photos(plan.photos.len(), args.report.quiet), Tally::begin());
-    let mut journey = Journey::begin(plan, &target, tls);
+    let mut pipeline = Pipeline::begin(plan, &target, tls);
     let signal = loop {
         let record = tokio::select! {
-            record = journey.next() => record,
+            record = pipeline.next() => record,
             signal = interruption.came() => {
-                for record in journey.stop() {
+                for record in pipeline.stop() {
                     sink.take(&record).await?;
                 }
                 break Some(signal);

@@ -16,11 +16,11 @@ use super::Ending;
 use super::compare::{Manner, Runner, open};
 use crate::args::EvaluateArgs;
 use crate::interruption::{Interruption, Signal};
-use crate::journey::{Journey, Plan};
 use crate::link::Patience;
 use crate::notice::notice;
 use crate::output::Progress;
 use crate::photo::{Found, Inputs, Listing, Recipe, Source, look};
+use crate::pipeline::{Pipeline, Plan};
 use crate::prices::{self, Architecture};
 use crate::report::comparison::Environment;
 use crate::report::evaluation::{Assessed, EvaluationRates, EvaluationReport, TruthFacts, assessments, tables};
@@ -203,10 +203,10 @@ async fn send(
         patience: manner.patience,
         fresh: false,
     };
-    let mut journey = Journey::begin(plan, &runner.target, runner.tls.clone());
+    let mut pipeline = Pipeline::begin(plan, &runner.target, runner.tls.clone());
     // Records come in the order of the photos.
     for image in images {
-        let Some(record) = journey.next().await else { break };
+        let Some(record) = pipeline.next().await else { break };
         progress.suspend(|| gathering.take(*image, &record));
         progress.advance(1);
     }

@@ -6,8 +6,8 @@ use serde::ser::SerializeStruct;
 use serde::{Serialize, Serializer};
 use wire::{Answer, Outcome};
 
-use crate::journey::Record;
 use crate::link::as_millis;
+use crate::pipeline::Record;
 use crate::report::tally::upload_ms;
 
 /// One photo at one target.

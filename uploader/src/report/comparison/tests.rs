@@ -7,8 +7,8 @@ use wire::{Answer, FoundObject, ImageSize, ModelRef, Outcome, ThresholdsUsed, Ti
 use super::measured::Origin;
 use super::*;
 use crate::args::Kind;
-use crate::journey::Record;
 use crate::link::{Phases, Traffic};
+use crate::pipeline::Record;
 use crate::prices::Architecture;
 use crate::report::tally::Tally;
 

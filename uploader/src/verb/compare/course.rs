@@ -8,9 +8,9 @@ use futures_util::future::join_all;
 
 use super::agenda::Agenda;
 use super::field::Runner;
-use crate::journey::{Lane, Ready, Record, prepare};
 use crate::link::Patience;
 use crate::photo::{Found, Recipe};
+use crate::pipeline::{Lane, Ready, Record, prepare};
 use crate::report::Tally;
 use crate::report::comparison::{Sample, Turn};
 

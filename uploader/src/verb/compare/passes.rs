@@ -8,8 +8,8 @@ use super::agenda::Agenda;
 use super::course::{Course, Manner, prepared, readable};
 use super::field::Runner;
 use crate::args::{BodyKind, Kind};
-use crate::journey::{Journey, Lane, Plan, Record};
 use crate::photo::{Found, Recipe};
+use crate::pipeline::{Lane, Pipeline, Plan, Record};
 use crate::report::Tally;
 use crate::report::comparison::{Folder, Passed, Rung, Sample, Waterfall, median};
 
@@ -180,9 +180,9 @@ async fn pass(
     };
     let places = step.concurrency.min(runner.target.most_at_once().unwrap_or(usize::MAX)).min(photos.len()).max(1);
     let start = Instant::now();
-    let mut journey = Journey::begin(plan, &runner.target, runner.tls.clone());
+    let mut pipeline = Pipeline::begin(plan, &runner.target, runner.tls.clone());
     let mut records = Vec::with_capacity(photos.len());
-    while let Some(record) = journey.next().await {
+    while let Some(record) = pipeline.next().await {
         records.push(record);
         agenda.advance(1);
     }

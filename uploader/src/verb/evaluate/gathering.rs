@@ -7,8 +7,8 @@ use evaluation::{Detection, evaluate};
 use wire::{Answer, ModelRef, Outcome, ThresholdsUsed};
 
 use super::standard::{Standard, some};
-use crate::journey::Record;
 use crate::notice::notice;
+use crate::pipeline::Record;
 use crate::report::comparison::median;
 use crate::report::evaluation::Assessed;
 

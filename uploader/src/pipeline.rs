@@ -1,4 +1,4 @@
-//! The way of all photos of a run: prepared, sent, answered, and handed on in the order in which they were given.
+//! The photos of a run: prepared, sent, answered, and handed on in the order in which they were given.
 //!
 //! ```text
 //! paths -> prepare (blocking threads, bounded, ahead of the network) -> slots (one connection each) -> in order -> caller
@@ -78,15 +78,15 @@ impl Record {
 type Queue = Arc<Mutex<mpsc::Receiver<Ready>>>;
 
 /// A run under way.
-pub(crate) struct Journey {
+pub(crate) struct Pipeline {
     records: mpsc::UnboundedReceiver<(usize, Record)>,
     order: InOrder<Record>,
-    // Dropped, they end with the journey.
+    // Dropped, they end with the pipeline.
     _tasks: JoinSet<()>,
 }
 
-impl Journey {
-    /// Sets out.
+impl Pipeline {
+    /// Starts it.
     pub(crate) fn begin(plan: Plan, target: &Arc<dyn Target>, tls: Option<Tls>) -> Self {
         let slots = plan.concurrency.min(target.most_at_once().unwrap_or(usize::MAX)).min(plan.photos.len()).max(1);
         let schedule = Arc::new(Schedule::new(plan.rate));
@@ -102,7 +102,7 @@ impl Journey {
                 let mut slot = Slot::new(target.as_ref(), number, tls.as_ref(), plan.patience).fresh(plan.fresh);
                 while let Some(ready) = next(&queue).await {
                     let index = ready.index;
-                    let record = carry(&mut slot, ready, &schedule).await;
+                    let record = send(&mut slot, ready, &schedule).await;
                     if to_caller.send((index, record)).is_err() {
                         break;
                     }
@@ -154,7 +154,7 @@ async fn prepare_all(photos: Vec<Found>, recipe: Recipe, slots: usize, to_slots:
     }
 }
 
-async fn carry(slot: &mut Slot<'_>, ready: Ready, schedule: &Schedule) -> Record {
+async fn send(slot: &mut Slot<'_>, ready: Ready, schedule: &Schedule) -> Record {
     let Ready { index, photo, prepared } = ready;
     let prepared = match prepared {
         Ok(prepared) => prepared,

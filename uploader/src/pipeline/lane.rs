@@ -8,7 +8,7 @@ use futures_util::future::join_all;
 use wire::ItemError;
 
 use super::schedule::Schedule;
-use super::{Record, carry};
+use super::{Record, send};
 use crate::link::{Patience, Slot, Tls};
 use crate::photo::{Found, Prepared, Recipe, item_error};
 use crate::target::Target;
@@ -54,7 +54,7 @@ impl<'a> Lane<'a> {
             while let Some((place, ready)) = following(&next, photos) {
                 // The schedule counts from the turn's first photo, whatever its place in the run.
                 let ready = Ready { index: place, ..ready.clone() };
-                records.push((place, carry(slot, ready, &schedule).await));
+                records.push((place, send(slot, ready, &schedule).await));
             }
             records
         });
