@@ -4,9 +4,9 @@
 //! paths -> prepare (blocking threads, bounded, ahead of the network) -> slots (one connection each) -> in order -> caller
 //! ```
 
-mod lane;
 mod order;
 mod schedule;
+mod slot_pool;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -17,9 +17,9 @@ use tokio::sync::{Mutex, mpsc};
 use tokio::task::JoinSet;
 use wire::{ItemError, Outcome};
 
-pub(crate) use self::lane::{Lane, Ready, prepare};
 use self::order::InOrder;
 use self::schedule::Schedule;
+pub(crate) use self::slot_pool::{Ready, SlotPool, prepare};
 use crate::link::{Patience, Phases, Slot, Tls, Traffic};
 use crate::photo::{Found, Recipe, Source};
 use crate::target::Target;

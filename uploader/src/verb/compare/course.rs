@@ -10,7 +10,7 @@ use super::agenda::Agenda;
 use super::field::Runner;
 use crate::link::Patience;
 use crate::photo::{Found, Recipe};
-use crate::pipeline::{Lane, Ready, Record, prepare};
+use crate::pipeline::{Ready, Record, SlotPool, prepare};
 use crate::report::Tally;
 use crate::report::comparison::{Sample, Turn};
 
@@ -41,7 +41,7 @@ impl Manner {
 pub(super) struct Course<'a> {
     runners: &'a [Runner],
     manner: &'a Manner,
-    lanes: Vec<Lane<'a>>,
+    pools: Vec<SlotPool<'a>>,
     agenda: &'a Agenda,
     samples: Vec<Sample>,
     turns: Vec<Turn>,
@@ -52,13 +52,13 @@ pub(super) struct Course<'a> {
 
 impl<'a> Course<'a> {
     pub(super) fn new(runners: &'a [Runner], manner: &'a Manner, agenda: &'a Agenda) -> Self {
-        let lane = |runner: &'a Runner| {
-            Lane::new(runner.target.as_ref(), runner.tls.as_ref(), manner.patience, manner.concurrency)
+        let pool = |runner: &'a Runner| {
+            SlotPool::new(runner.target.as_ref(), runner.tls.as_ref(), manner.patience, manner.concurrency)
         };
         Self {
             runners,
             manner,
-            lanes: runners.iter().map(lane).collect(),
+            pools: runners.iter().map(pool).collect(),
             agenda,
             samples: Vec::new(),
             turns: Vec::new(),
@@ -75,7 +75,7 @@ impl<'a> Course<'a> {
             let photos: Vec<&Found> = endless.by_ref().take(self.manner.concurrency).collect();
             let ready = readable(prepared(&photos, &self.manner.recipe).await);
             for place in self.order(turn as usize) {
-                let records = self.lanes[place].turn(&ready, None).await;
+                let records = self.pools[place].turn(&ready, None).await;
                 self.agenda.advance(records.len());
                 for record in records {
                     let sample = self.sample(place, 0, turn as usize, 0, record);
@@ -102,7 +102,7 @@ impl<'a> Course<'a> {
             let mut taken = Vec::with_capacity(self.runners.len());
             for target in self.order(turn).filter(|_| !ready.is_empty()) {
                 let start = Instant::now();
-                let records = self.lanes[target].turn(&ready, self.manner.rate).await;
+                let records = self.pools[target].turn(&ready, self.manner.rate).await;
                 let wall = match (records.as_slice(), self.manner.rate) {
                     // One photo after the other is its round trip.
                     ([only], None) => only.round_trip,

@@ -9,7 +9,7 @@ use super::course::{Course, Manner, prepared, readable};
 use super::field::Runner;
 use crate::args::{BodyKind, Kind};
 use crate::photo::{Found, Recipe};
-use crate::pipeline::{Lane, Pipeline, Plan, Record};
+use crate::pipeline::{Pipeline, Plan, Record, SlotPool};
 use crate::report::Tally;
 use crate::report::comparison::{Folder, Passed, Rung, Sample, Waterfall, median};
 
@@ -38,24 +38,24 @@ pub(super) async fn ladder(
 ) -> Vec<Option<Rung>> {
     let photos: Vec<&Found> = photos.iter().cycle().take(at_once * EACH).collect();
     let ready = readable(prepared(&photos, &manner.recipe).await);
-    let mut lanes: Vec<Option<Lane<'_>>> = Vec::with_capacity(runners.len());
+    let mut pools: Vec<Option<SlotPool<'_>>> = Vec::with_capacity(runners.len());
     for runner in runners {
         let bears = runner.target.most_at_once().is_none_or(|most| at_once <= most);
-        let lane = || Lane::new(runner.target.as_ref(), runner.tls.as_ref(), manner.patience, at_once);
-        let mut lane = bears.then(lane);
-        if let Some(lane) = &mut lane {
+        let pool = || SlotPool::new(runner.target.as_ref(), runner.tls.as_ref(), manner.patience, at_once);
+        let mut pool = bears.then(pool);
+        if let Some(pool) = &mut pool {
             // Opens the connections and starts as many functions.
             let first = &ready[..at_once.min(ready.len())];
-            lane.turn(first, None).await;
+            pool.turn(first, None).await;
             agenda.advance(first.len());
         }
-        lanes.push(lane);
+        pools.push(pool);
     }
     let mut paces = vec![Vec::with_capacity(ROUNDS); runners.len()];
     for round in 0..ROUNDS {
         for place in (0..runners.len()).map(|place| (round + place) % runners.len()) {
-            let Some(lane) = &mut lanes[place] else { continue };
-            let records = lane.turn(&ready, None).await;
+            let Some(pool) = &mut pools[place] else { continue };
+            let records = pool.turn(&ready, None).await;
             agenda.advance(records.len());
             paces[place].extend(pace(&records, at_once));
         }

@@ -34,11 +34,11 @@ pub(crate) fn prepare(index: usize, found: Found, recipe: Arc<Recipe>) -> impl F
 }
 
 /// The slots of one target.
-pub(crate) struct Lane<'a> {
+pub(crate) struct SlotPool<'a> {
     slots: Vec<Slot<'a>>,
 }
 
-impl<'a> Lane<'a> {
+impl<'a> SlotPool<'a> {
     /// As many slots as photos are to be under way at once and the target bears.
     pub(crate) fn new(target: &'a dyn Target, tls: Option<&'a Tls>, patience: Patience, concurrency: usize) -> Self {
         let slots = concurrency.min(target.most_at_once().unwrap_or(usize::MAX)).max(1);
