@@ -1,8 +1,8 @@
 //! `uploader compare`: the same photos through several targets, side by side.
 
-mod agenda;
 mod course;
 mod field;
+mod pass_progress;
 mod passes;
 mod program;
 
@@ -11,10 +11,10 @@ use std::path::PathBuf;
 
 use anyhow::{Result, bail};
 
-use self::agenda::Agenda;
 use self::course::Course;
 pub(super) use self::course::Manner;
 pub(super) use self::field::{Runner, open};
+use self::pass_progress::PassProgress;
 use self::program::Program;
 use super::{Ending, objects};
 use crate::args::{BodyKind, CompareArgs, Contender};
@@ -139,14 +139,14 @@ async fn measure(
     // What is known to be unreadable is a failure of each run, and of no use to anything else.
     let sendable = |found: &&Found| !matches!(found.source, Source::Fault { .. });
     let good: Vec<Found> = photos.iter().filter(sendable).cloned().collect();
-    let agenda = Agenda::new(args.quiet);
-    let program = Program::new(&agenda, course, manner, (photos.len(), good.len()), runners);
+    let progress = PassProgress::new(args.quiet);
+    let program = Program::new(&progress, course, manner, (photos.len(), good.len()), runners);
 
-    let mut main = Course::new(runners, manner, &agenda);
+    let mut main = Course::new(runners, manner, &progress);
     let compared = async {
-        agenda.begin(program.warm_up);
+        progress.begin(program.warm_up);
         main.warm_up(&good, course.warmup).await;
-        agenda.begin(program.main);
+        progress.begin(program.main);
         for run in 1..=course.runs {
             main.run(photos, run).await;
         }
@@ -158,10 +158,10 @@ async fn measure(
     let (ladders, folders, waterfalls) = tokio::select! {
         biased;
         _ = interruption.came() => nothing(),
-        beside = program.beside(&agenda, course, manner, &good, runners), if !good.is_empty() => beside,
+        beside = program.beside(&progress, course, manner, &good, runners), if !good.is_empty() => beside,
         else => nothing(),
     };
-    agenda.finish();
+    progress.finish();
 
     let prices = &args.prices;
     let memory = args.targets.function.memory();

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 
-use super::agenda::Agenda;
 use super::field::Runner;
+use super::pass_progress::PassProgress;
 use crate::link::Patience;
 use crate::photo::{Found, Recipe};
 use crate::pipeline::{Ready, Record, SlotPool, prepare};
@@ -42,7 +42,7 @@ pub(super) struct Course<'a> {
     runners: &'a [Runner],
     manner: &'a Manner,
     pools: Vec<SlotPool<'a>>,
-    agenda: &'a Agenda,
+    progress: &'a PassProgress,
     samples: Vec<Sample>,
     turns: Vec<Turn>,
     tallies: Vec<Tally>,
@@ -51,7 +51,7 @@ pub(super) struct Course<'a> {
 }
 
 impl<'a> Course<'a> {
-    pub(super) fn new(runners: &'a [Runner], manner: &'a Manner, agenda: &'a Agenda) -> Self {
+    pub(super) fn new(runners: &'a [Runner], manner: &'a Manner, progress: &'a PassProgress) -> Self {
         let pool = |runner: &'a Runner| {
             SlotPool::new(runner.target.as_ref(), runner.tls.as_ref(), manner.patience, manner.concurrency)
         };
@@ -59,7 +59,7 @@ impl<'a> Course<'a> {
             runners,
             manner,
             pools: runners.iter().map(pool).collect(),
-            agenda,
+            progress,
             samples: Vec::new(),
             turns: Vec::new(),
             tallies: runners.iter().map(|_| Tally::begin()).collect(),
@@ -76,7 +76,7 @@ impl<'a> Course<'a> {
             let ready = readable(prepared(&photos, &self.manner.recipe).await);
             for place in self.order(turn as usize) {
                 let records = self.pools[place].turn(&ready, None).await;
-                self.agenda.advance(records.len());
+                self.progress.advance(records.len());
                 for record in records {
                     let sample = self.sample(place, 0, turn as usize, 0, record);
                     if let Some(answer) = sample.answer().filter(|answer| answer.cold_start) {
@@ -109,7 +109,7 @@ impl<'a> Course<'a> {
                     _ => start.elapsed(),
                 };
                 taken.push((target, wall, records));
-                self.agenda.advance(ready.len());
+                self.progress.advance(ready.len());
             }
             for (target, wall, records) in taken {
                 self.busy[target] += wall;
@@ -125,7 +125,7 @@ impl<'a> Course<'a> {
                     .filter_map(|bad| Some(Record::unsent(&bad.photo, bad.prepared.as_ref().err()?.clone())))
                     .collect();
                 self.take(target, run, turn, ready.len(), records);
-                self.agenda.advance(bad.len());
+                self.progress.advance(bad.len());
             }
         }
     }

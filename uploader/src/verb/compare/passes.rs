@@ -4,9 +4,9 @@ use std::time::{Duration, Instant};
 
 use wire::Outcome;
 
-use super::agenda::Agenda;
 use super::course::{Course, Manner, prepared, readable};
 use super::field::Runner;
+use super::pass_progress::PassProgress;
 use crate::args::{BodyKind, Kind};
 use crate::photo::{Found, Recipe};
 use crate::pipeline::{Pipeline, Plan, Record, SlotPool};
@@ -34,7 +34,7 @@ pub(super) async fn ladder(
     manner: &Manner,
     photos: &[Found],
     at_once: usize,
-    agenda: &Agenda,
+    progress: &PassProgress,
 ) -> Vec<Option<Rung>> {
     let photos: Vec<&Found> = photos.iter().cycle().take(at_once * EACH).collect();
     let ready = readable(prepared(&photos, &manner.recipe).await);
@@ -47,7 +47,7 @@ pub(super) async fn ladder(
             // Opens the connections and starts as many functions.
             let first = &ready[..at_once.min(ready.len())];
             pool.turn(first, None).await;
-            agenda.advance(first.len());
+            progress.advance(first.len());
         }
         pools.push(pool);
     }
@@ -56,7 +56,7 @@ pub(super) async fn ladder(
         for place in (0..runners.len()).map(|place| (round + place) % runners.len()) {
             let Some(pool) = &mut pools[place] else { continue };
             let records = pool.turn(&ready, None).await;
-            agenda.advance(records.len());
+            progress.advance(records.len());
             paces[place].extend(pace(&records, at_once));
         }
     }
@@ -78,10 +78,10 @@ pub(super) async fn folder(
     manner: &Manner,
     photos: &[Found],
     (name, size): (String, usize),
-    agenda: &Agenda,
+    progress: &PassProgress,
 ) -> Vec<Folder> {
     let repeated: Vec<Found> = photos.iter().cycle().take(size).cloned().collect();
-    let mut course = Course::new(runners, manner, agenda);
+    let mut course = Course::new(runners, manner, progress);
     course.run(&repeated, 1).await;
     let (samples, _, tallies) = course.finish();
     let sum = |(place, (runner, tally)): (usize, (&Runner, &Tally))| {
@@ -114,7 +114,7 @@ pub(super) async fn waterfall(
     manner: &Manner,
     photos: &[Found],
     (runs, crowd): (u32, usize),
-    agenda: &Agenda,
+    progress: &PassProgress,
 ) -> Waterfall {
     let side = match manner.recipe.resize {
         Some(side) => side,
@@ -126,7 +126,7 @@ pub(super) async fn waterfall(
     // All steps in each run, so that drift hits all of them.
     for _ in 0..runs {
         for (plan, passed) in plans.iter().zip(&mut passed) {
-            let (ms, sent) = pass(runner, manner, photos, plan, agenda).await;
+            let (ms, sent) = pass(runner, manner, photos, plan, progress).await;
             passed.ms.extend(ms);
             passed.sent_bytes += sent as f64;
         }
@@ -168,7 +168,7 @@ async fn pass(
     manner: &Manner,
     photos: &[Found],
     step: &StepPlan,
-    agenda: &Agenda,
+    progress: &PassProgress,
 ) -> (Vec<Option<f64>>, u64) {
     let plan = Plan {
         photos: photos.to_vec(),
@@ -184,7 +184,7 @@ async fn pass(
     let mut records = Vec::with_capacity(photos.len());
     while let Some(record) = pipeline.next().await {
         records.push(record);
-        agenda.advance(1);
+        progress.advance(1);
     }
     let wall = start.elapsed();
     let busy: Duration = records.iter().map(|record| record.round_trip).sum();

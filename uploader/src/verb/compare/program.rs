@@ -1,8 +1,8 @@
 //! What a comparison does, pass by pass: turned once from the arguments into a list, so that all of it can be foretold.
 
-use super::agenda::Agenda;
 use super::course::Manner;
 use super::field::Runner;
+use super::pass_progress::PassProgress;
 use super::passes;
 use crate::args::CourseArgs;
 use crate::photo::Found;
@@ -28,7 +28,7 @@ pub(super) struct Program {
 impl Program {
     /// `photos` are all and those that can be sent.
     pub(super) fn new(
-        agenda: &Agenda,
+        progress: &PassProgress,
         course: &CourseArgs,
         manner: &Manner,
         photos: (usize, usize),
@@ -38,13 +38,13 @@ impl Program {
         let weight = |at_once: usize| 1.0 / at_once.clamp(1, GAINS_UP_TO) as f64;
         let (at_once, runs) = (manner.concurrency, course.runs as usize);
         let warmed = if good > 0 { course.warmup as usize * at_once * runners.len() } else { 0 };
-        let warm_up = agenda.add("warm-up", warmed, weight(at_once));
+        let warm_up = progress.add("warm-up", warmed, weight(at_once));
         let name = match (manner.rate, at_once) {
             (Some(rate), _) => format!("at {rate} photos/s"),
             (None, 1) => "sequential".to_owned(),
             (None, at_once) => format!("{at_once} at once"),
         };
-        let main = agenda.add(name, all * runs * runners.len(), weight(at_once));
+        let main = progress.add(name, all * runs * runners.len(), weight(at_once));
         let mut program = Self { warm_up, main, ladder: Vec::new(), folders: Vec::new(), waterfalls: Vec::new() };
         if good == 0 {
             return program;
@@ -52,18 +52,18 @@ impl Program {
         for at_once in course.ladder.iter().copied().map(usize::from).filter(|at_once| *at_once > 0) {
             let bears = |runner: &&Runner| runner.target.most_at_once().is_none_or(|most| at_once <= most);
             let photos = passes::of_rung(at_once) * runners.iter().filter(bears).count();
-            let pass = agenda.add(format!("concurrency {at_once}"), photos, weight(at_once));
+            let pass = progress.add(format!("concurrency {at_once}"), photos, weight(at_once));
             program.ladder.push((at_once, pass));
         }
         for (place, size) in course.sizes.iter().map(|size| *size as usize).enumerate() {
             let name = Folder::name(place, course.sizes.len(), size);
-            let pass = agenda.add(format!("folder {name}"), size * runners.len(), weight(at_once));
+            let pass = progress.add(format!("folder {name}"), size * runners.len(), weight(at_once));
             program.folders.push(((name, size), pass));
         }
         if course.like_2023 {
             let falling = passes::falling(runners);
             let add =
-                |runner: &Runner| agenda.add(format!("steps at {}", runner.name), good * passes::STEPS * runs, 1.0);
+                |runner: &Runner| progress.add(format!("steps at {}", runner.name), good * passes::STEPS * runs, 1.0);
             program.waterfalls = falling.map(add).collect();
         }
         program
@@ -72,7 +72,7 @@ impl Program {
     /// Everything beside the comparison itself: for each target its ladder, then folders and waterfalls.
     pub(super) async fn beside(
         &self,
-        agenda: &Agenda,
+        progress: &PassProgress,
         course: &CourseArgs,
         manner: &Manner,
         good: &[Found],
@@ -80,20 +80,20 @@ impl Program {
     ) -> (Vec<Vec<Rung>>, Vec<Folder>, Vec<Waterfall>) {
         let mut ladders = vec![Vec::new(); runners.len()];
         for (at_once, pass) in &self.ladder {
-            agenda.begin(*pass);
-            let rungs = passes::ladder(runners, manner, good, *at_once, agenda).await;
+            progress.begin(*pass);
+            let rungs = passes::ladder(runners, manner, good, *at_once, progress).await;
             ladders.iter_mut().zip(rungs).for_each(|(ladder, rung)| ladder.extend(rung));
         }
         let mut folders = Vec::new();
         for (folder, pass) in &self.folders {
-            agenda.begin(*pass);
-            folders.extend(passes::folder(runners, manner, good, folder.clone(), agenda).await);
+            progress.begin(*pass);
+            folders.extend(passes::folder(runners, manner, good, folder.clone(), progress).await);
         }
         let mut waterfalls = Vec::new();
         let plan = (course.runs, manner.crowd(CROWD));
         for (runner, pass) in passes::falling(runners).zip(&self.waterfalls) {
-            agenda.begin(*pass);
-            waterfalls.push(passes::waterfall(runner, manner, good, plan, agenda).await);
+            progress.begin(*pass);
+            waterfalls.push(passes::waterfall(runner, manner, good, plan, progress).await);
         }
         (ladders, folders, waterfalls)
     }

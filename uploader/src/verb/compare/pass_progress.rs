@@ -65,12 +65,12 @@ impl Passes {
 
 /// The passes on a bar.
 #[derive(Debug)]
-pub(super) struct Agenda {
+pub(super) struct PassProgress {
     progress: Progress,
     state: Mutex<(Passes, Instant)>,
 }
 
-impl Agenda {
+impl PassProgress {
     pub(super) fn new(quiet: bool) -> Self {
         Self { progress: Progress::passes(quiet), state: Mutex::new((Passes::default(), Instant::now())) }
     }
