@@ -4,7 +4,7 @@ mod course;
 mod field;
 mod pass_progress;
 mod passes;
-mod program;
+mod schedule;
 
 use std::io::{Write, stdout};
 use std::path::PathBuf;
@@ -15,7 +15,7 @@ use self::course::Course;
 pub(super) use self::course::Manner;
 pub(super) use self::field::{Runner, open};
 use self::pass_progress::PassProgress;
-use self::program::Program;
+use self::schedule::Schedule;
 use super::{Ending, objects};
 use crate::args::{BodyKind, CompareArgs, Contender};
 use crate::interruption::{Interruption, Signal};
@@ -140,13 +140,13 @@ async fn measure(
     let sendable = |found: &&Found| !matches!(found.source, Source::Fault { .. });
     let good: Vec<Found> = photos.iter().filter(sendable).cloned().collect();
     let progress = PassProgress::new(args.quiet);
-    let program = Program::new(&progress, course, manner, (photos.len(), good.len()), runners);
+    let schedule = Schedule::new(&progress, course, manner, (photos.len(), good.len()), runners);
 
     let mut main = Course::new(runners, manner, &progress);
     let compared = async {
-        progress.begin(program.warm_up);
+        progress.begin(schedule.warm_up);
         main.warm_up(&good, course.warmup).await;
-        progress.begin(program.main);
+        progress.begin(schedule.main);
         for run in 1..=course.runs {
             main.run(photos, run).await;
         }
@@ -158,7 +158,7 @@ async fn measure(
     let (ladders, folders, waterfalls) = tokio::select! {
         biased;
         _ = interruption.came() => nothing(),
-        beside = program.beside(&progress, course, manner, &good, runners), if !good.is_empty() => beside,
+        beside = schedule.beside(&progress, course, manner, &good, runners), if !good.is_empty() => beside,
         else => nothing(),
     };
     progress.finish();

@@ -14,7 +14,7 @@ const CROWD: usize = 4;
 const GAINS_UP_TO: usize = 4;
 
 /// The numbers of all passes.
-pub(super) struct Program {
+pub(super) struct Schedule {
     pub(super) warm_up: usize,
     pub(super) main: usize,
     /// Photos at once, and the pass.
@@ -25,7 +25,7 @@ pub(super) struct Program {
     waterfalls: Vec<usize>,
 }
 
-impl Program {
+impl Schedule {
     /// `photos` are all and those that can be sent.
     pub(super) fn new(
         progress: &PassProgress,
@@ -45,28 +45,28 @@ impl Program {
             (None, at_once) => format!("{at_once} at once"),
         };
         let main = progress.add(name, all * runs * runners.len(), weight(at_once));
-        let mut program = Self { warm_up, main, ladder: Vec::new(), folders: Vec::new(), waterfalls: Vec::new() };
+        let mut schedule = Self { warm_up, main, ladder: Vec::new(), folders: Vec::new(), waterfalls: Vec::new() };
         if good == 0 {
-            return program;
+            return schedule;
         }
         for at_once in course.ladder.iter().copied().map(usize::from).filter(|at_once| *at_once > 0) {
             let bears = |runner: &&Runner| runner.target.most_at_once().is_none_or(|most| at_once <= most);
             let photos = passes::of_rung(at_once) * runners.iter().filter(bears).count();
             let pass = progress.add(format!("concurrency {at_once}"), photos, weight(at_once));
-            program.ladder.push((at_once, pass));
+            schedule.ladder.push((at_once, pass));
         }
         for (place, size) in course.sizes.iter().map(|size| *size as usize).enumerate() {
             let name = Folder::name(place, course.sizes.len(), size);
             let pass = progress.add(format!("folder {name}"), size * runners.len(), weight(at_once));
-            program.folders.push(((name, size), pass));
+            schedule.folders.push(((name, size), pass));
         }
         if course.like_2023 {
             let falling = passes::falling(runners);
             let add =
                 |runner: &Runner| progress.add(format!("steps at {}", runner.name), good * passes::STEPS * runs, 1.0);
-            program.waterfalls = falling.map(add).collect();
+            schedule.waterfalls = falling.map(add).collect();
         }
-        program
+        schedule
     }
 
     /// Everything beside the comparison itself: for each target its ladder, then folders and waterfalls.
