@@ -23,7 +23,7 @@ use clap::{Args, Parser, Subcommand};
 
 pub(crate) use bulk::{BulkArgs, CollectArgs, SelectionArgs, StoreArgs, WaitArgs};
 pub(crate) use compact::{CompactArgs, Place as TablePlace};
-pub(crate) use compare::{CompareArgs, CourseArgs};
+pub(crate) use compare::{CompareArgs, MeasurementArgs};
 pub(crate) use contender::{Contender, Kind};
 pub(crate) use convert::ConvertArgs;
 pub(crate) use evaluate::EvaluateArgs;

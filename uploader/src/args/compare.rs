@@ -26,7 +26,7 @@ pub(crate) struct CompareArgs {
     #[command(flatten)]
     pub(crate) sending: SendArgs,
     #[command(flatten)]
-    pub(crate) course: CourseArgs,
+    pub(crate) measurement: MeasurementArgs,
     #[command(flatten)]
     pub(crate) prices: PriceArgs,
     #[command(flatten)]
@@ -47,8 +47,8 @@ pub(crate) struct CompareArgs {
 
 /// What is done with the photos.
 #[derive(Debug, Clone, Args)]
-#[command(next_help_heading = "Course")]
-pub(crate) struct CourseArgs {
+#[command(next_help_heading = "Measurement")]
+pub(crate) struct MeasurementArgs {
     /// Number of passes over all photos.
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = whole(1_u32, 10_000))]
     pub(crate) runs: u32,

@@ -1,7 +1,7 @@
 //! `uploader compare`: the same photos through several targets, side by side.
 
-mod course;
 mod field;
+mod measurement;
 mod pass_progress;
 mod passes;
 mod schedule;
@@ -11,9 +11,9 @@ use std::path::PathBuf;
 
 use anyhow::{Result, bail};
 
-use self::course::Course;
-pub(super) use self::course::Manner;
 pub(super) use self::field::{Runner, open};
+pub(super) use self::measurement::Manner;
+use self::measurement::Measurement;
 use self::pass_progress::PassProgress;
 use self::schedule::Schedule;
 use super::{Ending, objects};
@@ -53,7 +53,7 @@ pub(crate) async fn run(mut args: CompareArgs, interruption: &Interruption) -> R
         rate: sending.rate,
         patience: Patience { retries: sending.retries, connect: CONNECT_WITHIN, answer: sending.timeout },
     };
-    let most_at_once = args.course.ladder.iter().copied().fold(sending.concurrency, u16::max).into();
+    let most_at_once = args.measurement.ladder.iter().copied().fold(sending.concurrency, u16::max).into();
     let runners = open(contenders, &manner, most_at_once, args.quiet).await?;
     interruption.heed();
     let (mut comparison, tallies) = measure(&args, &manner, &photos, &runners, interruption).await;
@@ -108,7 +108,7 @@ fn remarks(passed: &Passed, signal: Option<Signal>, comparison: &Comparison, arg
         remarks.push(Finding { topic: "passed_over", text: format!("Skipped: {passed}.").into() });
     }
     if signal.is_some() {
-        let wanted = comparison.settings.photos * args.course.runs as usize;
+        let wanted = comparison.settings.photos * args.measurement.runs as usize;
         let done = comparison.samples.iter().filter(|sample| sample.run > 0 && sample.target == 0).count();
         let text =
             format!("Interrupted: only the {done} of {wanted} photos that had been sent to all targets are compared.");
@@ -135,19 +135,19 @@ async fn measure(
     runners: &[Runner],
     interruption: &Interruption,
 ) -> (Comparison, Vec<Tally>) {
-    let course = &args.course;
+    let measurement = &args.measurement;
     // What is known to be unreadable is a failure of each run, and of no use to anything else.
     let sendable = |found: &&Found| !matches!(found.source, Source::Fault { .. });
     let good: Vec<Found> = photos.iter().filter(sendable).cloned().collect();
     let progress = PassProgress::new(args.quiet);
-    let schedule = Schedule::new(&progress, course, manner, (photos.len(), good.len()), runners);
+    let schedule = Schedule::new(&progress, measurement, manner, (photos.len(), good.len()), runners);
 
-    let mut main = Course::new(runners, manner, &progress);
+    let mut main = Measurement::new(runners, manner, &progress);
     let compared = async {
         progress.begin(schedule.warm_up);
-        main.warm_up(&good, course.warmup).await;
+        main.warm_up(&good, measurement.warmup).await;
         progress.begin(schedule.main);
-        for run in 1..=course.runs {
+        for run in 1..=measurement.runs {
             main.run(photos, run).await;
         }
     };
@@ -158,7 +158,7 @@ async fn measure(
     let (ladders, folders, waterfalls) = tokio::select! {
         biased;
         _ = interruption.came() => nothing(),
-        beside = schedule.beside(&progress, course, manner, &good, runners), if !good.is_empty() => beside,
+        beside = schedule.beside(&progress, measurement, manner, &good, runners), if !good.is_empty() => beside,
         else => nothing(),
     };
     progress.finish();
@@ -182,8 +182,8 @@ async fn measure(
     let pairs = (1..targets.len()).map(pair).collect();
     let settings = Settings {
         photos: photos.len(),
-        runs: course.runs,
-        warmup: course.warmup,
+        runs: measurement.runs,
+        warmup: measurement.warmup,
         concurrency: manner.concurrency,
         rate: manner.rate,
         body: if manner.recipe.body == BodyKind::Base64 { "base64" } else { "binary" },

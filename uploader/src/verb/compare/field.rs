@@ -7,7 +7,7 @@ use http_body_util::Full;
 use hyper::Request;
 use hyper::header::HOST;
 
-use super::course::Manner;
+use super::measurement::Manner;
 use crate::args::{Contender, Kind};
 use crate::link::{Connection, Patience, Phases, Survey, Tls, as_millis, survey};
 use crate::report::comparison::Link;

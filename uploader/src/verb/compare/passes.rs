@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 
 use wire::Outcome;
 
-use super::course::{Course, Manner, prepared, readable};
 use super::field::Runner;
+use super::measurement::{Manner, Measurement, prepared, readable};
 use super::pass_progress::PassProgress;
 use crate::args::{BodyKind, Kind};
 use crate::photo::{Found, Recipe};
@@ -81,9 +81,9 @@ pub(super) async fn folder(
     progress: &PassProgress,
 ) -> Vec<Folder> {
     let repeated: Vec<Found> = photos.iter().cycle().take(size).cloned().collect();
-    let mut course = Course::new(runners, manner, progress);
-    course.run(&repeated, 1).await;
-    let (samples, _, tallies) = course.finish();
+    let mut measurement = Measurement::new(runners, manner, progress);
+    measurement.run(&repeated, 1).await;
+    let (samples, _, tallies) = measurement.finish();
     let sum = |(place, (runner, tally)): (usize, (&Runner, &Tally))| {
         let own = || samples.iter().filter(move |sample| sample.target == place && sample.answer().is_some());
         let warm = own().any(Sample::is_warm);

@@ -1,10 +1,10 @@
 //! What a comparison does, pass by pass: turned once from the arguments into a list, so that all of it can be foretold.
 
-use super::course::Manner;
 use super::field::Runner;
+use super::measurement::Manner;
 use super::pass_progress::PassProgress;
 use super::passes;
-use crate::args::CourseArgs;
+use crate::args::MeasurementArgs;
 use crate::photo::Found;
 use crate::report::comparison::{Folder, Rung, Waterfall};
 
@@ -29,15 +29,15 @@ impl Schedule {
     /// `photos` are all and those that can be sent.
     pub(super) fn new(
         progress: &PassProgress,
-        course: &CourseArgs,
+        measurement: &MeasurementArgs,
         manner: &Manner,
         photos: (usize, usize),
         runners: &[Runner],
     ) -> Self {
         let (all, good) = photos;
         let weight = |at_once: usize| 1.0 / at_once.clamp(1, GAINS_UP_TO) as f64;
-        let (at_once, runs) = (manner.concurrency, course.runs as usize);
-        let warmed = if good > 0 { course.warmup as usize * at_once * runners.len() } else { 0 };
+        let (at_once, runs) = (manner.concurrency, measurement.runs as usize);
+        let warmed = if good > 0 { measurement.warmup as usize * at_once * runners.len() } else { 0 };
         let warm_up = progress.add("warm-up", warmed, weight(at_once));
         let name = match (manner.rate, at_once) {
             (Some(rate), _) => format!("at {rate} photos/s"),
@@ -49,18 +49,18 @@ impl Schedule {
         if good == 0 {
             return schedule;
         }
-        for at_once in course.ladder.iter().copied().map(usize::from).filter(|at_once| *at_once > 0) {
+        for at_once in measurement.ladder.iter().copied().map(usize::from).filter(|at_once| *at_once > 0) {
             let bears = |runner: &&Runner| runner.target.most_at_once().is_none_or(|most| at_once <= most);
             let photos = passes::of_rung(at_once) * runners.iter().filter(bears).count();
             let pass = progress.add(format!("concurrency {at_once}"), photos, weight(at_once));
             schedule.ladder.push((at_once, pass));
         }
-        for (place, size) in course.sizes.iter().map(|size| *size as usize).enumerate() {
-            let name = Folder::name(place, course.sizes.len(), size);
+        for (place, size) in measurement.sizes.iter().map(|size| *size as usize).enumerate() {
+            let name = Folder::name(place, measurement.sizes.len(), size);
             let pass = progress.add(format!("folder {name}"), size * runners.len(), weight(at_once));
             schedule.folders.push(((name, size), pass));
         }
-        if course.like_2023 {
+        if measurement.like_2023 {
             let falling = passes::falling(runners);
             let add =
                 |runner: &Runner| progress.add(format!("steps at {}", runner.name), good * passes::STEPS * runs, 1.0);
@@ -73,7 +73,7 @@ impl Schedule {
     pub(super) async fn beside(
         &self,
         progress: &PassProgress,
-        course: &CourseArgs,
+        measurement: &MeasurementArgs,
         manner: &Manner,
         good: &[Found],
         runners: &[Runner],
@@ -90,7 +90,7 @@ impl Schedule {
             folders.extend(passes::folder(runners, manner, good, folder.clone(), progress).await);
         }
         let mut waterfalls = Vec::new();
-        let plan = (course.runs, manner.crowd(CROWD));
+        let plan = (measurement.runs, manner.crowd(CROWD));
         for (runner, pass) in passes::falling(runners).zip(&self.waterfalls) {
             progress.begin(*pass);
             waterfalls.push(passes::waterfall(runner, manner, good, plan, progress).await);

@@ -38,7 +38,7 @@ impl Manner {
 }
 
 /// Turns, and what came of them.
-pub(super) struct Course<'a> {
+pub(super) struct Measurement<'a> {
     runners: &'a [Runner],
     manner: &'a Manner,
     pools: Vec<SlotPool<'a>>,
@@ -50,7 +50,7 @@ pub(super) struct Course<'a> {
     next_turn: usize,
 }
 
-impl<'a> Course<'a> {
+impl<'a> Measurement<'a> {
     pub(super) fn new(runners: &'a [Runner], manner: &'a Manner, progress: &'a PassProgress) -> Self {
         let pool = |runner: &'a Runner| {
             SlotPool::new(runner.target.as_ref(), runner.tls.as_ref(), manner.patience, manner.concurrency)
