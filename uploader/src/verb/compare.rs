@@ -12,8 +12,8 @@ use std::path::PathBuf;
 use anyhow::{Result, bail};
 
 pub(super) use self::field::{Runner, open};
-pub(super) use self::measurement::Manner;
 use self::measurement::Measurement;
+pub(super) use self::measurement::SendSettings;
 use self::pass_progress::PassProgress;
 use self::schedule::Schedule;
 use super::{Ending, objects};
@@ -41,7 +41,7 @@ pub(crate) async fn run(mut args: CompareArgs, interruption: &Interruption) -> R
     let exports = args.report.iter().map(|path| Export::create(path)).collect::<Result<Vec<_>>>()?;
 
     let sending = &args.sending;
-    let manner = Manner {
+    let send_settings = SendSettings {
         recipe: Recipe {
             body: sending.body,
             resize: sending.resize,
@@ -54,9 +54,9 @@ pub(crate) async fn run(mut args: CompareArgs, interruption: &Interruption) -> R
         patience: Patience { retries: sending.retries, connect: CONNECT_WITHIN, answer: sending.timeout },
     };
     let most_at_once = args.measurement.ladder.iter().copied().fold(sending.concurrency, u16::max).into();
-    let runners = open(contenders, &manner, most_at_once, args.quiet).await?;
+    let runners = open(contenders, &send_settings, most_at_once, args.quiet).await?;
     interruption.heed();
-    let (mut comparison, tallies) = measure(&args, &manner, &photos, &runners, interruption).await;
+    let (mut comparison, tallies) = measure(&args, &send_settings, &photos, &runners, interruption).await;
     let signal = interruption.has_come();
     if let (Some(signal), true) = (signal, comparison.samples.iter().all(|sample| sample.run == 0)) {
         notice!("uploader: interrupted before any photo had been sent to all targets; no report was written");
@@ -130,7 +130,7 @@ fn check_names(args: &CompareArgs, contenders: &[Contender]) -> Result<()> {
 
 async fn measure(
     args: &CompareArgs,
-    manner: &Manner,
+    send_settings: &SendSettings,
     photos: &[Found],
     runners: &[Runner],
     interruption: &Interruption,
@@ -140,9 +140,9 @@ async fn measure(
     let sendable = |found: &&Found| !matches!(found.source, Source::Fault { .. });
     let good: Vec<Found> = photos.iter().filter(sendable).cloned().collect();
     let progress = PassProgress::new(args.quiet);
-    let schedule = Schedule::new(&progress, measurement, manner, (photos.len(), good.len()), runners);
+    let schedule = Schedule::new(&progress, measurement, send_settings, (photos.len(), good.len()), runners);
 
-    let mut main = Measurement::new(runners, manner, &progress);
+    let mut main = Measurement::new(runners, send_settings, &progress);
     let compared = async {
         progress.begin(schedule.warm_up);
         main.warm_up(&good, measurement.warmup).await;
@@ -158,7 +158,7 @@ async fn measure(
     let (ladders, folders, waterfalls) = tokio::select! {
         biased;
         _ = interruption.came() => nothing(),
-        beside = schedule.beside(&progress, measurement, manner, &good, runners), if !good.is_empty() => beside,
+        beside = schedule.beside(&progress, measurement, send_settings, &good, runners), if !good.is_empty() => beside,
         else => nothing(),
     };
     progress.finish();
@@ -176,18 +176,18 @@ async fn measure(
         ladder,
     };
     let origins = runners.iter().zip(ladders).zip(&tallies).map(origin).collect();
-    let by_the_clock = manner.rate.is_some();
+    let by_the_clock = send_settings.rate.is_some();
     let targets = comparison::measure(origins, &samples, &turns, &rates, by_the_clock);
-    let pair = |place| Pair::new(&targets, (0, place), &samples, &turns, manner.concurrency, by_the_clock);
+    let pair = |place| Pair::new(&targets, (0, place), &samples, &turns, send_settings.concurrency, by_the_clock);
     let pairs = (1..targets.len()).map(pair).collect();
     let settings = Settings {
         photos: photos.len(),
         runs: measurement.runs,
         warmup: measurement.warmup,
-        concurrency: manner.concurrency,
-        rate: manner.rate,
-        body: if manner.recipe.body == BodyKind::Base64 { "base64" } else { "binary" },
-        resize: manner.recipe.resize,
+        concurrency: send_settings.concurrency,
+        rate: send_settings.rate,
+        body: if send_settings.recipe.body == BodyKind::Base64 { "base64" } else { "binary" },
+        resize: send_settings.recipe.resize,
     };
     let comparison = Comparison {
         environment: Environment::look(),

@@ -13,7 +13,7 @@ use evaluation::Truth;
 use self::gathering::Gathering;
 use self::standard::Standard;
 use super::Ending;
-use super::compare::{Manner, Runner, open};
+use super::compare::{Runner, SendSettings, open};
 use crate::args::EvaluateArgs;
 use crate::interruption::{Interruption, Signal};
 use crate::link::Patience;
@@ -91,7 +91,7 @@ async fn sent(
     let (photos, images) = standard.photos(found)?;
     let exports = exports(args, inputs)?;
     let sending = &args.sending;
-    let manner = Manner {
+    let send_settings = SendSettings {
         recipe: Recipe {
             body: sending.body,
             resize: sending.resize,
@@ -103,14 +103,14 @@ async fn sent(
         rate: sending.rate,
         patience: Patience { retries: sending.retries, connect: CONNECT_WITHIN, answer: sending.timeout },
     };
-    let runners = open(contenders, &manner, manner.concurrency, args.quiet).await?;
-    let gatherings = gatherings(&runners, &manner, standard).await?;
+    let runners = open(contenders, &send_settings, send_settings.concurrency, args.quiet).await?;
+    let gatherings = gatherings(&runners, &send_settings, standard).await?;
     interruption.heed();
     let mut assessed = Vec::new();
     for (runner, mut gathering) in runners.iter().zip(gatherings) {
         let progress = Progress::photos(photos.len(), args.quiet);
         let signal = tokio::select! {
-            () = send(runner, &mut gathering, &manner, (&photos, &images), &progress) => None,
+            () = send(runner, &mut gathering, &send_settings, (&photos, &images), &progress) => None,
             signal = interruption.came() => Some(signal),
         };
         progress.finish();
@@ -173,14 +173,14 @@ async fn listing(args: &EvaluateArgs, paths: &[PathBuf]) -> Result<(Vec<Found>, 
 }
 
 /// For each target what is to be gathered, once it is certain that truth and model speak of the same things.
-async fn gatherings(runners: &[Runner], manner: &Manner, standard: &Standard) -> Result<Vec<Gathering>> {
+async fn gatherings(runners: &[Runner], send_settings: &SendSettings, standard: &Standard) -> Result<Vec<Gathering>> {
     let mut gatherings = Vec::new();
     for runner in runners {
         let model = runner.model().await;
         if let Some(labels) = model.as_ref().and_then(|model| model.labels.as_ref()) {
             standard.check_labels(labels).with_context(|| runner.name.clone())?;
         }
-        let multi_label = manner.recipe.options.multi_label.or_else(|| model.as_ref()?.multi_label);
+        let multi_label = send_settings.recipe.options.multi_label.or_else(|| model.as_ref()?.multi_label);
         let title = runner.target.title();
         gatherings.push(Gathering::new(runner.name.clone(), title, model.and_then(|model| model.labels), multi_label));
     }
@@ -191,16 +191,16 @@ async fn gatherings(runners: &[Runner], manner: &Manner, standard: &Standard) ->
 async fn send(
     runner: &Runner,
     gathering: &mut Gathering,
-    manner: &Manner,
+    send_settings: &SendSettings,
     (photos, images): (&[Found], &[usize]),
     progress: &Progress,
 ) {
     let plan = Plan {
         photos: photos.to_vec(),
-        recipe: manner.recipe.clone(),
-        concurrency: manner.concurrency,
-        rate: manner.rate,
-        patience: manner.patience,
+        recipe: send_settings.recipe.clone(),
+        concurrency: send_settings.concurrency,
+        rate: send_settings.rate,
+        patience: send_settings.patience,
         fresh: false,
     };
     let mut pipeline = Pipeline::begin(plan, &runner.target, runner.tls.clone());

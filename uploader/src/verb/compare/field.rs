@@ -7,7 +7,7 @@ use http_body_util::Full;
 use hyper::Request;
 use hyper::header::HOST;
 
-use super::measurement::Manner;
+use super::measurement::SendSettings;
 use crate::args::{Contender, Kind};
 use crate::link::{Connection, Patience, Phases, Survey, Tls, as_millis, survey};
 use crate::report::comparison::Link;
@@ -59,7 +59,7 @@ impl Runner {
 /// Opens all targets and measures how far away they are.
 pub(in crate::verb) async fn open(
     contenders: Vec<Contender>,
-    manner: &Manner,
+    send_settings: &SendSettings,
     most_at_once: usize,
     quiet: bool,
 ) -> Result<Vec<Runner>> {
@@ -70,13 +70,13 @@ pub(in crate::verb) async fn open(
     let mut opened = Vec::new();
     for (position, Contender { name, kind, place, memory }) in contenders {
         // A container takes one photo at a time: more of them than the comparison needs would only cost memory.
-        let at_once = if kind == Kind::Docker { manner.concurrency } else { most_at_once };
-        let wishes = Wishes { at_once, timeout: manner.patience.answer, quiet };
+        let at_once = if kind == Kind::Docker { send_settings.concurrency } else { most_at_once };
+        let wishes = Wishes { at_once, timeout: send_settings.patience.answer, quiet };
         let target: Arc<dyn Target> = target::open(&place, &wishes).await.with_context(|| name.clone())?.into();
         let tls = Tls::of(target.endpoint()).await?;
-        let options = &manner.recipe.options;
+        let options = &send_settings.recipe.options;
         if kind == Kind::Url || options.classes.is_some() {
-            let patience = Patience { retries: 0, ..manner.patience };
+            let patience = Patience { retries: 0, ..send_settings.patience };
             check::options(target.as_ref(), tls.as_ref(), options, patience).await.with_context(|| name.clone())?;
         }
         opened.push((position, Runner { name, kind, target, tls, link: Link::default(), memory }));

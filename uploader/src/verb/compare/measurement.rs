@@ -16,14 +16,14 @@ use crate::report::comparison::{Sample, Turn};
 
 /// How photos are sent.
 #[derive(Debug, Clone)]
-pub(in crate::verb) struct Manner {
+pub(in crate::verb) struct SendSettings {
     pub(in crate::verb) recipe: Recipe,
     pub(in crate::verb) concurrency: usize,
     pub(in crate::verb) rate: Option<f64>,
     pub(in crate::verb) patience: Patience,
 }
 
-impl Manner {
+impl SendSettings {
     /// Photos of a turn: as many as are under way at once; by the clock, a second's worth, so that those which come too
     /// late can pile up as they would.
     fn turn(&self) -> usize {
@@ -40,7 +40,7 @@ impl Manner {
 /// Turns, and what came of them.
 pub(super) struct Measurement<'a> {
     runners: &'a [Runner],
-    manner: &'a Manner,
+    send_settings: &'a SendSettings,
     pools: Vec<SlotPool<'a>>,
     progress: &'a PassProgress,
     samples: Vec<Sample>,
@@ -51,13 +51,18 @@ pub(super) struct Measurement<'a> {
 }
 
 impl<'a> Measurement<'a> {
-    pub(super) fn new(runners: &'a [Runner], manner: &'a Manner, progress: &'a PassProgress) -> Self {
+    pub(super) fn new(runners: &'a [Runner], send_settings: &'a SendSettings, progress: &'a PassProgress) -> Self {
         let pool = |runner: &'a Runner| {
-            SlotPool::new(runner.target.as_ref(), runner.tls.as_ref(), manner.patience, manner.concurrency)
+            SlotPool::new(
+                runner.target.as_ref(),
+                runner.tls.as_ref(),
+                send_settings.patience,
+                send_settings.concurrency,
+            )
         };
         Self {
             runners,
-            manner,
+            send_settings,
             pools: runners.iter().map(pool).collect(),
             progress,
             samples: Vec::new(),
@@ -72,8 +77,8 @@ impl<'a> Measurement<'a> {
     pub(super) async fn warm_up(&mut self, photos: &[Found], turns: u32) {
         let mut endless = photos.iter().cycle();
         for turn in 0..turns {
-            let photos: Vec<&Found> = endless.by_ref().take(self.manner.concurrency).collect();
-            let ready = readable(prepared(&photos, &self.manner.recipe).await);
+            let photos: Vec<&Found> = endless.by_ref().take(self.send_settings.concurrency).collect();
+            let ready = readable(prepared(&photos, &self.send_settings.recipe).await);
             for place in self.order(turn as usize) {
                 let records = self.pools[place].turn(&ready, None).await;
                 self.progress.advance(records.len());
@@ -91,19 +96,21 @@ impl<'a> Measurement<'a> {
     /// All photos once through every target. Dropped in the middle of a turn, nothing of that turn is kept: what is compared
     /// has been to all targets.
     pub(super) async fn run(&mut self, photos: &[Found], run: u32) {
-        let size = self.manner.turn();
+        let size = self.send_settings.turn();
         for photos in photos.chunks(size) {
             let turn = self.next_turn;
             self.next_turn += 1;
             let photos: Vec<&Found> = photos.iter().collect();
             // Made ready between the turns: the processor belongs to the target whose turn it is.
-            let (ready, bad): (Vec<Ready>, Vec<Ready>) =
-                prepared(&photos, &self.manner.recipe).await.into_iter().partition(|ready| ready.prepared.is_ok());
+            let (ready, bad): (Vec<Ready>, Vec<Ready>) = prepared(&photos, &self.send_settings.recipe)
+                .await
+                .into_iter()
+                .partition(|ready| ready.prepared.is_ok());
             let mut taken = Vec::with_capacity(self.runners.len());
             for target in self.order(turn).filter(|_| !ready.is_empty()) {
                 let start = Instant::now();
-                let records = self.pools[target].turn(&ready, self.manner.rate).await;
-                let wall = match (records.as_slice(), self.manner.rate) {
+                let records = self.pools[target].turn(&ready, self.send_settings.rate).await;
+                let wall = match (records.as_slice(), self.send_settings.rate) {
                     // One photo after the other is its round trip.
                     ([only], None) => only.round_trip,
                     _ => start.elapsed(),

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use wire::Outcome;
 
 use super::field::Runner;
-use super::measurement::{Manner, Measurement, prepared, readable};
+use super::measurement::{Measurement, SendSettings, prepared, readable};
 use super::pass_progress::PassProgress;
 use crate::args::{BodyKind, Kind};
 use crate::photo::{Found, Recipe};
@@ -31,17 +31,17 @@ pub(super) fn of_rung(at_once: usize) -> usize {
 /// machine for a while slows all.
 pub(super) async fn ladder(
     runners: &[Runner],
-    manner: &Manner,
+    send_settings: &SendSettings,
     photos: &[Found],
     at_once: usize,
     progress: &PassProgress,
 ) -> Vec<Option<Rung>> {
     let photos: Vec<&Found> = photos.iter().cycle().take(at_once * EACH).collect();
-    let ready = readable(prepared(&photos, &manner.recipe).await);
+    let ready = readable(prepared(&photos, &send_settings.recipe).await);
     let mut pools: Vec<Option<SlotPool<'_>>> = Vec::with_capacity(runners.len());
     for runner in runners {
         let bears = runner.target.most_at_once().is_none_or(|most| at_once <= most);
-        let pool = || SlotPool::new(runner.target.as_ref(), runner.tls.as_ref(), manner.patience, at_once);
+        let pool = || SlotPool::new(runner.target.as_ref(), runner.tls.as_ref(), send_settings.patience, at_once);
         let mut pool = bears.then(pool);
         if let Some(pool) = &mut pool {
             // Opens the connections and starts as many functions.
@@ -75,13 +75,13 @@ fn pace(records: &[Record], at_once: usize) -> Option<f64> {
 /// One folder of the student project's table.
 pub(super) async fn folder(
     runners: &[Runner],
-    manner: &Manner,
+    send_settings: &SendSettings,
     photos: &[Found],
     (name, size): (String, usize),
     progress: &PassProgress,
 ) -> Vec<Folder> {
     let repeated: Vec<Found> = photos.iter().cycle().take(size).cloned().collect();
-    let mut measurement = Measurement::new(runners, manner, progress);
+    let mut measurement = Measurement::new(runners, send_settings, progress);
     measurement.run(&repeated, 1).await;
     let (samples, _, tallies) = measurement.finish();
     let sum = |(place, (runner, tally)): (usize, (&Runner, &Tally))| {
@@ -111,12 +111,12 @@ pub(super) fn falling(runners: &[Runner]) -> impl Iterator<Item = &Runner> {
 /// The steps from the student project's client to this one.
 pub(super) async fn waterfall(
     runner: &Runner,
-    manner: &Manner,
+    send_settings: &SendSettings,
     photos: &[Found],
     (runs, crowd): (u32, usize),
     progress: &PassProgress,
 ) -> Waterfall {
-    let side = match manner.recipe.resize {
+    let side = match send_settings.recipe.resize {
         Some(side) => side,
         None => runner.model().await.and_then(|model| model.side).unwrap_or(SIDE),
     };
@@ -126,7 +126,7 @@ pub(super) async fn waterfall(
     // All steps in each run, so that drift hits all of them.
     for _ in 0..runs {
         for (plan, passed) in plans.iter().zip(&mut passed) {
-            let (ms, sent) = pass(runner, manner, photos, plan, progress).await;
+            let (ms, sent) = pass(runner, send_settings, photos, plan, progress).await;
             passed.ms.extend(ms);
             passed.sent_bytes += sent as f64;
         }
@@ -165,17 +165,17 @@ fn steps(side: u32, crowd: usize) -> Vec<StepPlan> {
 /// Each photo's share of the wall time in milliseconds, where it was answered; and the bytes that went out.
 async fn pass(
     runner: &Runner,
-    manner: &Manner,
+    send_settings: &SendSettings,
     photos: &[Found],
     step: &StepPlan,
     progress: &PassProgress,
 ) -> (Vec<Option<f64>>, u64) {
     let plan = Plan {
         photos: photos.to_vec(),
-        recipe: Recipe { body: step.body, resize: step.resize, ..manner.recipe.clone() },
+        recipe: Recipe { body: step.body, resize: step.resize, ..send_settings.recipe.clone() },
         concurrency: step.concurrency,
         rate: None,
-        patience: manner.patience,
+        patience: send_settings.patience,
         fresh: step.fresh,
     };
     let places = step.concurrency.min(runner.target.most_at_once().unwrap_or(usize::MAX)).min(photos.len()).max(1);

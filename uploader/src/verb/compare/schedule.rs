@@ -1,7 +1,7 @@
 //! What a comparison does, pass by pass: turned once from the arguments into a list, so that all of it can be foretold.
 
 use super::field::Runner;
-use super::measurement::Manner;
+use super::measurement::SendSettings;
 use super::pass_progress::PassProgress;
 use super::passes;
 use crate::args::MeasurementArgs;
@@ -30,16 +30,16 @@ impl Schedule {
     pub(super) fn new(
         progress: &PassProgress,
         measurement: &MeasurementArgs,
-        manner: &Manner,
+        send_settings: &SendSettings,
         photos: (usize, usize),
         runners: &[Runner],
     ) -> Self {
         let (all, good) = photos;
         let weight = |at_once: usize| 1.0 / at_once.clamp(1, GAINS_UP_TO) as f64;
-        let (at_once, runs) = (manner.concurrency, measurement.runs as usize);
+        let (at_once, runs) = (send_settings.concurrency, measurement.runs as usize);
         let warmed = if good > 0 { measurement.warmup as usize * at_once * runners.len() } else { 0 };
         let warm_up = progress.add("warm-up", warmed, weight(at_once));
-        let name = match (manner.rate, at_once) {
+        let name = match (send_settings.rate, at_once) {
             (Some(rate), _) => format!("at {rate} photos/s"),
             (None, 1) => "sequential".to_owned(),
             (None, at_once) => format!("{at_once} at once"),
@@ -74,26 +74,26 @@ impl Schedule {
         &self,
         progress: &PassProgress,
         measurement: &MeasurementArgs,
-        manner: &Manner,
+        send_settings: &SendSettings,
         good: &[Found],
         runners: &[Runner],
     ) -> (Vec<Vec<Rung>>, Vec<Folder>, Vec<Waterfall>) {
         let mut ladders = vec![Vec::new(); runners.len()];
         for (at_once, pass) in &self.ladder {
             progress.begin(*pass);
-            let rungs = passes::ladder(runners, manner, good, *at_once, progress).await;
+            let rungs = passes::ladder(runners, send_settings, good, *at_once, progress).await;
             ladders.iter_mut().zip(rungs).for_each(|(ladder, rung)| ladder.extend(rung));
         }
         let mut folders = Vec::new();
         for (folder, pass) in &self.folders {
             progress.begin(*pass);
-            folders.extend(passes::folder(runners, manner, good, folder.clone(), progress).await);
+            folders.extend(passes::folder(runners, send_settings, good, folder.clone(), progress).await);
         }
         let mut waterfalls = Vec::new();
-        let plan = (measurement.runs, manner.crowd(CROWD));
+        let plan = (measurement.runs, send_settings.crowd(CROWD));
         for (runner, pass) in passes::falling(runners).zip(&self.waterfalls) {
             progress.begin(*pass);
-            waterfalls.push(passes::waterfall(runner, manner, good, plan, progress).await);
+            waterfalls.push(passes::waterfall(runner, send_settings, good, plan, progress).await);
         }
         (ladders, folders, waterfalls)
     }
