@@ -1,7 +1,7 @@
 //! `uploader compare`: the same photos through several targets, side by side.
 
-mod field;
 mod measurement;
+mod open_target;
 mod pass_progress;
 mod passes;
 mod schedule;
@@ -11,9 +11,9 @@ use std::path::PathBuf;
 
 use anyhow::{Result, bail};
 
-pub(super) use self::field::{Runner, open};
 use self::measurement::Measurement;
 pub(super) use self::measurement::SendSettings;
+pub(super) use self::open_target::{OpenTarget, open};
 use self::pass_progress::PassProgress;
 use self::schedule::Schedule;
 use super::{Ending, objects};
@@ -54,9 +54,9 @@ pub(crate) async fn run(mut args: CompareArgs, interruption: &Interruption) -> R
         patience: Patience { retries: sending.retries, connect: CONNECT_WITHIN, answer: sending.timeout },
     };
     let most_at_once = args.measurement.ladder.iter().copied().fold(sending.concurrency, u16::max).into();
-    let runners = open(contenders, &send_settings, most_at_once, args.quiet).await?;
+    let open_targets = open(contenders, &send_settings, most_at_once, args.quiet).await?;
     interruption.heed();
-    let (mut comparison, tallies) = measure(&args, &send_settings, &photos, &runners, interruption).await;
+    let (mut comparison, tallies) = measure(&args, &send_settings, &photos, &open_targets, interruption).await;
     let signal = interruption.has_come();
     if let (Some(signal), true) = (signal, comparison.samples.iter().all(|sample| sample.run == 0)) {
         notice!("uploader: interrupted before any photo had been sent to all targets; no report was written");
@@ -75,7 +75,7 @@ pub(crate) async fn run(mut args: CompareArgs, interruption: &Interruption) -> R
             writeln!(stdout(), "Report: {path}")?;
         }
     }
-    Ok(signal.map_or_else(|| ending(&args, &runners, &tallies), Ending::Interrupted))
+    Ok(signal.map_or_else(|| ending(&args, &open_targets, &tallies), Ending::Interrupted))
 }
 
 /// The photos, once it is certain that no report will be written over one. Entries that cannot be read are told of here: the
@@ -132,7 +132,7 @@ async fn measure(
     args: &CompareArgs,
     send_settings: &SendSettings,
     photos: &[Found],
-    runners: &[Runner],
+    open_targets: &[OpenTarget],
     interruption: &Interruption,
 ) -> (Comparison, Vec<Tally>) {
     let measurement = &args.measurement;
@@ -140,9 +140,9 @@ async fn measure(
     let sendable = |found: &&Found| !matches!(found.source, Source::Fault { .. });
     let good: Vec<Found> = photos.iter().filter(sendable).cloned().collect();
     let progress = PassProgress::new(args.quiet);
-    let schedule = Schedule::new(&progress, measurement, send_settings, (photos.len(), good.len()), runners);
+    let schedule = Schedule::new(&progress, measurement, send_settings, (photos.len(), good.len()), open_targets);
 
-    let mut main = Measurement::new(runners, send_settings, &progress);
+    let mut main = Measurement::new(open_targets, send_settings, &progress);
     let compared = async {
         progress.begin(schedule.warm_up);
         main.warm_up(&good, measurement.warmup).await;
@@ -154,11 +154,11 @@ async fn measure(
     tokio::select! { () = compared => {}, _ = interruption.came() => {} }
     let (samples, turns, tallies) = main.finish();
 
-    let nothing = || (vec![Vec::new(); runners.len()], Vec::new(), Vec::new());
+    let nothing = || (vec![Vec::new(); open_targets.len()], Vec::new(), Vec::new());
     let (ladders, folders, waterfalls) = tokio::select! {
         biased;
         _ = interruption.came() => nothing(),
-        beside = schedule.beside(&progress, measurement, send_settings, &good, runners), if !good.is_empty() => beside,
+        beside = schedule.beside(&progress, measurement, send_settings, &good, open_targets), if !good.is_empty() => beside,
         else => nothing(),
     };
     progress.finish();
@@ -166,16 +166,16 @@ async fn measure(
     let prices = &args.prices;
     let memory = args.targets.function.memory();
     let rates = Rates::new(prices.architecture, memory, prices.traced, prices.ec2_per_hour);
-    let origin = |((runner, ladder), tally): ((&Runner, Vec<Rung>), &Tally)| Origin {
-        name: runner.name.clone(),
-        title: runner.target.title(),
-        kind: runner.kind,
-        link: runner.link,
-        memory_mb: runner.memory,
+    let origin = |((open_target, ladder), tally): ((&OpenTarget, Vec<Rung>), &Tally)| Origin {
+        name: open_target.name.clone(),
+        title: open_target.target.title(),
+        kind: open_target.kind,
+        link: open_target.link,
+        memory_mb: open_target.memory,
         tally: tally.clone(),
         ladder,
     };
-    let origins = runners.iter().zip(ladders).zip(&tallies).map(origin).collect();
+    let origins = open_targets.iter().zip(ladders).zip(&tallies).map(origin).collect();
     let by_the_clock = send_settings.rate.is_some();
     let targets = comparison::measure(origins, &samples, &turns, &rates, by_the_clock);
     let pair = |place| Pair::new(&targets, (0, place), &samples, &turns, send_settings.concurrency, by_the_clock);
@@ -204,13 +204,14 @@ async fn measure(
     (comparison.conclude(), tallies)
 }
 
-fn ending(args: &CompareArgs, runners: &[Runner], tallies: &[Tally]) -> Ending {
+fn ending(args: &CompareArgs, open_targets: &[OpenTarget], tallies: &[Tally]) -> Ending {
     let mut ending = if tallies.iter().all(|tally| tally.failed() == 0) { Ending::Good } else { Ending::Failures };
-    for (runner, tally) in runners.iter().zip(tallies) {
-        for wanted in args.fail_if.iter().filter(|wanted| wanted.name.as_ref().is_none_or(|name| *name == runner.name))
+    for (open_target, tally) in open_targets.iter().zip(tallies) {
+        for wanted in
+            args.fail_if.iter().filter(|wanted| wanted.name.as_ref().is_none_or(|name| *name == open_target.name))
         {
             if let Some(measured) = wanted.condition.comes_true(tally) {
-                notice!("uploader: {}: {measured}", runner.name);
+                notice!("uploader: {}: {measured}", open_target.name);
                 ending = Ending::NotGoodEnough;
             }
         }

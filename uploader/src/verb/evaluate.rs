@@ -13,7 +13,7 @@ use evaluation::Truth;
 use self::gathering::Gathering;
 use self::standard::Standard;
 use super::Ending;
-use super::compare::{Runner, SendSettings, open};
+use super::compare::{OpenTarget, SendSettings, open};
 use crate::args::EvaluateArgs;
 use crate::interruption::{Interruption, Signal};
 use crate::link::Patience;
@@ -103,21 +103,21 @@ async fn sent(
         rate: sending.rate,
         patience: Patience { retries: sending.retries, connect: CONNECT_WITHIN, answer: sending.timeout },
     };
-    let runners = open(contenders, &send_settings, send_settings.concurrency, args.quiet).await?;
-    let gatherings = gatherings(&runners, &send_settings, standard).await?;
+    let open_targets = open(contenders, &send_settings, send_settings.concurrency, args.quiet).await?;
+    let gatherings = gatherings(&open_targets, &send_settings, standard).await?;
     interruption.heed();
     let mut assessed = Vec::new();
-    for (runner, mut gathering) in runners.iter().zip(gatherings) {
+    for (open_target, mut gathering) in open_targets.iter().zip(gatherings) {
         let progress = Progress::photos(photos.len(), args.quiet);
         let signal = tokio::select! {
-            () = send(runner, &mut gathering, &send_settings, (&photos, &images), &progress) => None,
+            () = send(open_target, &mut gathering, &send_settings, (&photos, &images), &progress) => None,
             signal = interruption.came() => Some(signal),
         };
         progress.finish();
         if let Some(signal) = signal {
             return Ok(Err(signal));
         }
-        assessed.push(priced(gathering.assessed(standard).await?, runner, args.architecture));
+        assessed.push(priced(gathering.assessed(standard).await?, open_target, args.architecture));
     }
     Ok(Ok((exports, assessed)))
 }
@@ -173,23 +173,32 @@ async fn listing(args: &EvaluateArgs, paths: &[PathBuf]) -> Result<(Vec<Found>, 
 }
 
 /// For each target what is to be gathered, once it is certain that truth and model speak of the same things.
-async fn gatherings(runners: &[Runner], send_settings: &SendSettings, standard: &Standard) -> Result<Vec<Gathering>> {
+async fn gatherings(
+    open_targets: &[OpenTarget],
+    send_settings: &SendSettings,
+    standard: &Standard,
+) -> Result<Vec<Gathering>> {
     let mut gatherings = Vec::new();
-    for runner in runners {
-        let model = runner.model().await;
+    for open_target in open_targets {
+        let model = open_target.model().await;
         if let Some(labels) = model.as_ref().and_then(|model| model.labels.as_ref()) {
-            standard.check_labels(labels).with_context(|| runner.name.clone())?;
+            standard.check_labels(labels).with_context(|| open_target.name.clone())?;
         }
         let multi_label = send_settings.recipe.options.multi_label.or_else(|| model.as_ref()?.multi_label);
-        let title = runner.target.title();
-        gatherings.push(Gathering::new(runner.name.clone(), title, model.and_then(|model| model.labels), multi_label));
+        let title = open_target.target.title();
+        gatherings.push(Gathering::new(
+            open_target.name.clone(),
+            title,
+            model.and_then(|model| model.labels),
+            multi_label,
+        ));
     }
     Ok(gatherings)
 }
 
 /// Sends all photos to one target.
 async fn send(
-    runner: &Runner,
+    open_target: &OpenTarget,
     gathering: &mut Gathering,
     send_settings: &SendSettings,
     (photos, images): (&[Found], &[usize]),
@@ -203,7 +212,7 @@ async fn send(
         patience: send_settings.patience,
         fresh: false,
     };
-    let mut pipeline = Pipeline::begin(plan, &runner.target, runner.tls.clone());
+    let mut pipeline = Pipeline::begin(plan, &open_target.target, open_target.tls.clone());
     // Records come in the order of the photos.
     for image in images {
         let Some(record) = pipeline.next().await else { break };
@@ -212,10 +221,10 @@ async fn send(
     }
 }
 
-fn priced(mut assessed: Assessed, runner: &Runner, architecture: Architecture) -> Assessed {
-    assessed.memory_mb = Some(runner.memory);
+fn priced(mut assessed: Assessed, open_target: &OpenTarget, architecture: Architecture) -> Assessed {
+    assessed.memory_mb = Some(open_target.memory);
     let billed = assessed.ms_per_photo.map(f64::ceil);
-    assessed.dollars_per_1000 = billed.map(|ms| prices::url_per_thousand(architecture, runner.memory, ms).total());
+    assessed.dollars_per_1000 = billed.map(|ms| prices::url_per_thousand(architecture, open_target.memory, ms).total());
     assessed
 }
 

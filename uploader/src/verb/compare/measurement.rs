@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 
-use super::field::Runner;
+use super::open_target::OpenTarget;
 use super::pass_progress::PassProgress;
 use crate::link::Patience;
 use crate::photo::{Found, Recipe};
@@ -39,7 +39,7 @@ impl SendSettings {
 
 /// Turns, and what came of them.
 pub(super) struct Measurement<'a> {
-    runners: &'a [Runner],
+    open_targets: &'a [OpenTarget],
     send_settings: &'a SendSettings,
     pools: Vec<SlotPool<'a>>,
     progress: &'a PassProgress,
@@ -51,24 +51,28 @@ pub(super) struct Measurement<'a> {
 }
 
 impl<'a> Measurement<'a> {
-    pub(super) fn new(runners: &'a [Runner], send_settings: &'a SendSettings, progress: &'a PassProgress) -> Self {
-        let pool = |runner: &'a Runner| {
+    pub(super) fn new(
+        open_targets: &'a [OpenTarget],
+        send_settings: &'a SendSettings,
+        progress: &'a PassProgress,
+    ) -> Self {
+        let pool = |open_target: &'a OpenTarget| {
             SlotPool::new(
-                runner.target.as_ref(),
-                runner.tls.as_ref(),
+                open_target.target.as_ref(),
+                open_target.tls.as_ref(),
                 send_settings.patience,
                 send_settings.concurrency,
             )
         };
         Self {
-            runners,
+            open_targets,
             send_settings,
-            pools: runners.iter().map(pool).collect(),
+            pools: open_targets.iter().map(pool).collect(),
             progress,
             samples: Vec::new(),
             turns: Vec::new(),
-            tallies: runners.iter().map(|_| Tally::begin()).collect(),
-            busy: vec![Duration::ZERO; runners.len()],
+            tallies: open_targets.iter().map(|_| Tally::begin()).collect(),
+            busy: vec![Duration::ZERO; open_targets.len()],
             next_turn: 0,
         }
     }
@@ -106,7 +110,7 @@ impl<'a> Measurement<'a> {
                 .await
                 .into_iter()
                 .partition(|ready| ready.prepared.is_ok());
-            let mut taken = Vec::with_capacity(self.runners.len());
+            let mut taken = Vec::with_capacity(self.open_targets.len());
             for target in self.order(turn).filter(|_| !ready.is_empty()) {
                 let start = Instant::now();
                 let records = self.pools[target].turn(&ready, self.send_settings.rate).await;
@@ -126,7 +130,7 @@ impl<'a> Measurement<'a> {
                 self.turns.push(Turn { target, turn, photos, wall, clean });
             }
             // What cannot be read is sent to nobody, and everybody's failure.
-            for target in 0..self.runners.len() {
+            for target in 0..self.open_targets.len() {
                 let records = bad
                     .iter()
                     .filter_map(|bad| Some(Record::unsent(&bad.photo, bad.prepared.as_ref().err()?.clone())))
@@ -157,12 +161,12 @@ impl<'a> Measurement<'a> {
 
     /// Everybody goes first once in a while.
     fn order(&self, turn: usize) -> impl Iterator<Item = usize> + use<> {
-        let count = self.runners.len();
+        let count = self.open_targets.len();
         (0..count).map(move |place| (turn + place) % count)
     }
 
     fn sample(&self, target: usize, run: u32, turn: usize, place: usize, record: Record) -> Sample {
-        Sample { target, name: self.runners[target].name.clone(), run, turn, place, record }
+        Sample { target, name: self.open_targets[target].name.clone(), run, turn, place, record }
     }
 }
 

@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 
 use wire::Outcome;
 
-use super::field::Runner;
 use super::measurement::{Measurement, SendSettings, prepared, readable};
+use super::open_target::OpenTarget;
 use super::pass_progress::PassProgress;
 use crate::args::{BodyKind, Kind};
 use crate::photo::{Found, Recipe};
@@ -30,7 +30,7 @@ pub(super) fn of_rung(at_once: usize) -> usize {
 /// Throughput of each target with so many photos at once. In each round all targets take their turn, so that what slows the
 /// machine for a while slows all.
 pub(super) async fn ladder(
-    runners: &[Runner],
+    open_targets: &[OpenTarget],
     send_settings: &SendSettings,
     photos: &[Found],
     at_once: usize,
@@ -38,10 +38,11 @@ pub(super) async fn ladder(
 ) -> Vec<Option<Rung>> {
     let photos: Vec<&Found> = photos.iter().cycle().take(at_once * EACH).collect();
     let ready = readable(prepared(&photos, &send_settings.recipe).await);
-    let mut pools: Vec<Option<SlotPool<'_>>> = Vec::with_capacity(runners.len());
-    for runner in runners {
-        let bears = runner.target.most_at_once().is_none_or(|most| at_once <= most);
-        let pool = || SlotPool::new(runner.target.as_ref(), runner.tls.as_ref(), send_settings.patience, at_once);
+    let mut pools: Vec<Option<SlotPool<'_>>> = Vec::with_capacity(open_targets.len());
+    for open_target in open_targets {
+        let bears = open_target.target.most_at_once().is_none_or(|most| at_once <= most);
+        let pool =
+            || SlotPool::new(open_target.target.as_ref(), open_target.tls.as_ref(), send_settings.patience, at_once);
         let mut pool = bears.then(pool);
         if let Some(pool) = &mut pool {
             // Opens the connections and starts as many functions.
@@ -51,9 +52,9 @@ pub(super) async fn ladder(
         }
         pools.push(pool);
     }
-    let mut paces = vec![Vec::with_capacity(ROUNDS); runners.len()];
+    let mut paces = vec![Vec::with_capacity(ROUNDS); open_targets.len()];
     for round in 0..ROUNDS {
-        for place in (0..runners.len()).map(|place| (round + place) % runners.len()) {
+        for place in (0..open_targets.len()).map(|place| (round + place) % open_targets.len()) {
             let Some(pool) = &mut pools[place] else { continue };
             let records = pool.turn(&ready, None).await;
             progress.advance(records.len());
@@ -74,24 +75,24 @@ fn pace(records: &[Record], at_once: usize) -> Option<f64> {
 
 /// One folder of the student project's table.
 pub(super) async fn folder(
-    runners: &[Runner],
+    open_targets: &[OpenTarget],
     send_settings: &SendSettings,
     photos: &[Found],
     (name, size): (String, usize),
     progress: &PassProgress,
 ) -> Vec<Folder> {
     let repeated: Vec<Found> = photos.iter().cycle().take(size).cloned().collect();
-    let mut measurement = Measurement::new(runners, send_settings, progress);
+    let mut measurement = Measurement::new(open_targets, send_settings, progress);
     measurement.run(&repeated, 1).await;
     let (samples, _, tallies) = measurement.finish();
-    let sum = |(place, (runner, tally)): (usize, (&Runner, &Tally))| {
+    let sum = |(place, (open_target, tally)): (usize, (&OpenTarget, &Tally))| {
         let own = || samples.iter().filter(move |sample| sample.target == place && sample.answer().is_some());
         let warm = own().any(Sample::is_warm);
         let seconds = |of: fn(&Sample) -> f64| median(own().filter(|sample| sample.is_warm() == warm).map(of)) / 1e3;
         Folder {
             name: name.clone(),
             photos: size,
-            target: runner.name.clone(),
+            target: open_target.name.clone(),
             failed: tally.failed(),
             inference_s: seconds(Sample::inference_ms),
             upload_s: seconds(Sample::upload_ms),
@@ -99,18 +100,18 @@ pub(super) async fn folder(
             photos_per_second: tally.throughput(),
         }
     };
-    runners.iter().zip(&tallies).enumerate().map(sum).collect()
+    open_targets.iter().zip(&tallies).enumerate().map(sum).collect()
 }
 
 /// For each URL, or where there is none, each target.
-pub(super) fn falling(runners: &[Runner]) -> impl Iterator<Item = &Runner> {
-    let any_url = runners.iter().any(|runner| runner.kind == Kind::Url);
-    runners.iter().filter(move |runner| !any_url || runner.kind == Kind::Url)
+pub(super) fn falling(open_targets: &[OpenTarget]) -> impl Iterator<Item = &OpenTarget> {
+    let any_url = open_targets.iter().any(|open_target| open_target.kind == Kind::Url);
+    open_targets.iter().filter(move |open_target| !any_url || open_target.kind == Kind::Url)
 }
 
 /// The steps from the student project's client to this one.
 pub(super) async fn waterfall(
-    runner: &Runner,
+    open_target: &OpenTarget,
     send_settings: &SendSettings,
     photos: &[Found],
     (runs, crowd): (u32, usize),
@@ -118,7 +119,7 @@ pub(super) async fn waterfall(
 ) -> Waterfall {
     let side = match send_settings.recipe.resize {
         Some(side) => side,
-        None => runner.model().await.and_then(|model| model.side).unwrap_or(SIDE),
+        None => open_target.model().await.and_then(|model| model.side).unwrap_or(SIDE),
     };
     let plans = steps(side, crowd);
     let step = |plan: &StepPlan| Passed { name: plan.name.clone(), ms: Vec::new(), sent_bytes: 0.0 };
@@ -126,7 +127,7 @@ pub(super) async fn waterfall(
     // All steps in each run, so that drift hits all of them.
     for _ in 0..runs {
         for (plan, passed) in plans.iter().zip(&mut passed) {
-            let (ms, sent) = pass(runner, send_settings, photos, plan, progress).await;
+            let (ms, sent) = pass(open_target, send_settings, photos, plan, progress).await;
             passed.ms.extend(ms);
             passed.sent_bytes += sent as f64;
         }
@@ -134,7 +135,7 @@ pub(super) async fn waterfall(
     for passed in &mut passed {
         passed.sent_bytes /= passed.ms.len().max(1) as f64;
     }
-    Waterfall::new(runner.name.clone(), &passed)
+    Waterfall::new(open_target.name.clone(), &passed)
 }
 
 struct StepPlan {
@@ -164,7 +165,7 @@ fn steps(side: u32, crowd: usize) -> Vec<StepPlan> {
 
 /// Each photo's share of the wall time in milliseconds, where it was answered; and the bytes that went out.
 async fn pass(
-    runner: &Runner,
+    open_target: &OpenTarget,
     send_settings: &SendSettings,
     photos: &[Found],
     step: &StepPlan,
@@ -178,9 +179,9 @@ async fn pass(
         patience: send_settings.patience,
         fresh: step.fresh,
     };
-    let places = step.concurrency.min(runner.target.most_at_once().unwrap_or(usize::MAX)).min(photos.len()).max(1);
+    let places = step.concurrency.min(open_target.target.most_at_once().unwrap_or(usize::MAX)).min(photos.len()).max(1);
     let start = Instant::now();
-    let mut pipeline = Pipeline::begin(plan, &runner.target, runner.tls.clone());
+    let mut pipeline = Pipeline::begin(plan, &open_target.target, open_target.tls.clone());
     let mut records = Vec::with_capacity(photos.len());
     while let Some(record) = pipeline.next().await {
         records.push(record);

@@ -1,7 +1,7 @@
 //! What a comparison does, pass by pass: turned once from the arguments into a list, so that all of it can be foretold.
 
-use super::field::Runner;
 use super::measurement::SendSettings;
+use super::open_target::OpenTarget;
 use super::pass_progress::PassProgress;
 use super::passes;
 use crate::args::MeasurementArgs;
@@ -32,38 +32,40 @@ impl Schedule {
         measurement: &MeasurementArgs,
         send_settings: &SendSettings,
         photos: (usize, usize),
-        runners: &[Runner],
+        open_targets: &[OpenTarget],
     ) -> Self {
         let (all, good) = photos;
         let weight = |at_once: usize| 1.0 / at_once.clamp(1, GAINS_UP_TO) as f64;
         let (at_once, runs) = (send_settings.concurrency, measurement.runs as usize);
-        let warmed = if good > 0 { measurement.warmup as usize * at_once * runners.len() } else { 0 };
+        let warmed = if good > 0 { measurement.warmup as usize * at_once * open_targets.len() } else { 0 };
         let warm_up = progress.add("warm-up", warmed, weight(at_once));
         let name = match (send_settings.rate, at_once) {
             (Some(rate), _) => format!("at {rate} photos/s"),
             (None, 1) => "sequential".to_owned(),
             (None, at_once) => format!("{at_once} at once"),
         };
-        let main = progress.add(name, all * runs * runners.len(), weight(at_once));
+        let main = progress.add(name, all * runs * open_targets.len(), weight(at_once));
         let mut schedule = Self { warm_up, main, ladder: Vec::new(), folders: Vec::new(), waterfalls: Vec::new() };
         if good == 0 {
             return schedule;
         }
         for at_once in measurement.ladder.iter().copied().map(usize::from).filter(|at_once| *at_once > 0) {
-            let bears = |runner: &&Runner| runner.target.most_at_once().is_none_or(|most| at_once <= most);
-            let photos = passes::of_rung(at_once) * runners.iter().filter(bears).count();
+            let bears =
+                |open_target: &&OpenTarget| open_target.target.most_at_once().is_none_or(|most| at_once <= most);
+            let photos = passes::of_rung(at_once) * open_targets.iter().filter(bears).count();
             let pass = progress.add(format!("concurrency {at_once}"), photos, weight(at_once));
             schedule.ladder.push((at_once, pass));
         }
         for (place, size) in measurement.sizes.iter().map(|size| *size as usize).enumerate() {
             let name = Folder::name(place, measurement.sizes.len(), size);
-            let pass = progress.add(format!("folder {name}"), size * runners.len(), weight(at_once));
+            let pass = progress.add(format!("folder {name}"), size * open_targets.len(), weight(at_once));
             schedule.folders.push(((name, size), pass));
         }
         if measurement.like_2023 {
-            let falling = passes::falling(runners);
-            let add =
-                |runner: &Runner| progress.add(format!("steps at {}", runner.name), good * passes::STEPS * runs, 1.0);
+            let falling = passes::falling(open_targets);
+            let add = |open_target: &OpenTarget| {
+                progress.add(format!("steps at {}", open_target.name), good * passes::STEPS * runs, 1.0)
+            };
             schedule.waterfalls = falling.map(add).collect();
         }
         schedule
@@ -76,24 +78,24 @@ impl Schedule {
         measurement: &MeasurementArgs,
         send_settings: &SendSettings,
         good: &[Found],
-        runners: &[Runner],
+        open_targets: &[OpenTarget],
     ) -> (Vec<Vec<Rung>>, Vec<Folder>, Vec<Waterfall>) {
-        let mut ladders = vec![Vec::new(); runners.len()];
+        let mut ladders = vec![Vec::new(); open_targets.len()];
         for (at_once, pass) in &self.ladder {
             progress.begin(*pass);
-            let rungs = passes::ladder(runners, send_settings, good, *at_once, progress).await;
+            let rungs = passes::ladder(open_targets, send_settings, good, *at_once, progress).await;
             ladders.iter_mut().zip(rungs).for_each(|(ladder, rung)| ladder.extend(rung));
         }
         let mut folders = Vec::new();
         for (folder, pass) in &self.folders {
             progress.begin(*pass);
-            folders.extend(passes::folder(runners, send_settings, good, folder.clone(), progress).await);
+            folders.extend(passes::folder(open_targets, send_settings, good, folder.clone(), progress).await);
         }
         let mut waterfalls = Vec::new();
         let plan = (measurement.runs, send_settings.crowd(CROWD));
-        for (runner, pass) in passes::falling(runners).zip(&self.waterfalls) {
+        for (open_target, pass) in passes::falling(open_targets).zip(&self.waterfalls) {
             progress.begin(*pass);
-            waterfalls.push(passes::waterfall(runner, send_settings, good, plan, progress).await);
+            waterfalls.push(passes::waterfall(open_target, send_settings, good, plan, progress).await);
         }
         (ladders, folders, waterfalls)
     }

@@ -13,8 +13,8 @@ use crate::link::{Connection, Patience, Phases, Survey, Tls, as_millis, survey};
 use crate::report::comparison::Link;
 use crate::target::{self, CONNECT_WITHIN, Target, Wishes, check};
 
-/// A target that takes part.
-pub(in crate::verb) struct Runner {
+/// A target of a comparison, opened.
+pub(in crate::verb) struct OpenTarget {
     pub(in crate::verb) name: String,
     pub(in crate::verb) kind: Kind,
     pub(in crate::verb) target: Arc<dyn Target>,
@@ -33,7 +33,7 @@ pub(in crate::verb) struct Model {
     pub(in crate::verb) multi_label: Option<bool>,
 }
 
-impl Runner {
+impl OpenTarget {
     /// Its model, where the function tells of it.
     pub(in crate::verb) async fn model(&self) -> Option<Model> {
         let endpoint = self.target.endpoint();
@@ -62,8 +62,8 @@ pub(in crate::verb) async fn open(
     send_settings: &SendSettings,
     most_at_once: usize,
     quiet: bool,
-) -> Result<Vec<Runner>> {
-    let (mut runners, mut surveys): (Vec<Runner>, Vec<Survey>) = (Vec::new(), Vec::new());
+) -> Result<Vec<OpenTarget>> {
+    let (mut open_targets, mut surveys): (Vec<OpenTarget>, Vec<Survey>) = (Vec::new(), Vec::new());
     let mut contenders: Vec<(usize, Contender)> = contenders.into_iter().enumerate().collect();
     // Those behind URLs first: what is wrong with one is told before anything is started here.
     contenders.sort_by_key(|(_, contender)| contender.kind != Kind::Url);
@@ -79,22 +79,22 @@ pub(in crate::verb) async fn open(
             let patience = Patience { retries: 0, ..send_settings.patience };
             check::options(target.as_ref(), tls.as_ref(), options, patience).await.with_context(|| name.clone())?;
         }
-        opened.push((position, Runner { name, kind, target, tls, link: Link::default(), memory }));
+        opened.push((position, OpenTarget { name, kind, target, tls, link: Link::default(), memory }));
     }
     opened.sort_by_key(|(position, _)| *position);
-    for (_, runner) in opened {
-        surveys.push(survey(runner.target.endpoint(), runner.tls.as_ref(), CONNECT_WITHIN).await);
-        runners.push(runner);
+    for (_, open_target) in opened {
+        surveys.push(survey(open_target.target.endpoint(), open_target.tls.as_ref(), CONNECT_WITHIN).await);
+        open_targets.push(open_target);
     }
     // What an empty request takes where there is no distance, to be taken off where there is some.
-    let floor = runners
+    let floor = open_targets
         .iter()
         .zip(&surveys)
-        .filter(|(runner, _)| runner.kind != Kind::Url)
+        .filter(|(open_target, _)| open_target.kind != Kind::Url)
         .filter_map(|(_, found)| Some(as_millis(found.empty?) - as_millis(found.connect?)))
         .min_by(f64::total_cmp);
-    for (runner, found) in runners.iter_mut().zip(&surveys) {
-        runner.link = Link::new(found, runner.kind, floor);
+    for (open_target, found) in open_targets.iter_mut().zip(&surveys) {
+        open_target.link = Link::new(found, open_target.kind, floor);
     }
-    Ok(runners)
+    Ok(open_targets)
 }
