@@ -3,7 +3,6 @@
 mod bulk;
 mod compact;
 mod compare;
-mod contender;
 mod convert;
 mod evaluate;
 mod existing;
@@ -16,6 +15,7 @@ mod page;
 mod report;
 mod sending;
 mod target;
+mod target_spec;
 
 use std::path::PathBuf;
 
@@ -24,7 +24,6 @@ use clap::{Args, Parser, Subcommand};
 pub(crate) use bulk::{BulkArgs, CollectArgs, SelectionArgs, StoreArgs, WaitArgs};
 pub(crate) use compact::{CompactArgs, Place as TablePlace};
 pub(crate) use compare::{CompareArgs, MeasurementArgs};
-pub(crate) use contender::{Contender, Kind};
 pub(crate) use convert::ConvertArgs;
 pub(crate) use evaluate::EvaluateArgs;
 pub(crate) use existing::ExistingArgs;
@@ -36,6 +35,7 @@ pub(crate) use page::PageArgs;
 pub(crate) use report::{ReportArgs, ResultFormat};
 pub(crate) use sending::{BodyKind, SendArgs};
 pub(crate) use target::{ContainerArgs, EmulatedArgs, Place, TargetArgs, UrlArgs};
+pub(crate) use target_spec::{Kind, TargetSpec};
 
 pub(crate) const EXIT_CODES: &str = "Exit codes:
   0  success

@@ -5,8 +5,8 @@ use std::str::FromStr;
 
 use clap::Args;
 
-use super::contender::ContenderArgs;
 use super::number::{positive, share, whole};
+use super::target_spec::TargetSpecArgs;
 use super::{ListArgs, SendArgs, StoreArgs};
 use crate::prices::Architecture;
 use crate::report::Condition;
@@ -22,7 +22,7 @@ pub(crate) struct CompareArgs {
     #[command(flatten)]
     pub(crate) list: ListArgs,
     #[command(flatten)]
-    pub(crate) targets: ContenderArgs,
+    pub(crate) targets: TargetSpecArgs,
     #[command(flatten)]
     pub(crate) sending: SendArgs,
     #[command(flatten)]
@@ -42,7 +42,7 @@ pub(crate) struct CompareArgs {
 
     /// Exit with 3 if this is true for any target ('p95>300ms') or for one ('local:p95>300ms') (repeatable).
     #[arg(long, value_name = "[NAME:]CONDITION", help_heading = "Output")]
-    pub(crate) fail_if: Vec<ContenderCondition>,
+    pub(crate) fail_if: Vec<TargetCondition>,
 }
 
 /// What is done with the photos.
@@ -91,12 +91,12 @@ pub(crate) struct PriceArgs {
 
 /// A `--fail-if` for one target, or for all.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct ContenderCondition {
+pub(crate) struct TargetCondition {
     pub(crate) name: Option<String>,
     pub(crate) condition: Condition,
 }
 
-impl FromStr for ContenderCondition {
+impl FromStr for TargetCondition {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
@@ -120,7 +120,7 @@ mod tests {
 
     #[test]
     fn conditions_may_name_their_target() {
-        let parsed = |text: &str| text.parse::<ContenderCondition>();
+        let parsed = |text: &str| text.parse::<TargetCondition>();
         assert_eq!(parsed("p95>300ms").unwrap().name, None);
         assert_eq!(parsed("local:p95>300ms").unwrap().name.as_deref(), Some("local"));
         assert_eq!(parsed("127.0.0.1:9000:p95>300ms").unwrap().name.as_deref(), Some("127.0.0.1:9000"));

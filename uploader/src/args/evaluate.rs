@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Arg, ArgAction, Args};
 
-use super::contender::ContenderArgs;
+use super::target_spec::TargetSpecArgs;
 use super::{ListArgs, SendArgs};
 use crate::prices::Architecture;
 
@@ -37,7 +37,7 @@ pub(crate) struct EvaluateArgs {
     pub(crate) results: Vec<PathBuf>,
 
     #[command(flatten)]
-    pub(crate) targets: ContenderArgs,
+    pub(crate) targets: TargetSpecArgs,
     #[command(flatten)]
     pub(crate) sending: SendArgs,
 

@@ -17,7 +17,7 @@ pub(super) use self::open_target::{OpenTarget, open};
 use self::pass_progress::PassProgress;
 use self::schedule::Schedule;
 use super::{Ending, objects};
-use crate::args::{BodyKind, CompareArgs, Contender};
+use crate::args::{BodyKind, CompareArgs, TargetSpec};
 use crate::interruption::{Interruption, Signal};
 use crate::link::Patience;
 use crate::notice::notice;
@@ -31,11 +31,11 @@ const INSTEAD_OF_URLS: &str = "download them first";
 pub(crate) async fn run(mut args: CompareArgs, interruption: &Interruption) -> Result<Ending> {
     // Everything that can be wrong with the command line, before anything is started.
     let mut paths = std::mem::take(&mut args.paths);
-    let contenders = args.targets.contenders(&mut paths)?;
+    let specs = args.targets.specs(&mut paths)?;
     if paths.is_empty() && args.list.from_file.is_empty() {
         bail!("no photos given: pass files, folders or globs, or `-` to read a list from standard input");
     }
-    check_names(&args, &contenders)?;
+    check_names(&args, &specs)?;
     let options = args.sending.detection.options()?;
     let Listing { found: photos, passed, .. } = listing(&args, &paths).await?;
     let exports = args.report.iter().map(|path| Export::create(path)).collect::<Result<Vec<_>>>()?;
@@ -47,14 +47,14 @@ pub(crate) async fn run(mut args: CompareArgs, interruption: &Interruption) -> R
             resize: sending.resize,
             options,
             // All get the same photos.
-            through_lambda: contenders.iter().any(|contender| contender.place.is_lambda()),
+            through_lambda: specs.iter().any(|spec| spec.place.is_lambda()),
         },
         concurrency: usize::from(sending.concurrency),
         rate: sending.rate,
         patience: Patience { retries: sending.retries, connect: CONNECT_WITHIN, answer: sending.timeout },
     };
     let most_at_once = args.measurement.ladder.iter().copied().fold(sending.concurrency, u16::max).into();
-    let open_targets = open(contenders, &send_settings, most_at_once, args.quiet).await?;
+    let open_targets = open(specs, &send_settings, most_at_once, args.quiet).await?;
     interruption.heed();
     let (mut comparison, tallies) = measure(&args, &send_settings, &photos, &open_targets, interruption).await;
     let signal = interruption.has_come();
@@ -118,8 +118,8 @@ fn remarks(passed: &Passed, signal: Option<Signal>, comparison: &Comparison, arg
 }
 
 /// Conditions for targets that are not there would never come true.
-fn check_names(args: &CompareArgs, contenders: &[Contender]) -> Result<()> {
-    let names: Vec<&str> = contenders.iter().map(|contender| contender.name.as_str()).collect();
+fn check_names(args: &CompareArgs, specs: &[TargetSpec]) -> Result<()> {
+    let names: Vec<&str> = specs.iter().map(|spec| spec.name.as_str()).collect();
     for condition in &args.fail_if {
         if let Some(name) = condition.name.as_deref().filter(|name| !names.contains(name)) {
             bail!("--fail-if {name}:{}: no target {name}; targets: {}", condition.condition, names.join(", "));

@@ -83,7 +83,7 @@ async fn sent(
     interruption: &Interruption,
 ) -> Result<Result<Outcomes, Signal>> {
     let mut paths = args.paths.clone();
-    let contenders = args.targets.one_or_more(&mut paths)?;
+    let specs = args.targets.one_or_more(&mut paths)?;
     if paths.is_empty() && args.list.from_file.is_empty() {
         bail!("no photos given: pass files, folders or globs, or --results FILE");
     }
@@ -97,13 +97,13 @@ async fn sent(
             resize: sending.resize,
             options,
             // All get the same photos.
-            through_lambda: contenders.iter().any(|contender| contender.place.is_lambda()),
+            through_lambda: specs.iter().any(|spec| spec.place.is_lambda()),
         },
         concurrency: usize::from(sending.concurrency),
         rate: sending.rate,
         patience: Patience { retries: sending.retries, connect: CONNECT_WITHIN, answer: sending.timeout },
     };
-    let open_targets = open(contenders, &send_settings, send_settings.concurrency, args.quiet).await?;
+    let open_targets = open(specs, &send_settings, send_settings.concurrency, args.quiet).await?;
     let gatherings = gatherings(&open_targets, &send_settings, standard).await?;
     interruption.heed();
     let mut assessed = Vec::new();

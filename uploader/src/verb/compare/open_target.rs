@@ -8,7 +8,7 @@ use hyper::Request;
 use hyper::header::HOST;
 
 use super::measurement::SendSettings;
-use crate::args::{Contender, Kind};
+use crate::args::{Kind, TargetSpec};
 use crate::link::{Connection, Patience, Phases, Survey, Tls, as_millis, survey};
 use crate::report::comparison::Link;
 use crate::target::{self, CONNECT_WITHIN, Target, Wishes, check};
@@ -58,17 +58,17 @@ impl OpenTarget {
 
 /// Opens all targets and measures how far away they are.
 pub(in crate::verb) async fn open(
-    contenders: Vec<Contender>,
+    specs: Vec<TargetSpec>,
     send_settings: &SendSettings,
     most_at_once: usize,
     quiet: bool,
 ) -> Result<Vec<OpenTarget>> {
     let (mut open_targets, mut surveys): (Vec<OpenTarget>, Vec<Survey>) = (Vec::new(), Vec::new());
-    let mut contenders: Vec<(usize, Contender)> = contenders.into_iter().enumerate().collect();
+    let mut specs: Vec<(usize, TargetSpec)> = specs.into_iter().enumerate().collect();
     // Those behind URLs first: what is wrong with one is told before anything is started here.
-    contenders.sort_by_key(|(_, contender)| contender.kind != Kind::Url);
+    specs.sort_by_key(|(_, spec)| spec.kind != Kind::Url);
     let mut opened = Vec::new();
-    for (position, Contender { name, kind, place, memory }) in contenders {
+    for (position, TargetSpec { name, kind, place, memory }) in specs {
         // A container takes one photo at a time: more of them than the comparison needs would only cost memory.
         let at_once = if kind == Kind::Docker { send_settings.concurrency } else { most_at_once };
         let wishes = Wishes { at_once, timeout: send_settings.patience.answer, quiet };

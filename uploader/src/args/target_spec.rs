@@ -15,7 +15,7 @@ use super::target::{Place, UrlArgs, cpus};
 /// The targets. In a report they come in this order: local, emulator, images, URLs; all are compared with the first.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Targets (two or more; settings per target: NAME=…,KEY=VALUE,…)")]
-pub(crate) struct ContenderArgs {
+pub(crate) struct TargetSpecArgs {
     /// The function on this machine, as an HTTP server (repeatable). KEY: model, sessions, threads, function.
     #[arg(long, value_name = "NAME=,…", num_args = 0..=1, default_missing_value = "")]
     pub(crate) local: Vec<String>,
@@ -86,7 +86,7 @@ impl Kind {
 
 /// One target of a comparison, not yet opened.
 #[derive(Debug)]
-pub(crate) struct Contender {
+pub(crate) struct TargetSpec {
     /// Short, and like no other.
     pub(crate) name: String,
     pub(crate) kind: Kind,
@@ -104,29 +104,29 @@ pub(crate) struct Named {
     settings: Vec<(String, String)>,
 }
 
-impl ContenderArgs {
+impl TargetSpecArgs {
     /// The targets, named. A bare `--local` or `--emulator` may stand before a photo, which is then taken for its value:
     /// such values are put before `paths`.
-    pub(crate) fn contenders(&self, paths: &mut Vec<PathBuf>) -> Result<Vec<Contender>> {
-        let contenders = self.named(paths)?;
-        if contenders.len() < 2 {
+    pub(crate) fn specs(&self, paths: &mut Vec<PathBuf>) -> Result<Vec<TargetSpec>> {
+        let specs = self.named(paths)?;
+        if specs.len() < 2 {
             bail!(
                 "a comparison needs two or more targets, for example --local --url URL, or --local a= --local b=,model=…"
             );
         }
-        Ok(contenders)
+        Ok(specs)
     }
 
     /// The targets, or the function on this machine where there are none: once for each of several `--model`.
-    pub(crate) fn one_or_more(&self, paths: &mut Vec<PathBuf>) -> Result<Vec<Contender>> {
+    pub(crate) fn one_or_more(&self, paths: &mut Vec<PathBuf>) -> Result<Vec<TargetSpec>> {
         let models = &self.function.model;
         let is_bare = |value: &String| value.is_empty() || !Named::is_here(value);
         if models.len() < 2 {
-            let mut contenders = self.named(paths)?;
-            if contenders.is_empty() {
-                self.add(&mut contenders, Kind::Local, &Named::bare())?;
+            let mut specs = self.named(paths)?;
+            if specs.is_empty() {
+                self.add(&mut specs, Kind::Local, &Named::bare())?;
             }
-            return Ok(contenders);
+            return Ok(specs);
         }
         if ![self.emulator.len(), self.docker.len(), self.url.len()].iter().all(|count| *count == 0)
             || !self.local.iter().all(is_bare)
@@ -136,7 +136,7 @@ impl ContenderArgs {
                  --local NAME=,model=…"
             );
         }
-        let mut contenders = Vec::new();
+        let mut specs = Vec::new();
         let short = |model: &str| {
             let path = Path::new(model);
             let name = if path.extension().is_some() { path.file_stem() } else { path.file_name() };
@@ -147,10 +147,10 @@ impl ContenderArgs {
             let name = if alike == 1 { short(model) } else { model.clone() };
             let settings = vec![("model".to_owned(), model.clone())];
             let named = Named { name: Some(name), written: model.clone(), settings, ..Named::bare() };
-            self.add(&mut contenders, Kind::Local, &named)?;
+            self.add(&mut specs, Kind::Local, &named)?;
         }
         paths.splice(0..0, self.local.iter().filter(|value| !value.is_empty()).map(PathBuf::from));
-        Ok(contenders)
+        Ok(specs)
     }
 
     /// Whether any target is named.
@@ -159,8 +159,8 @@ impl ContenderArgs {
             || !self.function.model.is_empty()
     }
 
-    fn named(&self, paths: &mut Vec<PathBuf>) -> Result<Vec<Contender>> {
-        let mut contenders: Vec<Contender> = Vec::new();
+    fn named(&self, paths: &mut Vec<PathBuf>) -> Result<Vec<TargetSpec>> {
+        let mut specs: Vec<TargetSpec> = Vec::new();
         let mut strays = Vec::new();
         for (kind, values) in [(Kind::Local, &self.local), (Kind::Emulator, &self.emulator)] {
             for value in values {
@@ -174,27 +174,27 @@ impl ContenderArgs {
                     strays.push(PathBuf::from(value));
                     Named::bare()
                 };
-                self.add(&mut contenders, kind, &named)?;
+                self.add(&mut specs, kind, &named)?;
             }
         }
         for (kind, targets) in [(Kind::Docker, &self.docker), (Kind::Url, &self.url)] {
             for named in targets {
-                self.add(&mut contenders, kind, named)?;
+                self.add(&mut specs, kind, named)?;
             }
         }
-        if !contenders.is_empty()
-            && contenders.iter().all(|contender| contender.kind != Kind::Local)
+        if !specs.is_empty()
+            && specs.iter().all(|spec| spec.kind != Kind::Local)
             && (self.function.sessions.is_some() || self.function.threads.is_some())
         {
             bail!("--sessions and --threads apply only to --local, which is not among the targets");
         }
         paths.splice(0..0, strays);
-        Ok(contenders)
+        Ok(specs)
     }
 
-    fn add(&self, contenders: &mut Vec<Contender>, kind: Kind, named: &Named) -> Result<()> {
+    fn add(&self, specs: &mut Vec<TargetSpec>, kind: Kind, named: &Named) -> Result<()> {
         let (name, written) = (named.name(kind), &named.written);
-        if contenders.iter().any(|other| other.name == name) {
+        if specs.iter().any(|other| other.name == name) {
             bail!("two targets are called {name:?}; name them, as in --url here=URL or --local fast=");
         }
         let (mut function, mut own_cpus) = (self.function.clone(), self.cpus);
@@ -213,7 +213,7 @@ impl ContenderArgs {
                 connect_to: None,
             }),
         };
-        contenders.push(Contender { name, kind, place, memory: function.memory() });
+        specs.push(TargetSpec { name, kind, place, memory: function.memory() });
         Ok(())
     }
 }
