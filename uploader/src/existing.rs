@@ -1,7 +1,7 @@
 //! Photos that are in a bucket already, put on the queue of detect-bulk.
 //!
 //! The way of a photo: `listing` or `inventory` finds it → `choice` and `sample` decide whether it takes part → `message`
-//! packs its record with others → the `ledger` notes that it is about to be sent → `queue` sends it → the `ledger` notes
+//! packs its record with others → the `journal` notes that it is about to be sent → `queue` sends it → the `journal` notes
 //! that it was. `run` is all of this; `estimate` says beforehand what it costs; `before` tells results of earlier runs apart.
 //! `paths` finds photos of S3 for verbs that fetch them.
 
@@ -9,7 +9,7 @@ mod before;
 mod choice;
 mod estimate;
 mod inventory;
-mod ledger;
+mod journal;
 mod listing;
 mod message;
 mod paths;
@@ -22,7 +22,7 @@ pub(crate) use before::Before;
 pub(crate) use choice::Choice;
 pub(crate) use estimate::Estimate;
 pub(crate) use inventory::Inventory;
-pub(crate) use ledger::{Ledger, Places, photos};
+pub(crate) use journal::{Places, QueueJournal, photos};
 pub(crate) use listing::{Bucket, Page, list};
 pub(crate) use message::Packer;
 pub(crate) use paths::resolve;

@@ -8,7 +8,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use super::choice::{Choice, Left};
-use super::ledger::Ledger;
+use super::journal::QueueJournal;
 use super::listing::Listed;
 use super::message::{Message, Packer};
 use super::queue::Queue;
@@ -29,7 +29,7 @@ pub(crate) struct Run {
     pub(crate) packer: Packer,
     /// `None`: nothing is sent.
     pub(crate) queue: Option<Queue>,
-    pub(crate) ledger: Arc<Mutex<Ledger>>,
+    pub(crate) journal: Arc<Mutex<QueueJournal>>,
     /// Whether the photos are remembered.
     pub(crate) remember: bool,
     pub(crate) progress: Progress,
@@ -163,8 +163,8 @@ impl Work {
             self.found.keys.push(photo.key.clone());
         }
         let (sent, uncertain) = {
-            let ledger = guard(&self.run.ledger);
-            (ledger.has_sent(&photo), ledger.is_uncertain(&photo))
+            let journal = guard(&self.run.journal);
+            (journal.has_sent(&photo), journal.is_uncertain(&photo))
         };
         if sent {
             counts.before += 1;
@@ -183,11 +183,11 @@ impl Work {
         self.found.counts.requests += 1;
         let Some(queue) = self.run.queue.clone() else { return Ok(()) };
         self.answered(AT_ONCE - 1).await?;
-        let ledger = Arc::clone(&self.run.ledger);
-        let request = guard(&ledger).intends(&messages)?;
+        let journal = Arc::clone(&self.run.journal);
+        let request = guard(&journal).intends(&messages)?;
         self.found.counts.sent += messages.iter().map(|message| message.photos.len() as u64).sum::<u64>();
         self.sending.spawn(async move {
-            let noted = |taken| guard(&ledger).sent(request, taken);
+            let noted = |taken| guard(&journal).sent(request, taken);
             queue.send(&messages, noted).await
         });
         Ok(())
@@ -210,6 +210,6 @@ impl Work {
     }
 }
 
-fn guard(ledger: &Mutex<Ledger>) -> MutexGuard<'_, Ledger> {
-    ledger.lock().unwrap_or_else(PoisonError::into_inner)
+fn guard(journal: &Mutex<QueueJournal>) -> MutexGuard<'_, QueueJournal> {
+    journal.lock().unwrap_or_else(PoisonError::into_inner)
 }

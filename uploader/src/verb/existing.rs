@@ -16,7 +16,7 @@ use crate::bulk::{
     BulkRun, Collector, Counts, Photo, ResultTracker, ResultWriter, S3Error, Store, journal, place, way,
 };
 use crate::existing::{
-    Before, Bucket, Choice, Estimate, Found, Inventory, Ledger, Packer, Places, Queue, Run, Sample, list,
+    Before, Bucket, Choice, Estimate, Found, Inventory, Packer, Places, Queue, QueueJournal, Run, Sample, list,
 };
 use crate::hint;
 use crate::interruption::Interruption;
@@ -54,24 +54,24 @@ pub(super) async fn run(args: BulkArgs, photos: &S3Uri, queue: &str, interruptio
     let store = Store::open(&args.store).await?;
     let queue = Queue::new(store.config(), queue)?;
     let limit = queue.largest_message().await?;
-    let mut ledger = open(&args, &route, &path, &store).await?;
-    if ledger.uncertain() > 0 {
+    let mut journal = open(&args, &route, &path, &store).await?;
+    if journal.uncertain() > 0 {
         notice!(
             "uploader: {} of an interrupted run may be on the queue already, since the answers to their requests were \
              lost: they are queued again; repeated results are dropped",
-            counted(ledger.uncertain() as u64, "photo")
+            counted(journal.uncertain() as u64, "photo")
         );
     }
-    let sample = sample(&args, &mut ledger)?;
-    let before = ledger.places.before.clone();
-    let ledger = Arc::new(Mutex::new(ledger));
+    let sample = sample(&args, &mut journal)?;
+    let before = journal.places.before.clone();
+    let journal = Arc::new(Mutex::new(journal));
     let region = store.config().region().map_or("us-east-1", |region| region.as_ref()).to_owned();
     let plan = Run {
         choice: Choice::new(&args.existing, &args.selection, photos, &args.results),
         sample,
         packer: Packer::new(&photos.bucket, &region, args.existing.per_message.into(), limit),
         queue: (!args.dry_run).then_some(queue),
-        ledger: Arc::clone(&ledger),
+        journal: Arc::clone(&journal),
         remember: !args.dry_run && !args.no_wait,
         progress: Progress::endless(args.report.quiet),
     };
@@ -100,7 +100,7 @@ pub(super) async fn run(args: BulkArgs, photos: &S3Uri, queue: &str, interruptio
         bail!("{}", nothing(&args, photos, &found));
     }
     if let (Some(size), false) = (args.existing.sample, args.report.quiet) {
-        let seed = ledger.lock().map_or(None, |ledger| ledger.seed());
+        let seed = journal.lock().map_or(None, |journal| journal.seed());
         let (chosen, all) = (found.counts.chosen, counted(found.counts.eligible, "photo"));
         if let Some(seed) = seed {
             notice!("uploader: sample of {} of {all}, --seed {seed}", chosen.min(size as u64));
@@ -113,7 +113,7 @@ pub(super) async fn run(args: BulkArgs, photos: &S3Uri, queue: &str, interruptio
 }
 
 /// The journal: the one to go on with, a new one, or for a rehearsal whatever there is.
-async fn open(args: &BulkArgs, route: &Route<'_>, path: &Path, store: &Store) -> Result<Ledger> {
+async fn open(args: &BulkArgs, route: &Route<'_>, path: &Path, store: &Store) -> Result<QueueJournal> {
     let places = Places {
         existing: journal::place(route.photos),
         queue: route.queue.to_owned(),
@@ -121,20 +121,20 @@ async fn open(args: &BulkArgs, route: &Route<'_>, path: &Path, store: &Store) ->
         before: Before::default(),
     };
     if args.dry_run {
-        return if args.force { Ok(Ledger::none(places)) } else { Ledger::look(path, places) };
+        return if args.force { Ok(QueueJournal::none(places)) } else { QueueJournal::look(path, places) };
     }
-    if let Some(ledger) = Ledger::resume(path, &places, args.force)? {
-        return Ok(ledger);
+    if let Some(journal) = QueueJournal::resume(path, &places, args.force)? {
+        return Ok(journal);
     }
     let before = Before::now(store, &args.results).await.map_err(S3Error::into_error)?;
-    Ledger::begin(path, Places { before, ..places })
+    QueueJournal::begin(path, Places { before, ..places })
 }
 
-fn sample(args: &BulkArgs, ledger: &mut Ledger) -> Result<Option<Sample>> {
+fn sample(args: &BulkArgs, journal: &mut QueueJournal) -> Result<Option<Sample>> {
     let Some(size) = args.existing.sample else { return Ok(None) };
-    let seed = args.existing.seed.or(ledger.seed()).unwrap_or_else(|| fastrand::u64(..1 << 32));
-    if ledger.seed() != Some(seed) {
-        ledger.sampled(seed)?;
+    let seed = args.existing.seed.or(journal.seed()).unwrap_or_else(|| fastrand::u64(..1 << 32));
+    if journal.seed() != Some(seed) {
+        journal.sampled(seed)?;
     }
     Ok(Some(Sample::new(size, seed)))
 }

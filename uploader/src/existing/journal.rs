@@ -43,7 +43,7 @@ enum Note {
 
 /// The journal of a run under way.
 #[derive(Debug)]
-pub(crate) struct Ledger {
+pub(crate) struct QueueJournal {
     path: PathBuf,
     /// `None` for one that is only read.
     file: Option<File>,
@@ -62,8 +62,8 @@ struct Known {
     seed: Option<u64>,
 }
 
-impl Ledger {
-    /// Opens a journal to go on with. `None` where there is none to go on with, or with `anew`: then [`Ledger::begin`].
+impl QueueJournal {
+    /// Opens a journal to go on with. `None` where there is none to go on with, or with `anew`: then [`QueueJournal::begin`].
     pub(crate) fn resume(path: &Path, expected: &Places, anew: bool) -> Result<Option<Self>> {
         let at = || format!("journal {}", path.display());
         if !path.try_exists().with_context(at)? {
@@ -98,10 +98,10 @@ impl Ledger {
         let file = OpenOptions::new().append(true).create(true).open(path).with_context(at)?;
         lock(&file, path)?;
         file.set_len(0).with_context(at)?;
-        let mut ledger = Self { path: path.to_owned(), file: Some(file), places, known: Known::default() };
-        let line = serde_json::to_vec(&ledger.places)?;
-        ledger.write(line)?;
-        Ok(ledger)
+        let mut journal = Self { path: path.to_owned(), file: Some(file), places, known: Known::default() };
+        let line = serde_json::to_vec(&journal.places)?;
+        journal.write(line)?;
+        Ok(journal)
     }
 
     /// A journal that says nothing, and in which nothing is noted.
@@ -305,30 +305,30 @@ mod tests {
     fn only_what_was_answered_is_certain() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("state/run.jsonl");
-        assert!(Ledger::resume(&path, &places(), false).unwrap().is_none());
-        let mut ledger = Ledger::begin(&path, places()).unwrap();
-        let first = ledger.intends(&[message(&["a", "b"]), message(&["c"])]).unwrap();
-        let second = ledger.intends(&[message(&["d"])]).unwrap();
-        ledger.sent(first, vec![0]).unwrap();
-        ledger.sent(second, vec![0]).unwrap();
-        drop(ledger);
+        assert!(QueueJournal::resume(&path, &places(), false).unwrap().is_none());
+        let mut journal = QueueJournal::begin(&path, places()).unwrap();
+        let first = journal.intends(&[message(&["a", "b"]), message(&["c"])]).unwrap();
+        let second = journal.intends(&[message(&["d"])]).unwrap();
+        journal.sent(first, vec![0]).unwrap();
+        journal.sent(second, vec![0]).unwrap();
+        drop(journal);
         // A kill in the middle of a line.
         let whole = std::fs::read(&path).unwrap();
         std::fs::write(&path, &whole[..whole.len() - 5]).unwrap();
 
-        let mut ledger = Ledger::resume(&path, &places(), false).unwrap().unwrap();
-        let sent = |ledger: &Ledger, key: &str| ledger.has_sent(&photo(key, "e"));
-        assert_eq!(["a", "b", "c", "d", "e"].map(|key| sent(&ledger, key)), [true, true, false, false, false]);
-        assert_eq!(["a", "c", "d", "e"].map(|key| ledger.is_uncertain(&photo(key, "e"))), [false, true, true, false]);
-        assert!(!ledger.has_sent(&photo("a", "another content")));
-        assert!(ledger.has_sent(&Stored { etag: None, ..photo("a", "") }));
-        let again = ledger.intends(&[message(&["c", "d"])]).unwrap();
+        let mut journal = QueueJournal::resume(&path, &places(), false).unwrap().unwrap();
+        let sent = |journal: &QueueJournal, key: &str| journal.has_sent(&photo(key, "e"));
+        assert_eq!(["a", "b", "c", "d", "e"].map(|key| sent(&journal, key)), [true, true, false, false, false]);
+        assert_eq!(["a", "c", "d", "e"].map(|key| journal.is_uncertain(&photo(key, "e"))), [false, true, true, false]);
+        assert!(!journal.has_sent(&photo("a", "another content")));
+        assert!(journal.has_sent(&Stored { etag: None, ..photo("a", "") }));
+        let again = journal.intends(&[message(&["c", "d"])]).unwrap();
         assert!(again > second);
-        ledger.sent(again, vec![0]).unwrap();
-        ledger.sampled(7).unwrap();
-        drop(ledger);
-        let ledger = Ledger::look(&path, places()).unwrap();
-        assert_eq!((ledger.uncertain(), ledger.seed(), sent(&ledger, "d")), (0, Some(7), true));
+        journal.sent(again, vec![0]).unwrap();
+        journal.sampled(7).unwrap();
+        drop(journal);
+        let journal = QueueJournal::look(&path, places()).unwrap();
+        assert_eq!((journal.uncertain(), journal.seed(), sent(&journal, "d")), (0, Some(7), true));
         let (_, found, uncertain) = photos(&path).unwrap().unwrap();
         assert_eq!((found.len(), uncertain), (4, 0));
     }
@@ -337,16 +337,17 @@ mod tests {
     fn a_journal_is_one_runs_and_of_its_places() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("run.jsonl");
-        let first = Ledger::begin(&path, places()).unwrap();
-        let error = Ledger::resume(&path, &places(), false).unwrap_err().to_string();
+        let first = QueueJournal::begin(&path, places()).unwrap();
+        let error = QueueJournal::resume(&path, &places(), false).unwrap_err().to_string();
         assert!(error.contains("another run"), "{error}");
         drop(first);
-        let error = Ledger::resume(&path, &Places { queue: "http://r".to_owned(), ..places() }, false).unwrap_err();
+        let error =
+            QueueJournal::resume(&path, &Places { queue: "http://r".to_owned(), ..places() }, false).unwrap_err();
         assert!(error.to_string().contains("http://q"), "{error}");
         std::fs::write(&path, "{\"bucket\": \"s3://in/\", \"results\": \"s3://out/\"}\n").unwrap();
-        let error = Ledger::resume(&path, &places(), false).unwrap_err().to_string();
+        let error = QueueJournal::resume(&path, &places(), false).unwrap_err().to_string();
         assert!(error.contains("not a journal of uploader bulk --existing"), "{error}");
-        assert!(Ledger::resume(&path, &places(), true).is_err(), "another file would be given up");
+        assert!(QueueJournal::resume(&path, &places(), true).is_err(), "another file would be given up");
         assert!(photos(&path).unwrap().is_none());
     }
 }
