@@ -21,7 +21,7 @@ pub(crate) use inputs::Inputs;
 pub(crate) use list::{Found, Listing, Request, Source, find};
 pub(crate) use object::{Fetching, Object, Objects, Unfetched};
 pub(crate) use passed::Passed;
-pub(crate) use payload::{EVENT_LIMIT, Payload, Prepared, Recipe, sha256, too_many_bytes};
+pub(crate) use payload::{EVENT_LIMIT, Payload, PayloadOptions, Prepared, sha256, too_many_bytes};
 
 /// Looks for photos and names what is passed over, where that is wanted. Searching folders and reading a list may take a
 /// while: Ctrl-C works meanwhile.

@@ -21,7 +21,7 @@ use self::order::InOrder;
 use self::schedule::Schedule;
 pub(crate) use self::slot_pool::{Ready, SlotPool, prepare};
 use crate::link::{Patience, Phases, Slot, Tls, Traffic};
-use crate::photo::{Found, Recipe, Source};
+use crate::photo::{Found, PayloadOptions, Source};
 use crate::target::Target;
 
 /// What a run is to do.
@@ -30,7 +30,7 @@ pub(crate) struct Plan {
     /// The photos, and the entries that cannot be sent.
     pub(crate) photos: Vec<Found>,
     /// How each is made ready.
-    pub(crate) recipe: Recipe,
+    pub(crate) payload_options: PayloadOptions,
     /// How many are under way at once.
     pub(crate) concurrency: usize,
     /// Photos per second, where they are sent by the clock.
@@ -109,7 +109,7 @@ impl Pipeline {
                 }
             });
         }
-        tasks.spawn(prepare_all(plan.photos, plan.recipe, slots, to_slots));
+        tasks.spawn(prepare_all(plan.photos, plan.payload_options, slots, to_slots));
         Self { records, order: InOrder::default(), _tasks: tasks }
     }
 
@@ -139,13 +139,13 @@ async fn next(queue: &Queue) -> Option<Ready> {
 
 /// Prepares ahead of the network: as many at once as there are cores, and never more than the slots soon need. Photos that
 /// are fetched from S3 keep no core busy.
-async fn prepare_all(photos: Vec<Found>, recipe: Recipe, slots: usize, to_slots: mpsc::Sender<Ready>) {
+async fn prepare_all(photos: Vec<Found>, payload_options: PayloadOptions, slots: usize, to_slots: mpsc::Sender<Ready>) {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let fetched = photos.iter().any(|photo| matches!(photo.source, Source::Object(_)));
     let at_once = if fetched { cores.max(slots) } else { cores };
-    let recipe = Arc::new(recipe);
-    let preparing =
-        stream::iter(photos.into_iter().enumerate()).map(|(index, photo)| prepare(index, photo, Arc::clone(&recipe)));
+    let payload_options = Arc::new(payload_options);
+    let preparing = stream::iter(photos.into_iter().enumerate())
+        .map(|(index, photo)| prepare(index, photo, Arc::clone(&payload_options)));
     let mut preparing = preparing.buffered(at_once);
     while let Some(ready) = preparing.next().await {
         if to_slots.send(ready).await.is_err() {

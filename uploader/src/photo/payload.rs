@@ -28,7 +28,7 @@ const MOST_TO_READ: u64 = 256 << 20;
 
 /// How photos are made ready; the same for every photo of a run.
 #[derive(Debug, Clone)]
-pub(crate) struct Recipe {
+pub(crate) struct PayloadOptions {
     /// How the photo travels.
     pub(crate) body: BodyKind,
     /// Longest side, where photos are shrunk.
@@ -82,7 +82,7 @@ impl Payload {
     }
 }
 
-impl Recipe {
+impl PayloadOptions {
     /// Reads the photo, shrinks and encodes it. Blocks: runs on a thread of its own.
     pub(crate) fn prepare(&self, found: &Found) -> Result<Prepared, ItemError> {
         let start = Instant::now();
@@ -200,48 +200,48 @@ mod tests {
 
     use super::*;
 
-    fn recipe(body: BodyKind) -> Recipe {
+    fn payload_options(body: BodyKind) -> PayloadOptions {
         let options =
             wire::Options { confidence: Some(0.3), classes: Some(vec!["cat".to_owned()]), ..Default::default() };
-        Recipe { body, resize: None, options, through_lambda: true }
+        PayloadOptions { body, resize: None, options, through_lambda: true }
     }
 
     #[test]
     fn base64_bodies_read_back_with_their_options() {
-        let (body, content_type, query) = recipe(BodyKind::Base64).encode(b"\xff\xd8\xff photo".to_vec());
+        let (body, content_type, query) = payload_options(BodyKind::Base64).encode(b"\xff\xd8\xff photo".to_vec());
         assert_eq!((content_type, query.as_str()), ("application/json", ""));
         let request = RequestBody::parse(&body).unwrap();
-        assert_eq!(request.options, recipe(BodyKind::Base64).options);
+        assert_eq!(request.options, payload_options(BodyKind::Base64).options);
         let photo = wire::decode_base64(request.images[0].as_ref().unwrap(), 100).unwrap();
         assert_eq!(photo, b"\xff\xd8\xff photo");
-        let plain = Recipe { options: wire::Options::default(), ..recipe(BodyKind::Base64) };
+        let plain = PayloadOptions { options: wire::Options::default(), ..payload_options(BodyKind::Base64) };
         assert_eq!(plain.encode(b"a".to_vec()).0, r#"{"image":"YQ=="}"#);
     }
 
     #[test]
     fn binary_bodies_are_the_file_and_name_their_kind() {
-        let (body, content_type, query) = recipe(BodyKind::Binary).encode(b"\xff\xd8\xff photo".to_vec());
+        let (body, content_type, query) = payload_options(BodyKind::Binary).encode(b"\xff\xd8\xff photo".to_vec());
         assert_eq!((&body[..], content_type), (b"\xff\xd8\xff photo".as_slice(), "image/jpeg"));
         assert_eq!(
             wire::Options::from_query(&query, wire::Unknown::Refused).unwrap(),
-            recipe(BodyKind::Binary).options
+            payload_options(BodyKind::Binary).options
         );
     }
 
     #[test]
     fn the_limit_is_that_of_the_event() {
-        let lambda = recipe(BodyKind::Binary);
+        let lambda = payload_options(BodyKind::Binary);
         assert!(lambda.check_size(largest_photo()).is_ok());
         let error = lambda.check_size(largest_photo() + 3).unwrap_err();
         assert_eq!(error.code, "too_many_bytes");
         assert!(error.message.contains("--resize") && error.message.contains("uploader bulk"), "{}", error.message);
-        let server = Recipe { through_lambda: false, ..lambda };
+        let server = PayloadOptions { through_lambda: false, ..lambda };
         assert!(server.check_size(largest_photo() + 3).is_ok(), "the limit is Lambda's, not the server's");
     }
 
     #[test]
     fn a_missing_file_is_that_photos_error() {
-        let error = recipe(BodyKind::Binary).prepare(&Found::file("no/such/photo.jpg".into())).unwrap_err();
+        let error = payload_options(BodyKind::Binary).prepare(&Found::file("no/such/photo.jpg".into())).unwrap_err();
         assert_eq!(error.code, "unreadable");
     }
 }

@@ -10,7 +10,7 @@ use wire::ItemError;
 use super::schedule::Schedule;
 use super::{Record, send};
 use crate::link::{Patience, Slot, Tls};
-use crate::photo::{Found, Prepared, Recipe, item_error};
+use crate::photo::{Found, PayloadOptions, Prepared, item_error};
 use crate::target::Target;
 
 /// A photo on its way from preparing to sending.
@@ -22,9 +22,9 @@ pub(crate) struct Ready {
 }
 
 /// Makes a photo ready, on a thread of its own that starts at once.
-pub(crate) fn prepare(index: usize, found: Found, recipe: Arc<Recipe>) -> impl Future<Output = Ready> {
+pub(crate) fn prepare(index: usize, found: Found, payload_options: Arc<PayloadOptions>) -> impl Future<Output = Ready> {
     let photo = found.path.clone();
-    let work = tokio::task::spawn_blocking(move || recipe.prepare(&found));
+    let work = tokio::task::spawn_blocking(move || payload_options.prepare(&found));
     async move {
         let prepared = work
             .await

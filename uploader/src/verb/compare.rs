@@ -21,7 +21,7 @@ use crate::args::{BodyKind, CompareArgs, TargetSpec};
 use crate::interruption::{Interruption, Signal};
 use crate::link::Patience;
 use crate::notice::notice;
-use crate::photo::{Found, Inputs, Listing, Passed, Recipe, Request, Source, look};
+use crate::photo::{Found, Inputs, Listing, Passed, PayloadOptions, Request, Source, look};
 use crate::report::comparison::{self, Comparison, Environment, Finding, Origin, Pair, Rates, Rung, Settings};
 use crate::report::{Export, Tally, terminal};
 use crate::target::CONNECT_WITHIN;
@@ -42,7 +42,7 @@ pub(crate) async fn run(mut args: CompareArgs, interruption: &Interruption) -> R
 
     let sending = &args.sending;
     let send_settings = SendSettings {
-        recipe: Recipe {
+        payload_options: PayloadOptions {
             body: sending.body,
             resize: sending.resize,
             options,
@@ -186,8 +186,8 @@ async fn measure(
         warmup: measurement.warmup,
         concurrency: send_settings.concurrency,
         rate: send_settings.rate,
-        body: if send_settings.recipe.body == BodyKind::Base64 { "base64" } else { "binary" },
-        resize: send_settings.recipe.resize,
+        body: if send_settings.payload_options.body == BodyKind::Base64 { "base64" } else { "binary" },
+        resize: send_settings.payload_options.resize,
     };
     let comparison = Comparison {
         environment: Environment::look(),

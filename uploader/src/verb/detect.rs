@@ -17,7 +17,9 @@ use crate::interruption::{Interruption, Signal};
 use crate::link::{Patience, Tls};
 use crate::notice::notice;
 use crate::output::{self, Output, Progress};
-use crate::photo::{Annotations, Found, Inputs, Listing, Object, Recipe, Request, Source, Unfetched, look, stdin};
+use crate::photo::{
+    Annotations, Found, Inputs, Listing, Object, PayloadOptions, Request, Source, Unfetched, look, stdin,
+};
 use crate::pipeline::{Pipeline, Plan, Record};
 use crate::report::{Stop, Summary, Tally};
 use crate::target::{self, CONNECT_WITHIN, Target, Wishes, check};
@@ -32,8 +34,9 @@ pub(crate) async fn run(mut args: DetectArgs, interruption: &Interruption) -> Re
     let sending = &args.sending;
     let options = sending.detection.options()?;
     let place = args.target.place();
-    let recipe = Recipe { body: sending.body, resize: sending.resize, options, through_lambda: place.is_lambda() };
-    let Listing { found: photos, passed, .. } = listing(&args, &recipe).await?;
+    let payload_options =
+        PayloadOptions { body: sending.body, resize: sending.resize, options, through_lambda: place.is_lambda() };
+    let Listing { found: photos, passed, .. } = listing(&args, &payload_options).await?;
     let report = &args.report;
     let listed = photos.iter().map(|photo| (photo.path.as_path(), Some(photo.place.as_path())));
     let annotations = Annotations::of(report.pictures())?;
@@ -54,7 +57,7 @@ pub(crate) async fn run(mut args: DetectArgs, interruption: &Interruption) -> Re
     let mut sink = Sink { report, results, annotations, filing, places, held, progress, tally, undone: 0 };
 
     let plan = Plan {
-        recipe,
+        payload_options,
         concurrency: usize::from(sending.concurrency),
         rate: sending.rate,
         patience: Patience { retries: sending.retries, connect: CONNECT_WITHIN, answer: sending.timeout },
@@ -103,7 +106,7 @@ pub(crate) async fn run(mut args: DetectArgs, interruption: &Interruption) -> Re
 }
 
 /// The photos, once it is certain that none will be written over.
-async fn listing(args: &DetectArgs, recipe: &Recipe) -> Result<Listing> {
+async fn listing(args: &DetectArgs, payload_options: &PayloadOptions) -> Result<Listing> {
     let DetectArgs { paths, list, stdin_photo, report, .. } = args;
     if *stdin_photo && list.reads_standard_input(paths) {
         bail!("standard input is either a photo (--stdin-photo) or a list (-), not both");
@@ -113,10 +116,10 @@ async fn listing(args: &DetectArgs, recipe: &Recipe) -> Result<Listing> {
     let mut listing = if only_stdin { Listing::default() } else { look(request).await? };
     objects::resolve(&mut listing, &args.store, false).await?;
     listing.refuse_names_that_are_no_text();
-    let (recipe, stdin_photo) = (recipe.clone(), *stdin_photo);
+    let (payload_options, stdin_photo) = (payload_options.clone(), *stdin_photo);
     let (listing, inputs) = tokio::task::spawn_blocking(move || {
         if stdin_photo {
-            listing.found.push(stdin::read(&recipe)?);
+            listing.found.push(stdin::read(&payload_options)?);
         }
         let inputs = Inputs::of(&listing);
         anyhow::Ok((listing, inputs))
@@ -167,9 +170,14 @@ async fn send(
         signal = interruption.came() => return Ok(Sent { signal: Some(signal), ..Sent::default() }),
     };
     let tls = Tls::of(target.endpoint()).await?;
-    if matches!(place, Place::Url(_)) || plan.recipe.options.classes.is_some() {
-        check::options(target.as_ref(), tls.as_ref(), &plan.recipe.options, Patience { retries: 0, ..plan.patience })
-            .await?;
+    if matches!(place, Place::Url(_)) || plan.payload_options.options.classes.is_some() {
+        check::options(
+            target.as_ref(),
+            tls.as_ref(),
+            &plan.payload_options.options,
+            Patience { retries: 0, ..plan.patience },
+        )
+        .await?;
     }
     let means = if args.list.verbose { target::means(target.as_ref(), tls.as_ref()) } else { Vec::new() };
     (sink.progress, sink.tally) = (Progress::photos(plan.photos.len(), args.report.quiet), Tally::begin());

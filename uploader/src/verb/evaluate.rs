@@ -19,7 +19,7 @@ use crate::interruption::{Interruption, Signal};
 use crate::link::Patience;
 use crate::notice::notice;
 use crate::output::Progress;
-use crate::photo::{Found, Inputs, Listing, Recipe, Source, look};
+use crate::photo::{Found, Inputs, Listing, PayloadOptions, Source, look};
 use crate::pipeline::{Pipeline, Plan};
 use crate::prices::{self, Architecture};
 use crate::report::comparison::Environment;
@@ -92,7 +92,7 @@ async fn sent(
     let exports = exports(args, inputs)?;
     let sending = &args.sending;
     let send_settings = SendSettings {
-        recipe: Recipe {
+        payload_options: PayloadOptions {
             body: sending.body,
             resize: sending.resize,
             options,
@@ -184,7 +184,7 @@ async fn gatherings(
         if let Some(labels) = model.as_ref().and_then(|model| model.labels.as_ref()) {
             standard.check_labels(labels).with_context(|| open_target.name.clone())?;
         }
-        let multi_label = send_settings.recipe.options.multi_label.or_else(|| model.as_ref()?.multi_label);
+        let multi_label = send_settings.payload_options.options.multi_label.or_else(|| model.as_ref()?.multi_label);
         let title = open_target.target.title();
         gatherings.push(Gathering::new(
             open_target.name.clone(),
@@ -206,7 +206,7 @@ async fn send(
 ) {
     let plan = Plan {
         photos: photos.to_vec(),
-        recipe: send_settings.recipe.clone(),
+        payload_options: send_settings.payload_options.clone(),
         concurrency: send_settings.concurrency,
         rate: send_settings.rate,
         patience: send_settings.patience,

@@ -9,7 +9,7 @@ use futures_util::future::join_all;
 use super::open_target::OpenTarget;
 use super::pass_progress::PassProgress;
 use crate::link::Patience;
-use crate::photo::{Found, Recipe};
+use crate::photo::{Found, PayloadOptions};
 use crate::pipeline::{Ready, Record, SlotPool, prepare};
 use crate::report::Tally;
 use crate::report::comparison::{Sample, Turn};
@@ -17,7 +17,7 @@ use crate::report::comparison::{Sample, Turn};
 /// How photos are sent.
 #[derive(Debug, Clone)]
 pub(in crate::verb) struct SendSettings {
-    pub(in crate::verb) recipe: Recipe,
+    pub(in crate::verb) payload_options: PayloadOptions,
     pub(in crate::verb) concurrency: usize,
     pub(in crate::verb) rate: Option<f64>,
     pub(in crate::verb) patience: Patience,
@@ -82,7 +82,7 @@ impl<'a> Measurement<'a> {
         let mut endless = photos.iter().cycle();
         for turn in 0..turns {
             let photos: Vec<&Found> = endless.by_ref().take(self.send_settings.concurrency).collect();
-            let ready = readable(prepared(&photos, &self.send_settings.recipe).await);
+            let ready = readable(prepared(&photos, &self.send_settings.payload_options).await);
             for place in self.order(turn as usize) {
                 let records = self.pools[place].turn(&ready, None).await;
                 self.progress.advance(records.len());
@@ -106,7 +106,7 @@ impl<'a> Measurement<'a> {
             self.next_turn += 1;
             let photos: Vec<&Found> = photos.iter().collect();
             // Made ready between the turns: the processor belongs to the target whose turn it is.
-            let (ready, bad): (Vec<Ready>, Vec<Ready>) = prepared(&photos, &self.send_settings.recipe)
+            let (ready, bad): (Vec<Ready>, Vec<Ready>) = prepared(&photos, &self.send_settings.payload_options)
                 .await
                 .into_iter()
                 .partition(|ready| ready.prepared.is_ok());
@@ -171,9 +171,10 @@ impl<'a> Measurement<'a> {
 }
 
 /// Photos made ready, all at once.
-pub(super) async fn prepared(photos: &[&Found], recipe: &Recipe) -> Vec<Ready> {
-    let recipe = Arc::new(recipe.clone());
-    let work = photos.iter().enumerate().map(|(index, photo)| prepare(index, (*photo).clone(), Arc::clone(&recipe)));
+pub(super) async fn prepared(photos: &[&Found], payload_options: &PayloadOptions) -> Vec<Ready> {
+    let payload_options = Arc::new(payload_options.clone());
+    let work =
+        photos.iter().enumerate().map(|(index, photo)| prepare(index, (*photo).clone(), Arc::clone(&payload_options)));
     join_all(work).await
 }
 

@@ -74,7 +74,7 @@ pub(in crate::verb) async fn open(
         let wishes = Wishes { at_once, timeout: send_settings.patience.answer, quiet };
         let target: Arc<dyn Target> = target::open(&place, &wishes).await.with_context(|| name.clone())?.into();
         let tls = Tls::of(target.endpoint()).await?;
-        let options = &send_settings.recipe.options;
+        let options = &send_settings.payload_options.options;
         if kind == Kind::Url || options.classes.is_some() {
             let patience = Patience { retries: 0, ..send_settings.patience };
             check::options(target.as_ref(), tls.as_ref(), options, patience).await.with_context(|| name.clone())?;

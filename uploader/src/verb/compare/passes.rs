@@ -8,7 +8,7 @@ use super::measurement::{Measurement, SendSettings, prepared, readable};
 use super::open_target::OpenTarget;
 use super::pass_progress::PassProgress;
 use crate::args::{BodyKind, Kind};
-use crate::photo::{Found, Recipe};
+use crate::photo::{Found, PayloadOptions};
 use crate::pipeline::{Pipeline, Plan, Record, SlotPool};
 use crate::report::Tally;
 use crate::report::comparison::{Folder, Passed, Rung, Sample, Waterfall, median};
@@ -37,7 +37,7 @@ pub(super) async fn ladder(
     progress: &PassProgress,
 ) -> Vec<Option<Rung>> {
     let photos: Vec<&Found> = photos.iter().cycle().take(at_once * EACH).collect();
-    let ready = readable(prepared(&photos, &send_settings.recipe).await);
+    let ready = readable(prepared(&photos, &send_settings.payload_options).await);
     let mut pools: Vec<Option<SlotPool<'_>>> = Vec::with_capacity(open_targets.len());
     for open_target in open_targets {
         let bears = open_target.target.most_at_once().is_none_or(|most| at_once <= most);
@@ -117,7 +117,7 @@ pub(super) async fn waterfall(
     (runs, crowd): (u32, usize),
     progress: &PassProgress,
 ) -> Waterfall {
-    let side = match send_settings.recipe.resize {
+    let side = match send_settings.payload_options.resize {
         Some(side) => side,
         None => open_target.model().await.and_then(|model| model.side).unwrap_or(SIDE),
     };
@@ -173,7 +173,11 @@ async fn pass(
 ) -> (Vec<Option<f64>>, u64) {
     let plan = Plan {
         photos: photos.to_vec(),
-        recipe: Recipe { body: step.body, resize: step.resize, ..send_settings.recipe.clone() },
+        payload_options: PayloadOptions {
+            body: step.body,
+            resize: step.resize,
+            ..send_settings.payload_options.clone()
+        },
         concurrency: step.concurrency,
         rate: None,
         patience: send_settings.patience,
