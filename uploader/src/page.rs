@@ -50,9 +50,9 @@ impl Page {
     ///
     /// # Errors
     /// When the way to the target needs TLS and nobody is trusted.
-    pub(crate) async fn open(target: UrlTarget, host: IpAddr, patience: Duration) -> Result<Self> {
+    pub(crate) async fn open(target: UrlTarget, host: IpAddr, retry_policy: Duration) -> Result<Self> {
         let most_bytes = if is_function_url(&target.endpoint().host) { EVENT_LIMIT as usize } else { BYTES };
-        let relay = Relay::open(target, patience).await?;
+        let relay = Relay::open(target, retry_policy).await?;
         Ok(Self { guard: Guard::new(host), relay, at_once: Semaphore::new(MOST_AT_ONCE), most_bytes })
     }
 

@@ -20,7 +20,7 @@ use wire::{ItemError, Outcome};
 use self::order::InOrder;
 use self::schedule::Schedule;
 pub(crate) use self::slot_pool::{Ready, SlotPool, prepare};
-use crate::link::{Patience, Phases, Slot, Tls, Traffic};
+use crate::link::{Phases, RetryPolicy, Slot, Tls, Traffic};
 use crate::photo::{Found, PayloadOptions, Source};
 use crate::target::Target;
 
@@ -36,7 +36,7 @@ pub(crate) struct Plan {
     /// Photos per second, where they are sent by the clock.
     pub(crate) rate: Option<f64>,
     /// How hard each is tried.
-    pub(crate) patience: Patience,
+    pub(crate) retry_policy: RetryPolicy,
     /// Whether each photo gets a connection of its own.
     pub(crate) fresh: bool,
 }
@@ -99,7 +99,7 @@ impl Pipeline {
             let (target, tls, queue) = (Arc::clone(target), tls.clone(), Arc::clone(&queue));
             let (schedule, to_caller) = (Arc::clone(&schedule), to_caller.clone());
             tasks.spawn(async move {
-                let mut slot = Slot::new(target.as_ref(), number, tls.as_ref(), plan.patience).fresh(plan.fresh);
+                let mut slot = Slot::new(target.as_ref(), number, tls.as_ref(), plan.retry_policy).fresh(plan.fresh);
                 while let Some(ready) = next(&queue).await {
                     let index = ready.index;
                     let record = send(&mut slot, ready, &schedule).await;

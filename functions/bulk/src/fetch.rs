@@ -51,8 +51,8 @@ impl Fetcher {
     /// A photo's bytes.
     pub(crate) async fn fetch(&self, photo: &PhotoRef) -> Result<Fetched, Missed> {
         let _request = self.requests.acquire().await;
-        let patience = *self.store.patience();
-        let (mut pause, mut tries) = (patience.pause, 1);
+        let retry_policy = *self.store.retry_policy();
+        let (mut pause, mut tries) = (retry_policy.pause, 1);
         let mut key = &photo.key;
         loop {
             let mut source = Source {
@@ -68,7 +68,7 @@ impl Fetcher {
             };
             match (failure, &photo.other_key) {
                 (failure, Some(other)) if failure.is_not_found() && key != other => key = other,
-                (Failure::Broken(_), _) if tries < patience.tries => {
+                (Failure::Broken(_), _) if tries < retry_policy.tries => {
                     tokio::time::sleep(pause).await;
                     pause *= 2;
                     tries += 1;
@@ -113,7 +113,7 @@ impl Fetcher {
         &self,
         next: impl Future<Output = Option<Result<Bytes, E>>>,
     ) -> Result<Option<Bytes>, Failure> {
-        match timeout(self.store.patience().stall, next).await {
+        match timeout(self.store.retry_policy().stall, next).await {
             Ok(None) => Ok(None),
             Ok(Some(Ok(chunk))) => Ok(Some(chunk)),
             Ok(Some(Err(error))) => Err(Failure::Broken(format!("the download failed: {error}"))),

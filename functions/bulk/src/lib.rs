@@ -27,5 +27,5 @@ pub use model_source::s3::http_client;
 pub use program::start;
 pub use reply::HandedBack;
 pub use settings::{Layout, Settings, SettingsError};
-pub use store::{Patience, Store};
+pub use store::{RetryPolicy, Store};
 pub use wire::S3Uri;

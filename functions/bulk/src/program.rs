@@ -8,7 +8,7 @@ use lambda_runtime::{Error, LambdaEvent, service_fn};
 use serde_json::Value;
 use telemetry::{Metrics, Stream};
 
-use crate::{App, Deadline, Patience, Settings, Store};
+use crate::{App, Deadline, RetryPolicy, Settings, Store};
 
 const PROGRAM: &str = "detect-bulk";
 
@@ -31,7 +31,7 @@ pub async fn start() -> ExitCode {
 async fn run(start: Instant) -> Result<(), Error> {
     let settings = Settings::from_env()?;
     let metrics = Metrics::from_env(PROGRAM, Stream::Output)?;
-    let store = Store::from_env(Patience::default()).await;
+    let store = Store::from_env(RetryPolicy::default()).await;
     let app = Arc::new(App::load(settings, store, metrics, start).await?);
     lambda_runtime::run(service_fn(|event: LambdaEvent<Value>| {
         let app = Arc::clone(&app);

@@ -18,7 +18,7 @@ use failure::Failure;
 
 /// How long S3 is waited for. What takes longer is tried again, and then handed back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Patience {
+pub struct RetryPolicy {
     /// For a connection.
     pub connect: Duration,
     /// For the first byte of an answer.
@@ -31,7 +31,7 @@ pub struct Patience {
     pub pause: Duration,
 }
 
-impl Default for Patience {
+impl Default for RetryPolicy {
     fn default() -> Self {
         Self {
             connect: Duration::from_secs(2),
@@ -47,33 +47,34 @@ impl Default for Patience {
 #[derive(Debug, Clone)]
 pub struct Store {
     client: Client,
-    patience: Patience,
+    retry_policy: RetryPolicy,
 }
 
 impl Store {
     /// S3 as the environment says: region, credentials, `AWS_ENDPOINT_URL_S3`.
-    pub async fn from_env(patience: Patience) -> Self {
-        Self::new(s3::config().await, patience)
+    pub async fn from_env(retry_policy: RetryPolicy) -> Self {
+        Self::new(s3::config().await, retry_policy)
     }
 
     /// S3 as configured, but for retries and timeouts.
     #[must_use]
-    pub fn new(config: Builder, patience: Patience) -> Self {
+    pub fn new(config: Builder, retry_policy: RetryPolicy) -> Self {
         let retries = RetryConfig::standard()
-            .with_max_attempts(patience.tries)
-            .with_initial_backoff(patience.pause)
+            .with_max_attempts(retry_policy.tries)
+            .with_initial_backoff(retry_policy.pause)
             .with_max_backoff(Duration::from_secs(2));
-        let timeouts = TimeoutConfig::builder().connect_timeout(patience.connect).read_timeout(patience.answer).build();
+        let timeouts =
+            TimeoutConfig::builder().connect_timeout(retry_policy.connect).read_timeout(retry_policy.answer).build();
         let config = config
             .retry_config(retries)
             .timeout_config(timeouts)
-            // Photos wait for their turn with their bodies unread; `Patience::stall` watches those that are read.
+            // Photos wait for their turn with their bodies unread; `RetryPolicy::stall` watches those that are read.
             .stalled_stream_protection(StalledStreamProtectionConfig::disabled());
-        Self { client: Client::from_conf(config.build()), patience }
+        Self { client: Client::from_conf(config.build()), retry_policy }
     }
 
-    pub(crate) fn patience(&self) -> &Patience {
-        &self.patience
+    pub(crate) fn retry_policy(&self) -> &RetryPolicy {
+        &self.retry_policy
     }
 
     /// Opens connections before they are needed. Whatever fails here fails again, and is told, at the first photo.

@@ -252,8 +252,8 @@ async fn connect_any(addresses: &[std::net::SocketAddr]) -> io::Result<TcpStream
     let mut last = io::Error::new(io::ErrorKind::NotFound, "no address for the name");
     for (place, address) in addresses.iter().enumerate() {
         // An address that swallows packets must not use up the time of those after it.
-        let patience = if place + 1 < addresses.len() { Duration::from_secs(2) } else { Duration::from_secs(3600) };
-        match timeout(patience, TcpStream::connect(address)).await {
+        let retry_policy = if place + 1 < addresses.len() { Duration::from_secs(2) } else { Duration::from_secs(3600) };
+        match timeout(retry_policy, TcpStream::connect(address)).await {
             Ok(Ok(stream)) => {
                 stream.set_nodelay(true)?;
                 limit_unsent(&stream);

@@ -1,4 +1,4 @@
-//! One of the places in which photos are under way: a connection, and the patience to try again.
+//! One of the places in which photos are under way: a connection, and a policy for trying again.
 
 use std::time::Instant;
 
@@ -11,8 +11,8 @@ use wire::{Answer, ItemError};
 use super::connection::{Connection, LinkError, Reply};
 use super::endpoint::Endpoint;
 use super::meter::Traffic;
-use super::patience::Patience;
 use super::phases::Phases;
+use super::retry_policy::RetryPolicy;
 use super::tls::Tls;
 use crate::photo::{Payload, item_error};
 use crate::target::{Failure, Target};
@@ -23,7 +23,7 @@ pub(crate) struct Slot<'a> {
     /// Tells it from the other slots of a run.
     number: usize,
     tls: Option<&'a Tls>,
-    patience: Patience,
+    retry_policy: RetryPolicy,
     /// Kept from the photo before, and where it leads.
     connection: Option<(Endpoint, Connection)>,
     /// Whether each photo gets a connection of its own.
@@ -46,8 +46,8 @@ pub(crate) struct Sent {
 
 impl<'a> Slot<'a> {
     /// A slot of `number` 0 or more.
-    pub(crate) fn new(target: &'a dyn Target, number: usize, tls: Option<&'a Tls>, patience: Patience) -> Self {
-        Self { target, number, tls, patience, connection: None, fresh: false, traffic: Traffic::default() }
+    pub(crate) fn new(target: &'a dyn Target, number: usize, tls: Option<&'a Tls>, retry_policy: RetryPolicy) -> Self {
+        Self { target, number, tls, retry_policy, connection: None, fresh: false, traffic: Traffic::default() }
     }
 
     /// With `fresh`, each photo gets a connection of its own, as the student project's client did it.
@@ -55,9 +55,9 @@ impl<'a> Slot<'a> {
         Self { fresh, ..self }
     }
 
-    /// Sends one photo, as often as patience allows.
+    /// Sends one photo, as often as the retry policy allows.
     pub(crate) async fn send(&mut self, payload: &Payload) -> Sent {
-        let mut waits = self.patience.waits();
+        let mut waits = self.retry_policy.waits();
         let mut tries = 0;
         loop {
             tries += 1;
@@ -88,13 +88,13 @@ impl<'a> Slot<'a> {
         let lease = target.lease(self.number).await?;
         phases.queue = start.elapsed();
         let disturbed = target.disturbed(&lease);
-        let patience = self.patience.answer;
+        let retry_policy = self.retry_policy.answer;
         let reply = tokio::select! {
-            reply = timeout(patience, self.exchange(request, &lease.endpoint, phases)) => match reply {
+            reply = timeout(retry_policy, self.exchange(request, &lease.endpoint, phases)) => match reply {
                 Ok(reply) => reply.map_err(failure)?,
                 Err(_) => {
                     target.abandoned(&lease);
-                    return Err(failure(LinkError::Timeout(patience)));
+                    return Err(failure(LinkError::Timeout(retry_policy)));
                 }
             },
             () = disturbed => {
@@ -123,7 +123,7 @@ impl<'a> Slot<'a> {
             }
             *phases = Phases { encode: phases.encode, queue: phases.queue, ..Phases::default() };
         }
-        let mut connection = Connection::open(endpoint, self.tls, self.patience.connect, phases).await?;
+        let mut connection = Connection::open(endpoint, self.tls, self.retry_policy.connect, phases).await?;
         let reply = connection.exchange(request, phases).await;
         self.traffic += connection.traffic();
         self.connection = Some((endpoint.clone(), connection)).filter(|_| !self.fresh && reply.is_ok());

@@ -11,14 +11,14 @@ use tokio::time::{sleep, timeout};
 
 use super::part::Part;
 use super::{Network, PullError, Wanted};
-use crate::link::{Connection, Endpoint, LinkError, Patience, Phases};
+use crate::link::{Connection, Endpoint, LinkError, Phases, RetryPolicy};
 use crate::output::Progress;
 use crate::target::CONNECT_WITHIN;
 
 /// A server that says nothing for so long has lost us.
 const SILENCE: Duration = Duration::from_secs(30);
 const REDIRECTS: usize = 10;
-const PATIENCE: Patience = Patience { retries: 5, connect: CONNECT_WITHIN, answer: SILENCE };
+const PATIENCE: RetryPolicy = RetryPolicy { retries: 5, connect: CONNECT_WITHIN, answer: SILENCE };
 
 /// One try's end, other than success.
 enum Stop {

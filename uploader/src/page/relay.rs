@@ -40,14 +40,14 @@ const KEPT_BACK: [HeaderName; 9] = [
 pub(super) struct Relay {
     target: UrlTarget,
     tls: Option<Tls>,
-    patience: Duration,
+    retry_policy: Duration,
     idle: Mutex<Vec<Connection>>,
 }
 
 impl Relay {
-    pub(super) async fn open(target: UrlTarget, patience: Duration) -> Result<Self> {
+    pub(super) async fn open(target: UrlTarget, retry_policy: Duration) -> Result<Self> {
         let tls = Tls::of(target.endpoint()).await?;
-        Ok(Self { target, tls, patience, idle: Mutex::new(Vec::new()) })
+        Ok(Self { target, tls, retry_policy, idle: Mutex::new(Vec::new()) })
     }
 
     /// What the function says to a request.
@@ -57,14 +57,14 @@ impl Relay {
     pub(super) async fn ask(&self, head: Parts, body: Bytes) -> Result<Response<Full<Bytes>>, Problem> {
         let is_head = head.method == Method::HEAD;
         let request = self.request(head, body).await?;
-        let reply = match timeout(self.patience, self.exchange(request)).await {
+        let reply = match timeout(self.retry_policy, self.exchange(request)).await {
             Ok(Ok(reply)) => reply,
             Ok(Err(error @ LinkError::Proxy { .. })) => return Err(Problem::new(502, "proxy", format!("{error}."))),
             Ok(Err(error)) => {
                 return Err(Problem::new(502, "connection", format!("The function cannot be reached: {error}.")));
             }
             Err(_) => {
-                let seconds = self.patience.as_secs_f64();
+                let seconds = self.retry_policy.as_secs_f64();
                 return Err(Problem::new(504, "timeout", format!("The function did not answer within {seconds} s.")));
             }
         };

@@ -9,7 +9,7 @@ use wire::ItemError;
 
 use super::schedule::Schedule;
 use super::{Record, send};
-use crate::link::{Patience, Slot, Tls};
+use crate::link::{RetryPolicy, Slot, Tls};
 use crate::photo::{Found, PayloadOptions, Prepared, item_error};
 use crate::target::Target;
 
@@ -40,9 +40,14 @@ pub(crate) struct SlotPool<'a> {
 
 impl<'a> SlotPool<'a> {
     /// As many slots as photos are to be under way at once and the target bears.
-    pub(crate) fn new(target: &'a dyn Target, tls: Option<&'a Tls>, patience: Patience, concurrency: usize) -> Self {
+    pub(crate) fn new(
+        target: &'a dyn Target,
+        tls: Option<&'a Tls>,
+        retry_policy: RetryPolicy,
+        concurrency: usize,
+    ) -> Self {
         let slots = concurrency.min(target.most_at_once().unwrap_or(usize::MAX)).max(1);
-        Self { slots: (0..slots).map(|number| Slot::new(target, number, tls, patience)).collect() }
+        Self { slots: (0..slots).map(|number| Slot::new(target, number, tls, retry_policy)).collect() }
     }
 
     /// Sends photos, through all slots at once; the records come in the order of the photos.

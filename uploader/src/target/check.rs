@@ -11,7 +11,7 @@ use wire::ItemError;
 use super::reply;
 use super::url::{UrlTarget, is_function_url};
 use super::{Failure, Target};
-use crate::link::{Connection, LinkError, Patience, Phases, Reply, Slot, Tls};
+use crate::link::{Connection, LinkError, Phases, Reply, RetryPolicy, Slot, Tls};
 use crate::notice::notice;
 use crate::photo::Payload;
 
@@ -100,10 +100,10 @@ pub(crate) async fn options(
     target: &dyn Target,
     tls: Option<&Tls>,
     options: &wire::Options,
-    patience: Patience,
+    retry_policy: RetryPolicy,
 ) -> Result<()> {
     let payload = Payload::empty(options.to_query());
-    match Slot::new(target, 0, tls, patience).send(&payload).await.outcome {
+    match Slot::new(target, 0, tls, retry_policy).send(&payload).await.outcome {
         Err(error) if is_everybodys(&error) => bail!("{}", error.message),
         _ => Ok(()),
     }

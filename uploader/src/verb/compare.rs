@@ -19,7 +19,7 @@ use self::schedule::Schedule;
 use super::{Ending, objects};
 use crate::args::{BodyKind, CompareArgs, TargetSpec};
 use crate::interruption::{Interruption, Signal};
-use crate::link::Patience;
+use crate::link::RetryPolicy;
 use crate::notice::notice;
 use crate::photo::{Found, Inputs, Listing, Passed, PayloadOptions, Request, Source, look};
 use crate::report::comparison::{self, Comparison, Environment, Finding, Origin, Pair, Rates, Rung, Settings};
@@ -51,7 +51,7 @@ pub(crate) async fn run(mut args: CompareArgs, interruption: &Interruption) -> R
         },
         concurrency: usize::from(sending.concurrency),
         rate: sending.rate,
-        patience: Patience { retries: sending.retries, connect: CONNECT_WITHIN, answer: sending.timeout },
+        retry_policy: RetryPolicy { retries: sending.retries, connect: CONNECT_WITHIN, answer: sending.timeout },
     };
     let most_at_once = args.measurement.ladder.iter().copied().fold(sending.concurrency, u16::max).into();
     let open_targets = open(specs, &send_settings, most_at_once, args.quiet).await?;

@@ -14,7 +14,7 @@ use super::{Ending, objects};
 use crate::args::{DetectArgs, Place, ReportArgs, ResultFormat};
 use crate::filing::Filing;
 use crate::interruption::{Interruption, Signal};
-use crate::link::{Patience, Tls};
+use crate::link::{RetryPolicy, Tls};
 use crate::notice::notice;
 use crate::output::{self, Output, Progress};
 use crate::photo::{
@@ -60,7 +60,7 @@ pub(crate) async fn run(mut args: DetectArgs, interruption: &Interruption) -> Re
         payload_options,
         concurrency: usize::from(sending.concurrency),
         rate: sending.rate,
-        patience: Patience { retries: sending.retries, connect: CONNECT_WITHIN, answer: sending.timeout },
+        retry_policy: RetryPolicy { retries: sending.retries, connect: CONNECT_WITHIN, answer: sending.timeout },
         fresh: args.like_2023,
         photos,
     };
@@ -175,7 +175,7 @@ async fn send(
             target.as_ref(),
             tls.as_ref(),
             &plan.payload_options.options,
-            Patience { retries: 0, ..plan.patience },
+            RetryPolicy { retries: 0, ..plan.retry_policy },
         )
         .await?;
     }

@@ -16,7 +16,7 @@ use super::Ending;
 use super::compare::{OpenTarget, SendSettings, open};
 use crate::args::EvaluateArgs;
 use crate::interruption::{Interruption, Signal};
-use crate::link::Patience;
+use crate::link::RetryPolicy;
 use crate::notice::notice;
 use crate::output::Progress;
 use crate::photo::{Found, Inputs, Listing, PayloadOptions, Source, look};
@@ -101,7 +101,7 @@ async fn sent(
         },
         concurrency: usize::from(sending.concurrency),
         rate: sending.rate,
-        patience: Patience { retries: sending.retries, connect: CONNECT_WITHIN, answer: sending.timeout },
+        retry_policy: RetryPolicy { retries: sending.retries, connect: CONNECT_WITHIN, answer: sending.timeout },
     };
     let open_targets = open(specs, &send_settings, send_settings.concurrency, args.quiet).await?;
     let gatherings = gatherings(&open_targets, &send_settings, standard).await?;
@@ -209,7 +209,7 @@ async fn send(
         payload_options: send_settings.payload_options.clone(),
         concurrency: send_settings.concurrency,
         rate: send_settings.rate,
-        patience: send_settings.patience,
+        retry_policy: send_settings.retry_policy,
         fresh: false,
     };
     let mut pipeline = Pipeline::begin(plan, &open_target.target, open_target.tls.clone());

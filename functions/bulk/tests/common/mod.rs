@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use aws_sdk_s3::config::{BehaviorVersion, Builder, Credentials, Region};
-use detect_bulk::{App, Deadline, Layout, Patience, Settings, Store, http_client};
+use detect_bulk::{App, Deadline, Layout, RetryPolicy, Settings, Store, http_client};
 use serde_json::{Value, json};
 
 #[allow(unused_imports, reason = "each test file uses its own part of this")]
@@ -35,7 +35,7 @@ impl Server {
     }
 }
 
-pub const PATIENCE: Patience = Patience {
+pub const PATIENCE: RetryPolicy = RetryPolicy {
     connect: Duration::from_secs(2),
     answer: Duration::from_secs(5),
     stall: Duration::from_millis(400),

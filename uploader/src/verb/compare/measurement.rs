@@ -8,7 +8,7 @@ use futures_util::future::join_all;
 
 use super::open_target::OpenTarget;
 use super::pass_progress::PassProgress;
-use crate::link::Patience;
+use crate::link::RetryPolicy;
 use crate::photo::{Found, PayloadOptions};
 use crate::pipeline::{Ready, Record, SlotPool, prepare};
 use crate::report::Tally;
@@ -20,7 +20,7 @@ pub(in crate::verb) struct SendSettings {
     pub(in crate::verb) payload_options: PayloadOptions,
     pub(in crate::verb) concurrency: usize,
     pub(in crate::verb) rate: Option<f64>,
-    pub(in crate::verb) patience: Patience,
+    pub(in crate::verb) retry_policy: RetryPolicy,
 }
 
 impl SendSettings {
@@ -60,7 +60,7 @@ impl<'a> Measurement<'a> {
             SlotPool::new(
                 open_target.target.as_ref(),
                 open_target.tls.as_ref(),
-                send_settings.patience,
+                send_settings.retry_policy,
                 send_settings.concurrency,
             )
         };

@@ -9,7 +9,7 @@ use hyper::header::HOST;
 
 use super::measurement::SendSettings;
 use crate::args::{Kind, TargetSpec};
-use crate::link::{Connection, Patience, Phases, Survey, Tls, as_millis, survey};
+use crate::link::{Connection, Phases, RetryPolicy, Survey, Tls, as_millis, survey};
 use crate::report::comparison::Link;
 use crate::target::{self, CONNECT_WITHIN, Target, Wishes, check};
 
@@ -71,13 +71,13 @@ pub(in crate::verb) async fn open(
     for (position, TargetSpec { name, kind, place, memory }) in specs {
         // A container takes one photo at a time: more of them than the comparison needs would only cost memory.
         let at_once = if kind == Kind::Docker { send_settings.concurrency } else { most_at_once };
-        let wishes = Wishes { at_once, timeout: send_settings.patience.answer, quiet };
+        let wishes = Wishes { at_once, timeout: send_settings.retry_policy.answer, quiet };
         let target: Arc<dyn Target> = target::open(&place, &wishes).await.with_context(|| name.clone())?.into();
         let tls = Tls::of(target.endpoint()).await?;
         let options = &send_settings.payload_options.options;
         if kind == Kind::Url || options.classes.is_some() {
-            let patience = Patience { retries: 0, ..send_settings.patience };
-            check::options(target.as_ref(), tls.as_ref(), options, patience).await.with_context(|| name.clone())?;
+            let retry_policy = RetryPolicy { retries: 0, ..send_settings.retry_policy };
+            check::options(target.as_ref(), tls.as_ref(), options, retry_policy).await.with_context(|| name.clone())?;
         }
         opened.push((position, OpenTarget { name, kind, target, tls, link: Link::default(), memory }));
     }

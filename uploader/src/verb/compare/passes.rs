@@ -41,8 +41,9 @@ pub(super) async fn ladder(
     let mut pools: Vec<Option<SlotPool<'_>>> = Vec::with_capacity(open_targets.len());
     for open_target in open_targets {
         let bears = open_target.target.most_at_once().is_none_or(|most| at_once <= most);
-        let pool =
-            || SlotPool::new(open_target.target.as_ref(), open_target.tls.as_ref(), send_settings.patience, at_once);
+        let pool = || {
+            SlotPool::new(open_target.target.as_ref(), open_target.tls.as_ref(), send_settings.retry_policy, at_once)
+        };
         let mut pool = bears.then(pool);
         if let Some(pool) = &mut pool {
             // Opens the connections and starts as many functions.
@@ -180,7 +181,7 @@ async fn pass(
         },
         concurrency: step.concurrency,
         rate: None,
-        patience: send_settings.patience,
+        retry_policy: send_settings.retry_policy,
         fresh: step.fresh,
     };
     let places = step.concurrency.min(open_target.target.most_at_once().unwrap_or(usize::MAX)).min(photos.len()).max(1);

@@ -11,7 +11,7 @@ const LONGEST_WAIT: Duration = Duration::from_secs(120);
 
 /// The limits of one photo's tries.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Patience {
+pub(crate) struct RetryPolicy {
     /// Tries after the first.
     pub(crate) retries: u16,
     /// Longest wait for a connection.
@@ -20,7 +20,7 @@ pub(crate) struct Patience {
     pub(crate) answer: Duration,
 }
 
-impl Patience {
+impl RetryPolicy {
     /// The waits between tries: exponential, each anywhere between nothing and its length (full jitter), so that
     /// slots refused together do not return together.
     pub(crate) fn waits(&self) -> impl Iterator<Item = Duration> + Send + use<> {
@@ -49,8 +49,8 @@ mod tests {
 
     #[test]
     fn waits_grow_and_end() {
-        let patience = Patience { retries: 5, connect: Duration::ZERO, answer: Duration::ZERO };
-        let waits: Vec<Duration> = patience.waits().collect();
+        let retry_policy = RetryPolicy { retries: 5, connect: Duration::ZERO, answer: Duration::ZERO };
+        let waits: Vec<Duration> = retry_policy.waits().collect();
         assert_eq!(waits.len(), 5);
         for (wait, longest) in waits.iter().zip([200, 400, 800, 1600, 3200]) {
             assert!(*wait <= Duration::from_millis(longest), "{wait:?} after {longest}");
