@@ -102,7 +102,7 @@ pub(crate) trait Target: Send + Sync {
 
 /// What a target is opened for.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Wishes {
+pub(crate) struct OpenOptions {
     /// How many photos will be under way at once.
     pub(crate) at_once: usize,
     /// After how long an answer is given up.
@@ -112,14 +112,14 @@ pub(crate) struct Wishes {
 }
 
 /// Makes the chosen target ready.
-pub(crate) async fn open(place: &Place, wishes: &Wishes) -> Result<Box<dyn Target>> {
+pub(crate) async fn open(place: &Place, open_options: &OpenOptions) -> Result<Box<dyn Target>> {
     Ok(match place {
-        Place::Local(args) => Box::new(LocalTarget::start(args.clone(), wishes.at_once).await?),
-        Place::Emulator(args) => Box::new(EmulatorTarget::start(args, wishes.at_once).await?),
-        Place::Docker(args) => Box::new(DockerTarget::start(args, wishes).await?),
+        Place::Local(args) => Box::new(LocalTarget::start(args.clone(), open_options.at_once).await?),
+        Place::Emulator(args) => Box::new(EmulatorTarget::start(args, open_options.at_once).await?),
+        Place::Docker(args) => Box::new(DockerTarget::start(args, open_options).await?),
         Place::Url(args) => {
             let target = UrlTarget::open(args).await?;
-            check::health(&target, wishes.quiet).await?;
+            check::health(&target, open_options.quiet).await?;
             Box::new(target)
         }
     })

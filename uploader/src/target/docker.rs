@@ -15,7 +15,7 @@ use tokio::sync::Mutex;
 use tokio::time::{sleep, timeout};
 use wire::{Answer, ItemError};
 
-use super::{CONNECT_WITHIN, Failure, Lease, Target, Turn, Wishes, nobody_left, reply};
+use super::{CONNECT_WITHIN, Failure, Lease, OpenOptions, Target, Turn, nobody_left, reply};
 use crate::args::ContainerArgs;
 use crate::container::{Container, Image, Spec, clear_orphans, cpus};
 use crate::emulator::DETECT_HTTP;
@@ -43,7 +43,7 @@ pub(crate) struct DockerTarget {
 
 impl DockerTarget {
     /// Starts as many containers as photos will be under way, and waits until each answers.
-    pub(crate) async fn start(args: &ContainerArgs, wishes: &Wishes) -> Result<Self> {
+    pub(crate) async fn start(args: &ContainerArgs, open_options: &OpenOptions) -> Result<Self> {
         let image = &args.image;
         let available = f64::from(cpus().await?);
         let inspected = Image::inspect(image).await.with_context(|| format!("--docker {image}"))?;
@@ -58,9 +58,9 @@ impl DockerTarget {
             memory: args.memory,
             cpus,
             model: args.model.clone(),
-            timeout: wishes.timeout,
+            timeout: open_options.timeout,
         };
-        let copies = wishes.at_once.max(1);
+        let copies = open_options.at_once.max(1);
         let supervisors = try_join_all((0..copies).map(|_| Supervisor::start(spec.clone()))).await?;
         let endpoint = supervisors[0].endpoint().await.map_err(anyhow::Error::msg)?;
         let turns = supervisors.iter().map(|_| Mutex::default()).collect();

@@ -22,7 +22,7 @@ use crate::photo::{
 };
 use crate::pipeline::{Pipeline, Plan, Record};
 use crate::report::{Stop, Summary, Tally};
-use crate::target::{self, CONNECT_WITHIN, Target, Wishes, check};
+use crate::target::{self, CONNECT_WITHIN, OpenOptions, Target, check};
 
 const INSTEAD_OF_URLS: &str = "use `curl -s URL | uploader detect --stdin-photo`, or download them first";
 
@@ -164,9 +164,9 @@ async fn send(
     interruption: &Interruption,
 ) -> Result<Sent> {
     let at_once = args.sending.concurrency.min(u16::try_from(plan.photos.len()).unwrap_or(u16::MAX));
-    let wishes = Wishes { at_once: at_once.into(), timeout: args.sending.timeout, quiet: args.report.quiet };
+    let open_options = OpenOptions { at_once: at_once.into(), timeout: args.sending.timeout, quiet: args.report.quiet };
     let target: Arc<dyn Target> = tokio::select! {
-        target = target::open(place, &wishes) => target?.into(),
+        target = target::open(place, &open_options) => target?.into(),
         signal = interruption.came() => return Ok(Sent { signal: Some(signal), ..Sent::default() }),
     };
     let tls = Tls::of(target.endpoint()).await?;

@@ -11,7 +11,7 @@ use super::measurement::SendSettings;
 use crate::args::{Kind, TargetSpec};
 use crate::link::{Connection, Phases, RetryPolicy, Survey, Tls, as_millis, survey};
 use crate::report::comparison::Link;
-use crate::target::{self, CONNECT_WITHIN, Target, Wishes, check};
+use crate::target::{self, CONNECT_WITHIN, OpenOptions, Target, check};
 
 /// A target of a comparison, opened.
 pub(in crate::verb) struct OpenTarget {
@@ -71,8 +71,8 @@ pub(in crate::verb) async fn open(
     for (position, TargetSpec { name, kind, place, memory }) in specs {
         // A container takes one photo at a time: more of them than the comparison needs would only cost memory.
         let at_once = if kind == Kind::Docker { send_settings.concurrency } else { most_at_once };
-        let wishes = Wishes { at_once, timeout: send_settings.retry_policy.answer, quiet };
-        let target: Arc<dyn Target> = target::open(&place, &wishes).await.with_context(|| name.clone())?.into();
+        let open_options = OpenOptions { at_once, timeout: send_settings.retry_policy.answer, quiet };
+        let target: Arc<dyn Target> = target::open(&place, &open_options).await.with_context(|| name.clone())?.into();
         let tls = Tls::of(target.endpoint()).await?;
         let options = &send_settings.payload_options.options;
         if kind == Kind::Url || options.classes.is_some() {
