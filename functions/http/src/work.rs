@@ -51,7 +51,7 @@ struct Pictures {
 }
 
 /// What is asked of every photo of a request.
-struct Wishes {
+struct PhotoOptions {
     thresholds: Thresholds,
     slicing: Slicing,
     annotate: bool,
@@ -86,14 +86,14 @@ pub(crate) fn answer(
     let (annotate, redaction) = (options.annotate.unwrap_or(false), options.redaction());
     let pictures = intake.photos.len() * (usize::from(annotate) + usize::from(redaction.is_some()));
     let budget = platform.max_picture_bytes() / pictures.max(1);
-    let wishes = Wishes { thresholds, slicing: options.slicing(), annotate, redaction, budget };
+    let photo_options = PhotoOptions { thresholds, slicing: options.slicing(), annotate, redaction, budget };
     done.cold_start = engine.is_cold_start();
     let mut outcomes = Vec::with_capacity(intake.photos.len());
     for photo in intake.photos {
         if (context.abandoned)() {
             break;
         }
-        let outcome = photo.and_then(|bytes| one(engine, &bytes, &wishes));
+        let outcome = photo.and_then(|bytes| one(engine, &bytes, &photo_options));
         done.photos += 1;
         match &outcome {
             Ok(Answered { answer, .. }) => {
@@ -151,8 +151,8 @@ pub(crate) fn internal() -> Problem {
 }
 
 /// One photo. A panic in it is this photo's failure only.
-fn one(engine: &Engine, bytes: &[u8], wishes: &Wishes) -> Result<Answered, Problem> {
-    let Wishes { thresholds, slicing, annotate, redaction, .. } = wishes;
+fn one(engine: &Engine, bytes: &[u8], photo_options: &PhotoOptions) -> Result<Answered, Problem> {
+    let PhotoOptions { thresholds, slicing, annotate, redaction, .. } = photo_options;
     let work = || -> Result<Answered, Problem> {
         let findings = engine.detector.detect_sliced(bytes, thresholds, slicing).map_err(|error| match error {
             DetectError::Photo(error) => Problem::from(&error),
@@ -164,7 +164,7 @@ fn one(engine: &Engine, bytes: &[u8], wishes: &Wishes) -> Result<Answered, Probl
         })?;
         let answer = Answer::new(&findings, engine.detector.labels(), engine.model.clone(), thresholds);
         let pictures = if *annotate || redaction.is_some() {
-            pictures(engine, bytes, &answer, wishes)?
+            pictures(engine, bytes, &answer, photo_options)?
         } else {
             Pictures::default()
         };
@@ -177,18 +177,18 @@ fn one(engine: &Engine, bytes: &[u8], wishes: &Wishes) -> Result<Answered, Probl
 }
 
 /// The photo in its original size: redacted, and then with boxes, so that these hide nothing less.
-fn pictures(engine: &Engine, bytes: &[u8], answer: &Answer, wishes: &Wishes) -> Result<Pictures, Problem> {
+fn pictures(engine: &Engine, bytes: &[u8], answer: &Answer, photo_options: &PhotoOptions) -> Result<Pictures, Problem> {
     let mut image = Photo::decode(bytes, engine.detector.limits()).map_err(|error| Problem::from(&error))?.into_image();
     let labels: Vec<Label> = answer.detections.iter().map(wire::FoundObject::to_label).collect();
     let mut pictures = Pictures::default();
-    if let Some((style, margin)) = wishes.redaction {
+    if let Some((style, margin)) = photo_options.redaction {
         let boxes: Vec<BBox> = labels.iter().map(|label| label.bbox).collect();
         redact::redact(&mut image, &boxes, style, margin);
-        pictures.redacted = Some(within(wishes.budget, image.clone())?);
+        pictures.redacted = Some(within(photo_options.budget, image.clone())?);
     }
-    if wishes.annotate {
+    if photo_options.annotate {
         annotate::draw(&mut image, &labels);
-        pictures.annotated = Some(within(wishes.budget, image)?);
+        pictures.annotated = Some(within(photo_options.budget, image)?);
     }
     Ok(pictures)
 }
