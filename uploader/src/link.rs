@@ -2,23 +2,23 @@
 
 mod connection;
 mod endpoint;
+mod measurement;
 mod meter;
 mod phases;
 mod proxy;
 mod retry_policy;
 mod slot;
-mod survey;
 mod tls;
 mod trust;
 mod tunnel;
 
 pub(crate) use connection::{Connection, LinkError, Reply};
 pub(crate) use endpoint::{Endpoint, EndpointError};
+pub(crate) use measurement::{LinkMeasurement, measure};
 pub(crate) use meter::Traffic;
 pub(crate) use phases::{Phases, as_millis};
 pub(crate) use proxy::{Proxies, Proxy, ProxyError};
 pub(crate) use retry_policy::{RetryPolicy, retry_after};
 pub(crate) use slot::Slot;
-pub(crate) use survey::{Survey, survey};
 pub(crate) use tls::Tls;
 pub(crate) use trust::{Trust, TrustError};

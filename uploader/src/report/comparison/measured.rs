@@ -11,7 +11,7 @@ use super::phase::{self, Family, PHASES, Split};
 use super::statistics::{Estimate, estimate, median, quantile, sorted};
 use super::{Rung, Sample, Turn};
 use crate::args::Kind;
-use crate::link::{Survey, Traffic, as_millis};
+use crate::link::{LinkMeasurement, Traffic, as_millis};
 use crate::report::tally::Tally;
 
 /// How far away a target is, in milliseconds.
@@ -98,10 +98,11 @@ pub(crate) struct Measured {
 
 impl Link {
     /// `floor` is what an empty request takes at a function of the same kind that is not far away, without the link.
-    pub(crate) fn new(survey: &Survey, kind: Kind, floor: Option<f64>) -> Self {
-        let [connect, tls, empty] = [survey.connect, survey.tls, survey.empty].map(|time| time.map(as_millis));
+    pub(crate) fn new(measurement: &LinkMeasurement, kind: Kind, floor: Option<f64>) -> Self {
+        let [connect, tls, empty] =
+            [measurement.connect, measurement.tls, measurement.empty].map(|time| time.map(as_millis));
         // A proxy's handshake and its CONNECT are more than one round trip, or another's.
-        let handshake = connect.filter(|_| !survey.proxied).unwrap_or(0.0);
+        let handshake = connect.filter(|_| !measurement.proxied).unwrap_or(0.0);
         let round_trip = match (kind, tls, empty) {
             (Kind::Url, Some(tls), _) => handshake.max(tls),
             // A relay or a tunnel answers the TCP handshake itself; only an answer from behind it tells the distance.
@@ -305,20 +306,20 @@ mod tests {
 
     use super::*;
 
-    fn survey(connect: u64, tls: Option<u64>, empty: u64) -> Survey {
+    fn measurement(connect: u64, tls: Option<u64>, empty: u64) -> LinkMeasurement {
         let ms = Duration::from_millis;
-        Survey { connect: Some(ms(connect)), tls: tls.map(ms), empty: Some(ms(empty)), proxied: false }
+        LinkMeasurement { connect: Some(ms(connect)), tls: tls.map(ms), empty: Some(ms(empty)), proxied: false }
     }
 
     #[test]
     fn a_link_is_as_long_as_its_longest_handshake() {
-        assert_eq!(Link::new(&survey(30, Some(32), 60), Kind::Url, None).round_trip, 32.0);
-        assert_eq!(Link::new(&survey(0, Some(110), 130), Kind::Url, None).round_trip, 110.0, "a tunnel");
+        assert_eq!(Link::new(&measurement(30, Some(32), 60), Kind::Url, None).round_trip, 32.0);
+        assert_eq!(Link::new(&measurement(0, Some(110), 130), Kind::Url, None).round_trip, 110.0, "a tunnel");
     }
 
     #[test]
     fn behind_a_relay_only_answers_tell_the_distance() {
-        assert_eq!(Link::new(&survey(0, None, 112), Kind::Url, Some(2.0)).round_trip, 110.0);
-        assert_eq!(Link::new(&survey(0, None, 3), Kind::Local, None).round_trip, 0.0);
+        assert_eq!(Link::new(&measurement(0, None, 112), Kind::Url, Some(2.0)).round_trip, 110.0);
+        assert_eq!(Link::new(&measurement(0, None, 3), Kind::Local, None).round_trip, 0.0);
     }
 }

@@ -9,7 +9,7 @@ use hyper::header::HOST;
 
 use super::measurement::SendSettings;
 use crate::args::{Kind, TargetSpec};
-use crate::link::{Connection, Phases, RetryPolicy, Survey, Tls, as_millis, survey};
+use crate::link::{Connection, LinkMeasurement, Phases, RetryPolicy, Tls, as_millis};
 use crate::report::comparison::Link;
 use crate::target::{self, CONNECT_WITHIN, OpenOptions, Target, check};
 
@@ -63,7 +63,7 @@ pub(in crate::verb) async fn open(
     most_at_once: usize,
     quiet: bool,
 ) -> Result<Vec<OpenTarget>> {
-    let (mut open_targets, mut surveys): (Vec<OpenTarget>, Vec<Survey>) = (Vec::new(), Vec::new());
+    let (mut open_targets, mut link_measurements): (Vec<OpenTarget>, Vec<LinkMeasurement>) = (Vec::new(), Vec::new());
     let mut specs: Vec<(usize, TargetSpec)> = specs.into_iter().enumerate().collect();
     // Those behind URLs first: what is wrong with one is told before anything is started here.
     specs.sort_by_key(|(_, spec)| spec.kind != Kind::Url);
@@ -83,17 +83,18 @@ pub(in crate::verb) async fn open(
     }
     opened.sort_by_key(|(position, _)| *position);
     for (_, open_target) in opened {
-        surveys.push(survey(open_target.target.endpoint(), open_target.tls.as_ref(), CONNECT_WITHIN).await);
+        link_measurements
+            .push(crate::link::measure(open_target.target.endpoint(), open_target.tls.as_ref(), CONNECT_WITHIN).await);
         open_targets.push(open_target);
     }
     // What an empty request takes where there is no distance, to be taken off where there is some.
     let floor = open_targets
         .iter()
-        .zip(&surveys)
+        .zip(&link_measurements)
         .filter(|(open_target, _)| open_target.kind != Kind::Url)
         .filter_map(|(_, found)| Some(as_millis(found.empty?) - as_millis(found.connect?)))
         .min_by(f64::total_cmp);
-    for (open_target, found) in open_targets.iter_mut().zip(&surveys) {
+    for (open_target, found) in open_targets.iter_mut().zip(&link_measurements) {
         open_target.link = Link::new(found, open_target.kind, floor);
     }
     Ok(open_targets)

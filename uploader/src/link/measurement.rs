@@ -17,7 +17,7 @@ const TRIES: usize = 5;
 
 /// The shortest times seen.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub(crate) struct Survey {
+pub(crate) struct LinkMeasurement {
     /// TCP handshake: one round trip of the link, unless a tunnel or a relay answers it.
     pub(crate) connect: Option<Duration>,
     /// TLS handshake: one round trip, and some cryptography.
@@ -29,28 +29,28 @@ pub(crate) struct Survey {
 }
 
 /// Measures; what cannot be reached stays `None`, and will be seen again as failed photos.
-pub(crate) async fn survey(endpoint: &Endpoint, tls: Option<&Tls>, within: Duration) -> Survey {
-    let mut survey = Survey { proxied: endpoint.proxy.is_some(), ..Survey::default() };
+pub(crate) async fn measure(endpoint: &Endpoint, tls: Option<&Tls>, within: Duration) -> LinkMeasurement {
+    let mut measurement = LinkMeasurement { proxied: endpoint.proxy.is_some(), ..LinkMeasurement::default() };
     let mut last = None;
     for _ in 0..TRIES {
         let mut phases = Phases::default();
         let Ok(connection) = Connection::open(endpoint, tls, within, &mut phases).await else { break };
-        shorter(&mut survey.connect, phases.connect);
+        shorter(&mut measurement.connect, phases.connect);
         if endpoint.tls {
-            shorter(&mut survey.tls, phases.tls);
+            shorter(&mut measurement.tls, phases.tls);
         }
         last = Some(connection);
     }
     // On one connection: the first answer on a new one may wait for more than its own way.
-    let (Some(mut connection), Some(request)) = (last, health(endpoint)) else { return survey };
+    let (Some(mut connection), Some(request)) = (last, health(endpoint)) else { return measurement };
     let mut phases = Phases::default();
     for _ in 0..TRIES {
         let start = Instant::now();
         let asked = connection.exchange(request.clone(), &mut phases);
         let Ok(Ok(_)) = tokio::time::timeout(within, asked).await else { break };
-        shorter(&mut survey.empty, start.elapsed());
+        shorter(&mut measurement.empty, start.elapsed());
     }
-    survey
+    measurement
 }
 
 /// `GET /health` beside the `/detect` of an endpoint.
