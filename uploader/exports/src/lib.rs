@@ -48,7 +48,7 @@ pub use folder::{Folder, Photos};
 pub use gallery::Gallery;
 pub use jsonl::JsonLines;
 pub use label_studio::{LabelStudio, LabelStudioConfig};
-pub use lines::{Content, Lines, Survey};
+pub use lines::{Content, LineSelection, Lines};
 pub use megadetector::MegaDetector;
 pub use several::Several;
 pub use sidecar::{Filed, Naming, Sidecars};

@@ -140,7 +140,7 @@ fn parse(line: &[u8]) -> Result<(PathBuf, Line), String> {
 
 /// Which lines count: photos may have several, because S3's events come at least once, and because files overlap.
 #[derive(Debug, Default)]
-pub struct Survey {
+pub struct LineSelection {
     photos: HashMap<PathBuf, Picks>,
     /// Names and digests of the models met.
     models: Vec<(String, String)>,
@@ -180,7 +180,7 @@ impl Picks {
     }
 }
 
-impl Survey {
+impl LineSelection {
     /// Notes a line; `only` is a model's name or the beginning of its digest.
     pub fn add(&mut self, found: &Found, only: Option<&str>) {
         self.count += 1;
@@ -273,27 +273,27 @@ mod tests {
     use crate::JsonLines;
     use crate::testing::{answer, records, written};
 
-    fn read(text: &str) -> (Survey, Vec<Found>, Vec<String>) {
+    fn read(text: &str) -> (LineSelection, Vec<Found>, Vec<String>) {
         let mut lines = Lines::new(text.as_bytes(), "in.jsonl");
-        let (mut survey, mut found, mut broken) = (Survey::default(), Vec::new(), Vec::new());
+        let (mut selection, mut found, mut broken) = (LineSelection::default(), Vec::new(), Vec::new());
         while let Some(content) = lines.next_line().unwrap() {
             match content {
                 Content::Found(line) => {
-                    survey.add(&line, None);
+                    selection.add(&line, None);
                     found.push(*line);
                 }
                 Content::Broken(reason) => broken.push(reason),
             }
         }
-        (survey, found, broken)
+        (selection, found, broken)
     }
 
     #[test]
     fn lines_are_read_as_they_were_written() {
         let records = records();
         let text = written(|to| Box::new(JsonLines::new(to)), &records);
-        let (survey, found, broken) = read(&format!("\u{feff}{}\n\n", text.replace('\n', "\r\n")));
-        assert_eq!((survey.photos(), survey.failed(), broken.len()), (3, 1, 0));
+        let (selection, found, broken) = read(&format!("\u{feff}{}\n\n", text.replace('\n', "\r\n")));
+        assert_eq!((selection.photos(), selection.failed(), broken.len()), (3, 1, 0));
         let again = written(
             |to| Box::new(JsonLines::new(to)),
             &found.into_iter().map(|found| (found.photo.display().to_string(), found.line.outcome)).collect::<Vec<_>>(),
@@ -312,9 +312,9 @@ mod tests {
 
     #[test]
     fn what_is_no_result_is_told_by_its_line() {
-        let (survey, _, broken) =
+        let (selection, _, broken) =
             read("{}\n{\"photo\": \"a.jpg\"\nnonsense\n{\"error\": {\"code\": \"x\", \"message\": \"y\"}}\n");
-        assert_eq!(survey.photos(), 0);
+        assert_eq!(selection.photos(), 0);
         assert!(broken[0].starts_with("in.jsonl line 1 is not a result: it has neither an answer nor an error"));
         assert!(broken[3].ends_with("line 4 is not a result: it names no photo"), "{broken:?}");
     }
@@ -324,20 +324,23 @@ mod tests {
         let [found, _, failed] = <[_; 3]>::try_from(records()).unwrap();
         let failed = ("in/0042.jpg".to_owned(), failed.1);
         let records = [failed.clone(), found.clone(), found, failed];
-        let (survey, _, _) = read(&written(|to| Box::new(JsonLines::new(to)), &records));
-        assert_eq!((survey.photos(), survey.failed(), survey.repeats), (1, 0, 3));
-        let counts: Vec<bool> = (1..=4).map(|place| survey.counts(Path::new("in/0042.jpg"), place)).collect();
+        let (selection, _, _) = read(&written(|to| Box::new(JsonLines::new(to)), &records));
+        assert_eq!((selection.photos(), selection.failed(), selection.repeats), (1, 0, 3));
+        let counts: Vec<bool> = (1..=4).map(|place| selection.counts(Path::new("in/0042.jpg"), place)).collect();
         assert_eq!(counts, [false, true, false, false]);
-        assert!(survey.ambiguous().is_none());
+        assert!(selection.ambiguous().is_none());
     }
 
     #[test]
     fn a_photo_that_two_models_looked_at_is_found() {
         let text = written(|to| Box::new(JsonLines::new(to)), &records()[..1]);
         let both = format!("{text}{}", text.replace("yolox-nano", "d-fine-n"));
-        let (survey, found, _) = read(&both);
-        assert_eq!(survey.ambiguous(), Some((Path::new("in/0042.jpg"), vec!["yolox-nano".into(), "d-fine-n".into()])));
-        let mut one = Survey::default();
+        let (selection, found, _) = read(&both);
+        assert_eq!(
+            selection.ambiguous(),
+            Some((Path::new("in/0042.jpg"), vec!["yolox-nano".into(), "d-fine-n".into()]))
+        );
+        let mut one = LineSelection::default();
         found.iter().for_each(|found| one.add(found, Some("d-fine-n")));
         assert!(one.ambiguous().is_none() && one.others == 1);
     }

@@ -6,7 +6,7 @@ use std::io::{BufReader, BufWriter, Seek, Write};
 use anyhow::{Context, Result};
 
 use crate::lines::Content;
-use crate::{Catalog, Entry, Exporter, JsonLines, Lines, Survey};
+use crate::{Catalog, Entry, Exporter, JsonLines, LineSelection, Lines};
 
 /// What makes the exporter, once the photos are known.
 pub type Make = Box<dyn FnOnce(Catalog) -> Result<Box<dyn Exporter>>>;
@@ -44,15 +44,15 @@ impl Exporter for Spool {
     fn end(&mut self) -> Result<()> {
         self.lines.end()?;
         let Some((root, make)) = self.make.take() else { return Ok(()) };
-        let mut survey = Survey::default();
+        let mut selection = LineSelection::default();
         let mut lines = self.lines()?;
         while let Some(content) = lines.next_line()? {
             if let Content::Found(found) = content {
-                survey.add(&found, None);
+                selection.add(&found, None);
             }
         }
         // They came in no particular order.
-        let mut exporter = make(survey.catalog(root.as_ref(), true))?;
+        let mut exporter = make(selection.catalog(root.as_ref(), true))?;
         let mut lines = self.lines()?;
         while let Some(content) = lines.next_line()? {
             if let Content::Found(found) = content {

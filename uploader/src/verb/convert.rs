@@ -6,7 +6,7 @@ use std::io::{self, BufReader, Seek};
 use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
-use exports::{Content, Lines, Survey};
+use exports::{Content, LineSelection, Lines};
 use wire::Outcome;
 
 use super::Ending;
@@ -39,26 +39,26 @@ fn convert(args: &ConvertArgs) -> Result<Ending> {
     }
     let output = Output { format: args.format, path: args.output.as_deref(), export: &args.export };
     let mut inputs: Vec<Input> = args.results.iter().map(open).collect::<Result<_>>()?;
-    let (survey, broken) = look(&mut inputs, args.model.as_deref())?;
-    if survey.photos() == 0 {
+    let (selection, broken) = look(&mut inputs, args.model.as_deref())?;
+    if selection.photos() == 0 {
         match &args.model {
-            Some(model) if survey.others > 0 => {
-                bail!("no results of model {model}, only {} of others", survey.others)
+            Some(model) if selection.others > 0 => {
+                bail!("no results of model {model}, only {} of others", selection.others)
             }
             _ => bail!("no results in {}", names(&inputs)),
         }
     }
-    if let (true, Some((photo, models))) = (output.wants_one_model(), survey.ambiguous()) {
+    if let (true, Some((photo, models))) = (output.wants_one_model(), selection.ambiguous()) {
         let models = models.join(", ");
         bail!("{} has results of several models: {models}; choose one with --model NAME", photo.display());
     }
-    let filing = Filing::open(&args.filing, || Some(survey.catalog(None, false)))?;
-    let results = output.open(|root| Some(survey.catalog(root, false)))?;
-    let done = write(&mut inputs, &survey, results, filing, args)?;
+    let filing = Filing::open(&args.filing, || Some(selection.catalog(None, false)))?;
+    let results = output.open(|root| Some(selection.catalog(root, false)))?;
+    let done = write(&mut inputs, &selection, results, filing, args)?;
     if !args.quiet {
-        tell(&survey, &done.failures);
+        tell(&selection, &done.failures);
     }
-    let good = survey.failed() == 0 && broken == 0 && done.unfiled == 0;
+    let good = selection.failed() == 0 && broken == 0 && done.unfiled == 0;
     Ok(if good { Ending::Good } else { Ending::Failures })
 }
 
@@ -95,13 +95,13 @@ fn names(inputs: &[Input]) -> String {
 }
 
 /// Which photos there are. Tells of lines that are no results, and counts them.
-fn look(inputs: &mut [Input], model: Option<&str>) -> Result<(Survey, u64)> {
-    let (mut survey, mut broken) = (Survey::default(), 0);
+fn look(inputs: &mut [Input], model: Option<&str>) -> Result<(LineSelection, u64)> {
+    let (mut selection, mut broken) = (LineSelection::default(), 0);
     for input in inputs {
         let mut lines = lines(input)?;
         while let Some(content) = lines.next_line()? {
             match content {
-                Content::Found(found) => survey.add(&found, model),
+                Content::Found(found) => selection.add(&found, model),
                 Content::Broken(reason) => {
                     broken += 1;
                     if broken <= TOLD {
@@ -114,7 +114,7 @@ fn look(inputs: &mut [Input], model: Option<&str>) -> Result<(Survey, u64)> {
     if broken > TOLD {
         notice!("uploader: {} in all that are not results", counted(broken, "line"));
     }
-    Ok((survey, broken))
+    Ok((selection, broken))
 }
 
 /// What was not as it should be.
@@ -128,7 +128,7 @@ struct Done {
 
 fn write(
     inputs: &mut [Input],
-    survey: &Survey,
+    selection: &LineSelection,
     mut results: Box<dyn exports::Exporter>,
     mut filing: Filing,
     args: &ConvertArgs,
@@ -140,7 +140,7 @@ fn write(
             let Content::Found(found) = content else { continue };
             place += 1;
             let entry = found.entry();
-            if !survey.counts(entry.photo, place) {
+            if !selection.counts(entry.photo, place) {
                 continue;
             }
             results.photo(&entry)?;
@@ -160,14 +160,14 @@ fn write(
     Ok(done)
 }
 
-fn tell(survey: &Survey, failures: &BTreeMap<String, u64>) {
-    let answered = survey.photos() - survey.failed();
+fn tell(selection: &LineSelection, failures: &BTreeMap<String, u64>) {
+    let answered = selection.photos() - selection.failed();
     let mut text = format!("{} converted", counted(answered as u64, "photo"));
     if !failures.is_empty() {
         let codes: Vec<String> = failures.iter().map(|(code, count)| format!("{count} {code}")).collect();
-        text.push_str(&format!(", {} failed ({})", survey.failed(), codes.join(", ")));
+        text.push_str(&format!(", {} failed ({})", selection.failed(), codes.join(", ")));
     }
-    for (count, what) in [(survey.repeats, "repeated results"), (survey.others, "results of other models")] {
+    for (count, what) in [(selection.repeats, "repeated results"), (selection.others, "results of other models")] {
         if count > 0 {
             text.push_str(&format!("; {count} {what} left out"));
         }
