@@ -10,8 +10,8 @@ use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 use exports::{
-    Catalog, Coco, CocoDataset, Csv, Cvat, Dataset, Entry, Exporter, Folder, Format, Gallery, JsonLines, LabelStudio,
-    LabelStudioConfig, Make, MegaDetector, Photos, Root, Several, Spool, Text, Voc, Yolo,
+    Catalog, Coco, CocoDataset, Csv, Cvat, Dataset, Entry, Exporter, ExporterFactory, Folder, Format, Gallery,
+    JsonLines, LabelStudio, LabelStudioConfig, MegaDetector, Photos, Root, Several, Spool, Text, Voc, Yolo,
 };
 
 use crate::args::{ExportArgs, ReportArgs, ResultFormat, WithPhotos};
@@ -128,7 +128,7 @@ impl<'a> Output<'a> {
 fn knowing(
     photos: impl FnOnce(Option<&Root>) -> Option<Catalog>,
     root: Option<Root>,
-    make: Make,
+    make: ExporterFactory,
 ) -> Result<Box<dyn Exporter>> {
     match photos(root.as_ref()) {
         Some(catalog) => make(catalog),

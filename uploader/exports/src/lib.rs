@@ -53,7 +53,7 @@ pub use megadetector::MegaDetector;
 pub use several::Several;
 pub use sidecar::{Filed, Naming, Sidecars};
 pub use sorter::{SortAs, Sorter};
-pub use spool::{Make, Spool};
+pub use spool::{ExporterFactory, Spool};
 pub use text::{Text, described};
 pub use voc::Voc;
 pub use yolo::Yolo;

@@ -9,25 +9,25 @@ use crate::lines::Content;
 use crate::{Catalog, Entry, Exporter, JsonLines, LineSelection, Lines};
 
 /// What makes the exporter, once the photos are known.
-pub type Make = Box<dyn FnOnce(Catalog) -> Result<Box<dyn Exporter>>>;
+pub type ExporterFactory = Box<dyn FnOnce(Catalog) -> Result<Box<dyn Exporter>>>;
 
 /// An exporter that is told of all photos at the end.
 pub struct Spool {
     lines: JsonLines,
     file: File,
-    make: Option<(Option<crate::Root>, Make)>,
+    factory: Option<(Option<crate::Root>, ExporterFactory)>,
     notes: Vec<String>,
 }
 
 impl Spool {
-    /// An exporter that `make` makes; names are inside `root`.
+    /// An exporter that `factory` makes; names are inside `root`.
     ///
     /// # Errors
     /// There is no place for a temporary file.
-    pub fn new(root: Option<crate::Root>, make: Make) -> Result<Self> {
+    pub fn new(root: Option<crate::Root>, factory: ExporterFactory) -> Result<Self> {
         let file = tempfile::tempfile().context("cannot make a temporary file")?;
         let lines: Box<dyn Write> = Box::new(BufWriter::new(file.try_clone().context("cannot make a temporary file")?));
-        Ok(Self { lines: JsonLines::new(lines), file, make: Some((root, make)), notes: Vec::new() })
+        Ok(Self { lines: JsonLines::new(lines), file, factory: Some((root, factory)), notes: Vec::new() })
     }
 
     fn lines(&mut self) -> Result<Lines<BufReader<File>>> {
@@ -43,7 +43,7 @@ impl Exporter for Spool {
 
     fn end(&mut self) -> Result<()> {
         self.lines.end()?;
-        let Some((root, make)) = self.make.take() else { return Ok(()) };
+        let Some((root, factory)) = self.factory.take() else { return Ok(()) };
         let mut selection = LineSelection::default();
         let mut lines = self.lines()?;
         while let Some(content) = lines.next_line()? {
@@ -52,7 +52,7 @@ impl Exporter for Spool {
             }
         }
         // They came in no particular order.
-        let mut exporter = make(selection.catalog(root.as_ref(), true))?;
+        let mut exporter = factory(selection.catalog(root.as_ref(), true))?;
         let mut lines = self.lines()?;
         while let Some(content) = lines.next_line()? {
             if let Content::Found(found) = content {
@@ -79,11 +79,11 @@ mod tests {
     fn what_waits_comes_out_as_if_the_photos_had_been_known() {
         let text = written(
             |to| {
-                let make: Make = Box::new(|catalog| {
+                let factory: ExporterFactory = Box::new(|catalog| {
                     let format = Box::new(CocoDataset::new(to)?);
                     Ok(Box::new(Dataset::new(format, catalog)))
                 });
-                Box::new(Spool::new(None, make).unwrap())
+                Box::new(Spool::new(None, factory).unwrap())
             },
             &records(),
         );
