@@ -11,7 +11,7 @@ pub use crate::photo_name::Root;
 
 /// A photo of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Listed<'a> {
+pub struct CatalogEntry<'a> {
     /// Its number, as COCO has them.
     pub id: u64,
     /// Its path in the dataset, `/` between the parts.
@@ -73,7 +73,7 @@ impl Catalog {
 
     /// A photo's entry; `None` for one that was not listed.
     #[must_use]
-    pub fn get(&self, photo: &Path) -> Option<Listed<'_>> {
+    pub fn get(&self, photo: &Path) -> Option<CatalogEntry<'_>> {
         let (photo, kept) = self.0.get_key_value(photo)?;
         let name = match &kept.name {
             Name::Own(name) => name,
@@ -82,7 +82,7 @@ impl Catalog {
                 photo.get(photo.len().checked_sub(*length)?..)?
             }
         };
-        Some(Listed { id: kept.id, name, stem: kept.stem.as_deref().unwrap_or_else(|| stem(name).0) })
+        Some(CatalogEntry { id: kept.id, name, stem: kept.stem.as_deref().unwrap_or_else(|| stem(name).0) })
     }
 }
 

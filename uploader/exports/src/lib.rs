@@ -37,7 +37,7 @@ mod testing;
 
 use anyhow::Result;
 
-pub use catalog::{Catalog, Listed, Root};
+pub use catalog::{Catalog, CatalogEntry, Root};
 pub use coco::Coco;
 pub use coco_dataset::CocoDataset;
 pub use csv::Csv;
