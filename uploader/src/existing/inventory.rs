@@ -16,7 +16,7 @@ use wire::S3Uri;
 
 use self::manifest::{DataFile, Format, Manifest};
 use self::row::Row;
-use super::listing::Listed;
+use super::listing::ListingEvent;
 use super::stored::Stored;
 use crate::bulk::{S3Error, Store};
 
@@ -67,18 +67,18 @@ impl Inventory {
     }
 
     /// Reads all of it, one data file after the other.
-    pub(crate) fn read(self) -> mpsc::Receiver<Listed> {
+    pub(crate) fn read(self) -> mpsc::Receiver<ListingEvent> {
         let (to_caller, listed) = mpsc::channel(16);
         tokio::spawn(async move {
             if let Err(error) = self.read_all(&to_caller).await {
                 // Nobody listens after the end.
-                let _ = to_caller.send(Listed::Failed(error)).await;
+                let _ = to_caller.send(ListingEvent::Failed(error)).await;
             }
         });
         listed
     }
 
-    async fn read_all(self, to_caller: &mpsc::Sender<Listed>) -> Result<()> {
+    async fn read_all(self, to_caller: &mpsc::Sender<ListingEvent>) -> Result<()> {
         for data in &self.manifest.files {
             let name = || format!("--inventory: data file {}", data.key);
             let (file, _temporary) = match &self.local {
@@ -109,7 +109,7 @@ impl Inventory {
         }
         let requests = if self.local.is_some() { 0 } else { self.manifest.files.len() as u64 + 1 };
         // Nobody listens after the end.
-        let _ = to_caller.send(Listed::Requests(requests)).await;
+        let _ = to_caller.send(ListingEvent::Requests(requests)).await;
         Ok(())
     }
 
@@ -166,7 +166,7 @@ fn check(mut file: &File, data: &DataFile) -> Result<()> {
 /// Rows on their way out.
 struct Rows {
     bucket: String,
-    to_caller: mpsc::Sender<Listed>,
+    to_caller: mpsc::Sender<ListingEvent>,
     objects: Vec<Stored>,
     listening: bool,
 }
@@ -175,18 +175,18 @@ impl Rows {
     /// Takes a row, or why it is none. Tells whether to go on.
     fn take(&mut self, row: Result<Row, String>) -> bool {
         match row {
-            Ok(row) if row.bucket.as_ref().is_some_and(|bucket| *bucket != self.bucket) => {
-                self.send(Listed::Unreadable(format!("a row of another bucket, {:?}", row.bucket.unwrap_or_default())))
-            }
-            Ok(Row { is_delete_marker: true, .. }) => self.send(Listed::DeleteMarker),
-            Ok(Row { is_latest: false, .. }) => self.send(Listed::OldVersion),
+            Ok(row) if row.bucket.as_ref().is_some_and(|bucket| *bucket != self.bucket) => self.send(
+                ListingEvent::Unreadable(format!("a row of another bucket, {:?}", row.bucket.unwrap_or_default())),
+            ),
+            Ok(Row { is_delete_marker: true, .. }) => self.send(ListingEvent::DeleteMarker),
+            Ok(Row { is_latest: false, .. }) => self.send(ListingEvent::OldVersion),
             Ok(row) => {
                 self.objects.push(row.object);
                 if self.objects.len() >= ROWS {
                     self.flush();
                 }
             }
-            Err(reason) => self.send(Listed::Unreadable(reason)),
+            Err(reason) => self.send(ListingEvent::Unreadable(reason)),
         }
         self.listening
     }
@@ -194,11 +194,11 @@ impl Rows {
     fn flush(&mut self) {
         let objects = std::mem::take(&mut self.objects);
         if !objects.is_empty() {
-            self.send(Listed::Objects(objects));
+            self.send(ListingEvent::Objects(objects));
         }
     }
 
-    fn send(&mut self, news: Listed) {
+    fn send(&mut self, news: ListingEvent) {
         self.listening = self.listening && self.to_caller.blocking_send(news).is_ok();
     }
 }

@@ -37,7 +37,7 @@ pub(crate) trait Listable: Send + Sync + 'static {
 
 /// What comes out of a listing.
 #[derive(Debug)]
-pub(crate) enum Listed {
+pub(crate) enum ListingEvent {
     /// Some objects, in no particular order.
     Objects(Vec<Stored>),
     /// A version of an object that was replaced.
@@ -74,7 +74,7 @@ impl Listable for Bucket {
 }
 
 /// Lists everything, with up to `at_once` requests at once.
-pub(crate) fn list(objects: impl Listable, prefix: &str, at_once: usize) -> mpsc::Receiver<Listed> {
+pub(crate) fn list(objects: impl Listable, prefix: &str, at_once: usize) -> mpsc::Receiver<ListingEvent> {
     let (to_caller, listed) = mpsc::channel(AHEAD);
     let work = Arc::new(Work {
         objects,
@@ -95,11 +95,11 @@ pub(crate) fn list(objects: impl Listable, prefix: &str, at_once: usize) -> mpsc
                 Err(error) => anyhow::anyhow!("listing failed: {error}"),
             };
             // Nobody listens after the end.
-            let _ = to_caller.send(Listed::Failed(error)).await;
+            let _ = to_caller.send(ListingEvent::Failed(error)).await;
             return;
         }
         let requests = work.ranges().requests();
-        let _ = to_caller.send(Listed::Requests(requests)).await;
+        let _ = to_caller.send(ListingEvent::Requests(requests)).await;
     });
     listed
 }
@@ -177,7 +177,7 @@ impl Ranges {
 
 impl<S: Listable> Work<S> {
     /// Lists and cuts until nothing is left to list.
-    async fn help(&self, to_caller: &mpsc::Sender<Listed>) -> Result<(), S3Error> {
+    async fn help(&self, to_caller: &mpsc::Sender<ListingEvent>) -> Result<(), S3Error> {
         loop {
             let changed = self.changed.notified();
             let task = self.ranges().task();
@@ -195,7 +195,7 @@ impl<S: Listable> Work<S> {
     }
 
     /// Reads a range to its end, which may come nearer meanwhile. Tells whether anybody still listens.
-    async fn read(&self, number: usize, to_caller: &mpsc::Sender<Listed>) -> Result<bool, S3Error> {
+    async fn read(&self, number: usize, to_caller: &mpsc::Sender<ListingEvent>) -> Result<bool, S3Error> {
         loop {
             let Some(after) = self.ranges().active(number).map(|range| range.after.clone()) else { return Ok(true) };
             let Page { mut objects, more } = self.objects.page(&after, PAGE).await?;
@@ -217,7 +217,7 @@ impl<S: Listable> Work<S> {
                 ended
             };
             self.changed.notify_waiters();
-            if !objects.is_empty() && to_caller.send(Listed::Objects(objects)).await.is_err() {
+            if !objects.is_empty() && to_caller.send(ListingEvent::Objects(objects)).await.is_err() {
                 return Ok(false);
             }
             if ended {
@@ -340,8 +340,8 @@ mod tests {
         let (mut keys, mut requests) = (Vec::new(), 0);
         while let Some(news) = listed.recv().await {
             match news {
-                Listed::Objects(objects) => keys.extend(objects.into_iter().map(|object| object.key)),
-                Listed::Requests(count) => requests = count,
+                ListingEvent::Objects(objects) => keys.extend(objects.into_iter().map(|object| object.key)),
+                ListingEvent::Requests(count) => requests = count,
                 other => panic!("{other:?}"),
             }
         }

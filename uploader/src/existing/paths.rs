@@ -8,7 +8,7 @@ use tempfile::TempDir;
 use wire::{ItemError, S3Uri};
 
 use super::choice::is_named_like_a_photo;
-use super::listing::{Bucket, Listed, list};
+use super::listing::{Bucket, ListingEvent, list};
 use super::stored::digest;
 use crate::bulk::{S3Error, Store, place};
 use crate::photo::{Fetching, Found, Listing, Object, Objects, Source, Unfetched, item_error};
@@ -74,7 +74,7 @@ async fn look(store: &Store, uri: &S3Uri) -> Result<(Vec<String>, u64), ItemErro
     let (mut keys, mut others) = (Vec::new(), 0);
     while let Some(news) = listed.recv().await {
         match news {
-            Listed::Objects(objects) => {
+            ListingEvent::Objects(objects) => {
                 for object in objects.into_iter().filter(|object| !object.key.ends_with('/')) {
                     if is_named_like_a_photo(&object.key) {
                         keys.push(object.key);
@@ -83,8 +83,11 @@ async fn look(store: &Store, uri: &S3Uri) -> Result<(Vec<String>, u64), ItemErro
                     }
                 }
             }
-            Listed::Failed(error) => return Err(item_error("s3", format!("{error:#}"))),
-            Listed::OldVersion | Listed::DeleteMarker | Listed::Unreadable(_) | Listed::Requests(_) => {}
+            ListingEvent::Failed(error) => return Err(item_error("s3", format!("{error:#}"))),
+            ListingEvent::OldVersion
+            | ListingEvent::DeleteMarker
+            | ListingEvent::Unreadable(_)
+            | ListingEvent::Requests(_) => {}
         }
     }
     if keys.is_empty() {

@@ -9,7 +9,7 @@ use tokio::task::JoinSet;
 
 use super::choice::{Choice, Left};
 use super::journal::QueueJournal;
-use super::listing::Listed;
+use super::listing::ListingEvent;
 use super::message::{Message, Packer};
 use super::queue::Queue;
 use super::sample::Sample;
@@ -84,7 +84,11 @@ struct Work {
 
 impl Run {
     /// Goes through all that is `listed`. Whatever ends it, requests under way are answered and noted.
-    pub(crate) async fn go(self, mut listed: mpsc::Receiver<Listed>, interruption: &Interruption) -> Result<Found> {
+    pub(crate) async fn go(
+        self,
+        mut listed: mpsc::Receiver<ListingEvent>,
+        interruption: &Interruption,
+    ) -> Result<Found> {
         let start = Instant::now();
         let found = Found {
             counts: Counts::default(),
@@ -110,25 +114,25 @@ impl Run {
 }
 
 impl Work {
-    async fn all(&mut self, listed: &mut mpsc::Receiver<Listed>) -> Result<()> {
+    async fn all(&mut self, listed: &mut mpsc::Receiver<ListingEvent>) -> Result<()> {
         while let Some(news) = listed.recv().await {
             match news {
-                Listed::Objects(objects) => {
+                ListingEvent::Objects(objects) => {
                     for object in objects {
                         self.object(object).await?;
                     }
                     self.tell();
                 }
-                Listed::OldVersion => self.run.choice.left.old_versions += 1,
-                Listed::DeleteMarker => self.run.choice.left.delete_markers += 1,
-                Listed::Unreadable(reason) => {
+                ListingEvent::OldVersion => self.run.choice.left.old_versions += 1,
+                ListingEvent::DeleteMarker => self.run.choice.left.delete_markers += 1,
+                ListingEvent::Unreadable(reason) => {
                     self.found.counts.unreadable += 1;
                     if self.found.told.len() < TOLD {
                         self.found.told.push(reason);
                     }
                 }
-                Listed::Requests(count) => self.found.counts.list_requests += count,
-                Listed::Failed(error) => return Err(error),
+                ListingEvent::Requests(count) => self.found.counts.list_requests += count,
+                ListingEvent::Failed(error) => return Err(error),
             }
         }
         for photo in self.run.sample.take().map(Sample::finish).unwrap_or_default() {
