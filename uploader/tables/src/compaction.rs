@@ -16,7 +16,7 @@ use anyhow::{Context, Result, bail};
 use wire::partition;
 
 use crate::file::Writer;
-use crate::gather::{self, Listed};
+use crate::gather::{self, ListingSummary};
 use crate::published::{Published, Replaced, SOURCES};
 use crate::repeats::{Dropped, Group, Rank};
 use crate::sources::Sources;
@@ -53,7 +53,7 @@ impl std::fmt::Debug for Job<'_> {
 /// What was done.
 #[derive(Debug, Default, Clone, Copy)]
 pub struct Summary {
-    pub(crate) listed: Listed,
+    pub(crate) listed: ListingSummary,
     /// Days whose file was written, or would be.
     pub days_written: u64,
     /// Rows that were added.
@@ -92,7 +92,7 @@ impl Job<'_> {
         let mut summary = Summary::default();
         for attempt in 0..TRIES {
             // What an earlier try has written is written.
-            summary = Summary { listed: Listed::default(), other_lines: 0, failed: 0, ..summary };
+            summary = Summary { listed: ListingSummary::default(), other_lines: 0, failed: 0, ..summary };
             match self.pass(&mut summary) {
                 Ok(true) => return Ok(summary),
                 Ok(false) => {}

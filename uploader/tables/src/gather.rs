@@ -47,7 +47,7 @@ enum News {
 
 /// What a listing brought.
 #[derive(Debug, Default, Clone, Copy)]
-pub(crate) struct Listed {
+pub(crate) struct ListingSummary {
     pub(crate) files: u64,
     pub(crate) new: u64,
     pub(crate) new_bytes: u64,
@@ -87,8 +87,8 @@ pub(crate) fn list(
     job: &Job<'_>,
     published: &BTreeMap<String, Object>,
     each: &mut dyn FnMut(Work) -> Result<()>,
-) -> Result<Listed> {
-    let mut listed = Listed::default();
+) -> Result<ListingSummary> {
+    let mut listed = ListingSummary::default();
     let mut contained: HashMap<String, Sources> = HashMap::new();
     job.results.list(&mut |object| {
         job.go_on()?;
