@@ -26,7 +26,7 @@ const LONGEST_LINE: usize = 1 << 20;
 
 /// What the collector tells.
 #[derive(Debug)]
-pub(crate) enum News {
+pub(crate) enum CollectorEvent {
     /// A line of the results.
     Line(Box<Arrived>),
     /// A line that is none.
@@ -34,7 +34,7 @@ pub(crate) enum News {
     /// A part with so many lines was read.
     Part(u64),
     /// A look or a part failed, and will be tried again.
-    Hitch(String),
+    Retry(String),
     /// All there was at a look has been read.
     Caught,
     /// The run cannot go on.
@@ -57,7 +57,7 @@ pub(crate) struct Collector {
 /// A collector at work. Dropped, it ends.
 #[derive(Debug)]
 pub(crate) struct Collecting {
-    news: mpsc::Receiver<News>,
+    events: mpsc::Receiver<CollectorEvent>,
     read_old: Option<oneshot::Sender<()>>,
     _tasks: JoinSet<()>,
 }
@@ -80,14 +80,14 @@ impl Collector {
 
     /// Goes to work.
     pub(crate) fn begin(self) -> Collecting {
-        let (to_caller, news) = mpsc::channel(256);
+        let (to_caller, events) = mpsc::channel(256);
         let (read_old, old_wanted) = oneshot::channel();
         let mut tasks = JoinSet::new();
         tasks.spawn(self.work(to_caller, old_wanted));
-        Collecting { news, read_old: Some(read_old), _tasks: tasks }
+        Collecting { events, read_old: Some(read_old), _tasks: tasks }
     }
 
-    async fn work(mut self, to_caller: mpsc::Sender<News>, old_wanted: oneshot::Receiver<()>) {
+    async fn work(mut self, to_caller: mpsc::Sender<CollectorEvent>, old_wanted: oneshot::Receiver<()>) {
         let mut pause = SHORTEST;
         let (mut old_wanted, mut awaits_old) = (old_wanted, true);
         loop {
@@ -136,7 +136,7 @@ impl Collector {
     }
 
     /// Reads results; those that fail are read again after the next look. Tells whether anybody still listens.
-    async fn read_all(&mut self, objects: Vec<Object>, old: bool, to_caller: &mpsc::Sender<News>) -> bool {
+    async fn read_all(&mut self, objects: Vec<Object>, old: bool, to_caller: &mpsc::Sender<CollectorEvent>) -> bool {
         let (store, bucket) = (&self.store, &self.results.bucket);
         let mut reads = stream::iter(objects)
             .map(|object| async move {
@@ -146,8 +146,8 @@ impl Collector {
             .buffer_unordered(AT_ONCE);
         let mut failed = Vec::new();
         while let Some((object, read)) = reads.next().await {
-            let news = match read {
-                Ok(lines) => News::Part(lines),
+            let event = match read {
+                Ok(lines) => CollectorEvent::Part(lines),
                 Err(S3Error::NotThere) => continue,
                 Err(error) => {
                     failed.push(object);
@@ -157,13 +157,13 @@ impl Collector {
                     continue;
                 }
             };
-            if to_caller.send(news).await.is_err() {
+            if to_caller.send(event).await.is_err() {
                 return false;
             }
         }
         drop(reads);
         if failed.is_empty() && !old {
-            return to_caller.send(News::Caught).await.is_ok();
+            return to_caller.send(CollectorEvent::Caught).await.is_ok();
         }
         for object in failed {
             // An old one is found as a new one then, and its entity tags still tell whose results it has.
@@ -175,8 +175,8 @@ impl Collector {
 
 impl Collecting {
     /// What comes next; `None` after the end.
-    pub(crate) async fn next(&mut self) -> Option<News> {
-        self.news.recv().await
+    pub(crate) async fn next(&mut self) -> Option<CollectorEvent> {
+        self.events.recv().await
     }
 
     /// Asks for what lay there before the run began.
@@ -189,12 +189,12 @@ impl Collecting {
 }
 
 /// Tells of a failure. Whether the work goes on.
-async fn report(to_caller: &mpsc::Sender<News>, error: S3Error) -> bool {
-    let (news, goes_on) = match error {
-        S3Error::Run(_) => (News::End(error.into_error()), false),
-        other => (News::Hitch(other.into_photo().message), true),
+async fn report(to_caller: &mpsc::Sender<CollectorEvent>, error: S3Error) -> bool {
+    let (event, goes_on) = match error {
+        S3Error::Run(_) => (CollectorEvent::End(error.into_error()), false),
+        other => (CollectorEvent::Retry(other.into_photo().message), true),
     };
-    to_caller.send(news).await.is_ok() && goes_on
+    to_caller.send(event).await.is_ok() && goes_on
 }
 
 /// Reads one object's lines, however long it is, and hands each on. Tells how many results it had.
@@ -203,7 +203,7 @@ async fn read(
     bucket: &str,
     object: &Object,
     old: bool,
-    to_caller: &mpsc::Sender<News>,
+    to_caller: &mpsc::Sender<CollectorEvent>,
 ) -> Result<u64, S3Error> {
     let mut body = store.get(bucket, &object.key).await?.ok_or(S3Error::NotThere)?;
     let (mut rest, mut number, mut results) = (Vec::new(), 0, 0);
@@ -219,9 +219,9 @@ async fn read(
             let end = rest[begin..].iter().position(|byte| *byte == b'\n').map(|length| begin + length);
             let Some(end) = end.or(is_last.then_some(rest.len())) else { break };
             number += 1;
-            if let Some(news) = parse(&rest[begin..end], bucket, object, number, old) {
-                results += u64::from(matches!(news, News::Line(_)));
-                if to_caller.send(news).await.is_err() {
+            if let Some(event) = parse(&rest[begin..end], bucket, object, number, old) {
+                results += u64::from(matches!(event, CollectorEvent::Line(_)));
+                if to_caller.send(event).await.is_err() {
                     return Ok(results);
                 }
             }
@@ -229,9 +229,13 @@ async fn read(
         }
         rest.drain(..begin.min(rest.len()));
         if rest.len() > LONGEST_LINE {
-            let news = News::Broken(format!("s3://{bucket}/{} line {}: too long for a result", object.key, number + 1));
+            let event = CollectorEvent::Broken(format!(
+                "s3://{bucket}/{} line {}: too long for a result",
+                object.key,
+                number + 1
+            ));
             // Nobody listens after the end.
-            let _ = to_caller.send(news).await;
+            let _ = to_caller.send(event).await;
             return Ok(results);
         }
         if is_last {
@@ -240,13 +244,15 @@ async fn read(
     }
 }
 
-fn parse(line: &[u8], bucket: &str, object: &Object, number: u64, old: bool) -> Option<News> {
+fn parse(line: &[u8], bucket: &str, object: &Object, number: u64, old: bool) -> Option<CollectorEvent> {
     if line.iter().all(u8::is_ascii_whitespace) {
         return None;
     }
     Some(match serde_json::from_slice::<Line>(line) {
-        Ok(line) => News::Line(Box::new(Arrived { line, old, stored: object.stored, at: Instant::now() })),
-        Err(error) => News::Broken(format!("s3://{bucket}/{} line {number} is not a result: {error}", object.key)),
+        Ok(line) => CollectorEvent::Line(Box::new(Arrived { line, old, stored: object.stored, at: Instant::now() })),
+        Err(error) => {
+            CollectorEvent::Broken(format!("s3://{bucket}/{} line {number} is not a result: {error}", object.key))
+        }
     })
 }
 

@@ -8,7 +8,7 @@ use anyhow::{Result, bail};
 use tokio::time::sleep_until;
 use wire::S3Uri;
 
-use super::collector::{Collecting, News};
+use super::collector::{Collecting, CollectorEvent};
 use super::result_tracker::{Delivery, ResultTracker, Since};
 use super::result_writer::ResultWriter;
 use super::selection::Photo;
@@ -16,7 +16,7 @@ use super::upload::{Arrival, Event, Uploads};
 use crate::interruption::{Interruption, Signal};
 use crate::photo::item_error;
 
-/// Broken lines and hitches that are told one by one.
+/// Broken lines and retries that are told one by one.
 const TOLD: u64 = 5;
 /// Missing photos that are named.
 const NAMED: usize = 5;
@@ -31,7 +31,7 @@ pub(crate) struct Counts {
     pub(crate) lines: u64,
     /// Photos without a result when time was up.
     pub(crate) missing: u64,
-    hitches: u64,
+    retries: u64,
 }
 
 /// The run.
@@ -94,8 +94,8 @@ impl BulkRun {
                         }
                     }
                 }
-                news = next_news(collecting) => match news {
-                    Some(News::Line(arrived)) => {
+                event = next_collector_event(collecting) => match event {
+                    Some(CollectorEvent::Line(arrived)) => {
                         self.counts.lines += 1;
                         // What lay there has an end, however long it takes to read; the lines of other runs have none.
                         if arrived.old || !caught {
@@ -106,22 +106,22 @@ impl BulkRun {
                             self.deliver(delivery).await?;
                         }
                     }
-                    Some(News::Part(0)) => {}
-                    Some(News::Part(_)) => self.counts.parts += 1,
-                    Some(News::Broken(line)) => {
+                    Some(CollectorEvent::Part(0)) => {}
+                    Some(CollectorEvent::Part(_)) => self.counts.parts += 1,
+                    Some(CollectorEvent::Broken(line)) => {
                         self.counts.broken_lines += 1;
                         if self.counts.broken_lines <= TOLD {
                             self.writer.notice(&line);
                         }
                     }
-                    Some(News::Hitch(reason)) => {
-                        self.counts.hitches += 1;
-                        if self.counts.hitches <= TOLD {
+                    Some(CollectorEvent::Retry(reason)) => {
+                        self.counts.retries += 1;
+                        if self.counts.retries <= TOLD {
                             self.writer.notice(&format!("{reason} Retrying."));
                         }
                     }
-                    Some(News::Caught) => caught = true,
-                    Some(News::End(error)) => return Err(error),
+                    Some(CollectorEvent::Caught) => caught = true,
+                    Some(CollectorEvent::End(error)) => return Err(error),
                     None => bail!("reading the results stopped unexpectedly"),
                 },
                 () = sleep_until((last_news + self.timeout).into()), if uploads.is_none() => return Ok(()),
@@ -227,7 +227,7 @@ async fn next_event(uploads: &mut Option<Uploads>) -> Option<Event> {
     }
 }
 
-async fn next_news(collecting: &mut Option<Collecting>) -> Option<News> {
+async fn next_collector_event(collecting: &mut Option<Collecting>) -> Option<CollectorEvent> {
     match collecting {
         Some(collecting) => collecting.next().await,
         None => std::future::pending().await,
