@@ -34,7 +34,7 @@ pub(crate) struct Work {
 }
 
 /// What comes of reading it.
-enum News {
+enum ReaderEvent {
     Lines(Arc<Work>, Vec<(Identity, Vec<u8>)>),
     /// A line that is no result.
     Other(Arc<Work>, String),
@@ -61,7 +61,7 @@ pub(crate) fn gather(
     summary: &mut Summary,
 ) -> Result<()> {
     let (to_readers, work) = sync_channel::<Work>(2 * READERS);
-    let (to_spill, news) = sync_channel::<News>(2 * READERS);
+    let (to_spill, events) = sync_channel::<ReaderEvent>(2 * READERS);
     let work = Arc::new(Mutex::new(work));
     thread::scope(|scope| {
         let lister = scope.spawn(|| {
@@ -74,7 +74,7 @@ pub(crate) fn gather(
         }
         // The readers hold them now: where nobody listens any more they end, and then the lister does.
         drop((work, to_spill));
-        let taken = take(job, news, spill, summary);
+        let taken = take(job, events, spill, summary);
         let listed = lister.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
         taken?;
         summary.listed = listed?;
@@ -125,7 +125,7 @@ fn date_of(object: &Object) -> Option<String> {
 }
 
 /// Reads files until there are no more, or nobody listens.
-fn read(results: &dyn Store, work: &Mutex<Receiver<Work>>, to: &SyncSender<News>) {
+fn read(results: &dyn Store, work: &Mutex<Receiver<Work>>, to: &SyncSender<ReaderEvent>) {
     loop {
         let next = work.lock().unwrap_or_else(PoisonError::into_inner).recv();
         let Ok(work) = next else { return };
@@ -133,7 +133,7 @@ fn read(results: &dyn Store, work: &Mutex<Receiver<Work>>, to: &SyncSender<News>
         let end = match read_one(results, &work, to) {
             Ok(Some(end)) => end,
             Ok(None) => return,
-            Err(error) => News::Failed(error),
+            Err(error) => ReaderEvent::Failed(error),
         };
         if to.send(end).is_err() {
             return;
@@ -142,13 +142,13 @@ fn read(results: &dyn Store, work: &Mutex<Receiver<Work>>, to: &SyncSender<News>
 }
 
 /// Reads a file; `None` where nobody listens.
-fn read_one(results: &dyn Store, work: &Arc<Work>, to: &SyncSender<News>) -> Result<Option<News>> {
-    let Some(body) = results.read(&work.object)? else { return Ok(Some(News::Gone)) };
+fn read_one(results: &dyn Store, work: &Arc<Work>, to: &SyncSender<ReaderEvent>) -> Result<Option<ReaderEvent>> {
+    let Some(body) = results.read(&work.object)? else { return Ok(Some(ReaderEvent::Gone)) };
     let (mut lines, mut bytes, mut heard) = (Vec::new(), 0, true);
     let read = line::read(body, work.object.name.ends_with(".json"), |found| {
         heard = match found {
             Found::Other(number, why) => {
-                to.send(News::Other(Arc::clone(work), format!("line {number}: {why}"))).is_ok()
+                to.send(ReaderEvent::Other(Arc::clone(work), format!("line {number}: {why}"))).is_ok()
             }
             Found::Result(identity, line) => {
                 bytes += line.len();
@@ -157,43 +157,43 @@ fn read_one(results: &dyn Store, work: &Arc<Work>, to: &SyncSender<News>) -> Res
                     true
                 } else {
                     bytes = 0;
-                    to.send(News::Lines(Arc::clone(work), std::mem::take(&mut lines))).is_ok()
+                    to.send(ReaderEvent::Lines(Arc::clone(work), std::mem::take(&mut lines))).is_ok()
                 }
             }
         };
         heard
     });
-    heard = heard && (lines.is_empty() || to.send(News::Lines(Arc::clone(work), lines)).is_ok());
+    heard = heard && (lines.is_empty() || to.send(ReaderEvent::Lines(Arc::clone(work), lines)).is_ok());
     read.map_err(|error| error.context(format!("cannot read {} in {}", work.object.name, results.place())))?;
-    Ok(heard.then(|| News::End(Arc::clone(work))))
+    Ok(heard.then(|| ReaderEvent::End(Arc::clone(work))))
 }
 
-fn take(job: &Job<'_>, news: Receiver<News>, spill: &mut Spill, summary: &mut Summary) -> Result<()> {
+fn take(job: &Job<'_>, events: Receiver<ReaderEvent>, spill: &mut Spill, summary: &mut Summary) -> Result<()> {
     let (mut files, mut told) = (0, Instant::now());
-    for news in news {
+    for event in events {
         job.go_on()?;
         if told.elapsed() > PROGRESS {
             (job.progress)(files, spill.lines());
             told = Instant::now();
         }
-        match news {
-            News::Lines(work, lines) => {
+        match event {
+            ReaderEvent::Lines(work, lines) => {
                 for (identity, line) in lines {
                     spill.line(&work.date, identity, &line)?;
                 }
             }
-            News::Other(work, why) => {
+            ReaderEvent::Other(work, why) => {
                 summary.other_lines += 1;
                 if summary.other_lines <= TOLD {
                     (job.notice)(&format!("{} {why}", work.object.name));
                 }
             }
-            News::End(work) => {
+            ReaderEvent::End(work) => {
                 files += 1;
                 spill.source(&work.date, work.fingerprint);
             }
-            News::Gone => {}
-            News::Failed(error) => {
+            ReaderEvent::Gone => {}
+            ReaderEvent::Failed(error) => {
                 summary.failed += 1;
                 (job.notice)(&format!("{error:#}"));
             }
