@@ -1,7 +1,7 @@
 //! Functions on this machine: the cargo-lambda emulator, and processes that serve its calls.
 
 mod readiness;
-mod stage;
+mod stub_package;
 mod worker_pool;
 
 use std::collections::HashMap;
@@ -16,7 +16,7 @@ use tokio::task::JoinSet;
 
 pub(crate) use readiness::Probe;
 
-use self::stage::Stage;
+use self::stub_package::StubPackage;
 use self::worker_pool::WorkerPool;
 use crate::args::EmulatedArgs;
 use crate::child::Child;
@@ -87,7 +87,7 @@ pub(crate) struct Emulator {
     lost: watch::Receiver<Option<String>>,
     // Dropped after the pools, so that no worker outlives what it asks for work.
     _server: Child,
-    _stage: Stage,
+    _stub_package: StubPackage,
 }
 
 impl Emulator {
@@ -96,13 +96,13 @@ impl Emulator {
         let cargo_lambda = search::cargo_lambda()?;
         let port = free_port(port)?;
         let names: Vec<&str> = functions.iter().map(|function| function.name).collect();
-        let stage = Stage::set(&names).context("cannot create a temporary folder for the emulator")?;
+        let stub_package = StubPackage::create(&names).context("cannot create a temporary folder for the emulator")?;
         let mut server = Child::spawn(
             cargo_lambda
                 .command()
                 .args(["lambda", "watch", "--only-lambda-apis", "--invoke-address", "127.0.0.1", "--invoke-port"])
                 .arg(port.to_string())
-                .current_dir(stage.path()),
+                .current_dir(stub_package.path()),
             None,
         )
         .with_context(|| format!("cannot start {}", cargo_lambda.path().display()))?;
@@ -113,7 +113,8 @@ impl Emulator {
 
         let disturbed: HashMap<_, _> = names.iter().map(|name| (*name, Arc::new(Notify::new()))).collect();
         let (tell_lost, lost) = watch::channel(None);
-        let mut emulator = Self { port, pools: JoinSet::new(), disturbed, lost, _server: server, _stage: stage };
+        let mut emulator =
+            Self { port, pools: JoinSet::new(), disturbed, lost, _server: server, _stub_package: stub_package };
         for function in functions {
             let (name, probe) = (function.name, function.probe);
             let disturbed = emulator.disturbed.get(name).map(Arc::clone).unwrap_or_default();

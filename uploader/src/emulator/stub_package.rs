@@ -9,13 +9,13 @@ use tempfile::TempDir;
 /// A package that names the functions and builds nothing. The emulator refuses to start without a Cargo.toml and
 /// answers only for functions that it names; in somebody's own project it would therefore know theirs, not ours.
 #[derive(Debug)]
-pub(crate) struct Stage(TempDir);
+pub(crate) struct StubPackage(TempDir);
 
-impl Stage {
-    pub(crate) fn set(functions: &[&str]) -> io::Result<Self> {
+impl StubPackage {
+    pub(crate) fn create(functions: &[&str]) -> io::Result<Self> {
         let folder = tempfile::Builder::new().prefix("spotter-").tempdir()?;
         let mut manifest =
-            "[package]\nname = \"stage\"\nversion = \"0.0.0\"\nedition = \"2021\"\n\n[workspace]\n".to_owned();
+            "[package]\nname = \"stub_package\"\nversion = \"0.0.0\"\nedition = \"2021\"\n\n[workspace]\n".to_owned();
         for name in functions {
             // Writing to a string does not fail.
             let _ = write!(manifest, "\n[[bin]]\nname = \"{name}\"\npath = \"main.rs\"\n");
