@@ -1,7 +1,7 @@
 //! `uploader evaluate`: how well models find what is known to be in photos.
 
-mod filed;
 mod gathering;
+mod result_file;
 mod standard;
 
 use std::io::{Write, stdout};
@@ -43,7 +43,7 @@ pub(crate) async fn run(args: EvaluateArgs, interruption: &Interruption) -> Resu
             }
         }
     } else {
-        filed(&args, &standard).await?
+        from_files(&args, &standard).await?
     };
     let failed = standard.unreadable > 0 || assessed.iter().any(|target| !target.failures.is_empty());
     let report = EvaluationReport {
@@ -123,7 +123,7 @@ async fn sent(
 }
 
 /// Reads results that lie about.
-async fn filed(args: &EvaluateArgs, standard: &Standard) -> Result<Outcomes> {
+async fn from_files(args: &EvaluateArgs, standard: &Standard) -> Result<Outcomes> {
     if !args.paths.is_empty() || !args.list.from_file.is_empty() || args.targets.names_any() {
         bail!("--results are evaluated as they are: leave out photos, targets and --model");
     }
@@ -132,7 +132,7 @@ async fn filed(args: &EvaluateArgs, standard: &Standard) -> Result<Outcomes> {
     let exports = exports(args, inputs)?;
     let mut assessed = Vec::new();
     for (name, path) in named(&args.results) {
-        assessed.push(filed::read(name, path, standard).await?.assessed(standard).await?);
+        assessed.push(result_file::read(name, path, standard).await?.assessed(standard).await?);
     }
     Ok((exports, assessed))
 }

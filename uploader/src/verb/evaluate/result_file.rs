@@ -1,4 +1,4 @@
-//! Results that lie about.
+//! Results of an earlier run, in a file.
 
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
