@@ -1,17 +1,17 @@
 //! Photos that are in a bucket already, put on the queue of detect-bulk.
 //!
-//! The way of a photo: `listing` or `inventory` finds it → `choice` and `sample` decide whether it takes part → `message`
+//! The way of a photo: `listing` or `inventory` finds it → `object_filter` and `sample` decide whether it takes part → `message`
 //! packs its record with others → the `journal` notes that it is about to be sent → `queue` sends it → the `journal` notes
 //! that it was. `run` is all of this; `estimate` says beforehand what it costs; `before` tells results of earlier runs apart.
 //! `paths` finds photos of S3 for verbs that fetch them.
 
 mod before;
-mod choice;
 mod estimate;
 mod inventory;
 mod journal;
 mod listing;
 mod message;
+mod object_filter;
 mod paths;
 mod queue;
 mod run;
@@ -19,12 +19,12 @@ mod sample;
 mod stored;
 
 pub(crate) use before::Before;
-pub(crate) use choice::Choice;
 pub(crate) use estimate::Estimate;
 pub(crate) use inventory::Inventory;
 pub(crate) use journal::{Places, QueueJournal, photos};
 pub(crate) use listing::{Bucket, Page, list};
 pub(crate) use message::Packer;
+pub(crate) use object_filter::ObjectFilter;
 pub(crate) use paths::resolve;
 pub(crate) use queue::Queue;
 pub(crate) use run::{Found, Run};

@@ -7,8 +7,8 @@ use anyhow::{Result, bail};
 use tempfile::TempDir;
 use wire::{ItemError, S3Uri};
 
-use super::choice::is_named_like_a_photo;
 use super::listing::{Bucket, ListingEvent, list};
+use super::object_filter::is_named_like_a_photo;
 use super::stored::digest;
 use crate::bulk::{S3Error, Store, place};
 use crate::photo::{Fetching, Found, Listing, Object, Objects, Source, Unfetched, item_error};

@@ -7,10 +7,10 @@ use anyhow::{Result, anyhow};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
-use super::choice::{Choice, Left};
 use super::journal::QueueJournal;
 use super::listing::ListingEvent;
 use super::message::{Message, Packer};
+use super::object_filter::{Left, ObjectFilter};
 use super::queue::Queue;
 use super::sample::Sample;
 use super::stored::Stored;
@@ -24,7 +24,7 @@ const TOLD: usize = 5;
 
 /// What is done with what is found.
 pub(crate) struct Run {
-    pub(crate) choice: Choice,
+    pub(crate) filter: ObjectFilter,
     pub(crate) sample: Option<Sample>,
     pub(crate) packer: Packer,
     /// `None`: nothing is sent.
@@ -108,7 +108,7 @@ impl Run {
         let signal = worked?;
         answered?;
         let Work { run, mut found, .. } = work;
-        (found.left, found.signal, found.took) = (run.choice.left, signal, start.elapsed());
+        (found.left, found.signal, found.took) = (run.filter.left, signal, start.elapsed());
         Ok(found)
     }
 }
@@ -123,8 +123,8 @@ impl Work {
                     }
                     self.tell();
                 }
-                ListingEvent::OldVersion => self.run.choice.left.old_versions += 1,
-                ListingEvent::DeleteMarker => self.run.choice.left.delete_markers += 1,
+                ListingEvent::OldVersion => self.run.filter.left.old_versions += 1,
+                ListingEvent::DeleteMarker => self.run.filter.left.delete_markers += 1,
                 ListingEvent::Unreadable(reason) => {
                     self.found.counts.unreadable += 1;
                     if self.found.told.len() < TOLD {
@@ -146,7 +146,7 @@ impl Work {
 
     async fn object(&mut self, object: Stored) -> Result<()> {
         self.found.counts.listed += 1;
-        if !self.run.choice.takes(&object) {
+        if !self.run.filter.takes(&object) {
             return Ok(());
         }
         self.found.counts.eligible += 1;

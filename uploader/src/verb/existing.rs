@@ -16,7 +16,7 @@ use crate::bulk::{
     BulkRun, Collector, Counts, Photo, ResultTracker, ResultWriter, S3Error, Store, journal, place, way,
 };
 use crate::existing::{
-    Before, Bucket, Choice, Estimate, Found, Inventory, Packer, Places, Queue, QueueJournal, Run, Sample, list,
+    Before, Bucket, Estimate, Found, Inventory, ObjectFilter, Packer, Places, Queue, QueueJournal, Run, Sample, list,
 };
 use crate::hint;
 use crate::interruption::Interruption;
@@ -67,7 +67,7 @@ pub(super) async fn run(args: BulkArgs, photos: &S3Uri, queue: &str, interruptio
     let journal = Arc::new(Mutex::new(journal));
     let region = store.config().region().map_or("us-east-1", |region| region.as_ref()).to_owned();
     let plan = Run {
-        choice: Choice::new(&args.existing, &args.selection, photos, &args.results),
+        filter: ObjectFilter::new(&args.existing, &args.selection, photos, &args.results),
         sample,
         packer: Packer::new(&photos.bucket, &region, args.existing.per_message.into(), limit),
         queue: (!args.dry_run).then_some(queue),

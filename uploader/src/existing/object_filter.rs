@@ -20,7 +20,7 @@ pub(crate) fn is_named_like_a_photo(key: &str) -> bool {
 
 /// What is chosen by, and what was left out so far.
 #[derive(Debug)]
-pub(crate) struct Choice {
+pub(crate) struct ObjectFilter {
     bucket: String,
     folder: String,
     results: S3Uri,
@@ -48,7 +48,7 @@ pub(crate) struct Left {
     pub(crate) delete_markers: u64,
 }
 
-impl Choice {
+impl ObjectFilter {
     pub(crate) fn new(args: &ExistingArgs, patterns: &SelectionArgs, photos: &S3Uri, results: &S3Uri) -> Self {
         Self {
             bucket: photos.bucket.clone(),
@@ -141,15 +141,15 @@ impl Display for Left {
 mod tests {
     use super::*;
 
-    fn choice(change: impl FnOnce(&mut Choice)) -> Choice {
-        let mut choice = Choice::new(
+    fn filter(change: impl FnOnce(&mut ObjectFilter)) -> ObjectFilter {
+        let mut filter = ObjectFilter::new(
             &ExistingArgs::default(),
             &SelectionArgs::default(),
             &"s3://b/in".parse().unwrap(),
             &"s3://b/in/results".parse().unwrap(),
         );
-        change(&mut choice);
-        choice
+        change(&mut filter);
+        filter
     }
 
     fn object(key: &str) -> Stored {
@@ -158,7 +158,7 @@ mod tests {
 
     #[test]
     fn photos_are_told_by_how_their_names_end() {
-        let mut usual = choice(|_| {});
+        let mut usual = filter(|_| {});
         for (key, takes) in [
             ("in/a.jpg", true),
             ("in/sub/B.JPEG", true),
@@ -173,20 +173,20 @@ mod tests {
             assert_eq!(usual.takes(&object(key)), takes, "{key}");
         }
         assert_eq!(usual.left.to_string(), "2 by --suffix, 1 folders, 1 results, 1 outside the prefix");
-        let mut raw = choice(|choice| choice.suffixes = vec![".dng".to_owned()]);
+        let mut raw = filter(|filter| filter.suffixes = vec![".dng".to_owned()]);
         assert!(raw.takes(&object("in/a.DNG")) && !raw.takes(&object("in/a.jpg")));
-        assert!(choice(|choice| choice.suffixes = vec!["*".to_owned()]).takes(&object("in/photo")));
+        assert!(filter(|filter| filter.suffixes = vec!["*".to_owned()]).takes(&object("in/photo")));
     }
 
     #[test]
     fn sizes_and_ages_have_bounds() {
-        let mut choice = choice(|choice| {
-            (choice.min_size, choice.max_size, choice.newer_than) = (Some(1000), Some(2000), Some(100.0));
+        let mut filter = filter(|filter| {
+            (filter.min_size, filter.max_size, filter.newer_than) = (Some(1000), Some(2000), Some(100.0));
         });
         let sized = |size| Stored { size: Some(size), ..object("in/a.jpg") };
-        assert!(choice.takes(&sized(1000)) && choice.takes(&sized(2000)));
-        assert!(!choice.takes(&sized(999)) && !choice.takes(&sized(2001)));
-        assert!(!choice.takes(&Stored { modified: Some(99.0), ..object("in/a.jpg") }));
-        assert_eq!((choice.left.size, choice.left.age, choice.left.count()), (2, 1, 3));
+        assert!(filter.takes(&sized(1000)) && filter.takes(&sized(2000)));
+        assert!(!filter.takes(&sized(999)) && !filter.takes(&sized(2001)));
+        assert!(!filter.takes(&Stored { modified: Some(99.0), ..object("in/a.jpg") }));
+        assert_eq!((filter.left.size, filter.left.age, filter.left.count()), (2, 1, 3));
     }
 }
