@@ -2,10 +2,10 @@
 //!
 //! The way of a photo: `listing` or `inventory` finds it → `object_filter` and `sample` decide whether it takes part → `message`
 //! packs its record with others → the `journal` notes that it is about to be sent → `queue` sends it → the `journal` notes
-//! that it was. `run` is all of this; `estimate` says beforehand what it costs; `before` tells results of earlier runs apart.
+//! that it was. `run` is all of this; `estimate` says beforehand what it costs; `earlier_results` tells results of earlier runs apart.
 //! `paths` finds photos of S3 for verbs that fetch them.
 
-mod before;
+mod earlier_results;
 mod estimate;
 mod inventory;
 mod journal;
@@ -18,7 +18,7 @@ mod run;
 mod sample;
 mod stored;
 
-pub(crate) use before::Before;
+pub(crate) use earlier_results::EarlierResults;
 pub(crate) use estimate::Estimate;
 pub(crate) use inventory::Inventory;
 pub(crate) use journal::{Places, QueueJournal, photos};

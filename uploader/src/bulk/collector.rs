@@ -14,7 +14,7 @@ use wire::{Line, S3Uri, partition};
 use super::result_tracker::{Arrived, Index};
 use super::s3_error::S3Error;
 use super::store::{Object, Store};
-use crate::existing::Before;
+use crate::existing::EarlierResults;
 
 /// Results read at once.
 const AT_ONCE: usize = 8;
@@ -49,7 +49,7 @@ pub(crate) struct Collector {
     /// Keys whose results are awaited; `None`: all are taken.
     pub(crate) wanted: Option<Arc<Index>>,
     /// What was there before, and is nobody's.
-    before: Before,
+    before: EarlierResults,
     seen: HashSet<u64>,
     old: Vec<Object>,
 }
@@ -64,11 +64,11 @@ pub(crate) struct Collecting {
 
 impl Collector {
     pub(crate) fn new(store: Store, results: S3Uri, wanted: Option<Arc<Index>>) -> Self {
-        Self { store, results, wanted, before: Before::default(), seen: HashSet::new(), old: Vec::new() }
+        Self { store, results, wanted, before: EarlierResults::default(), seen: HashSet::new(), old: Vec::new() }
     }
 
     /// Passes over what was there before.
-    pub(crate) fn after(self, before: Before) -> Self {
+    pub(crate) fn after(self, before: EarlierResults) -> Self {
         Self { before, ..self }
     }
 

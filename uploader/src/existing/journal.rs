@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
 
-use super::before::Before;
+use super::earlier_results::EarlierResults;
 use super::message::Message;
 use super::stored::{Digest16, Stored, digest};
 use crate::bulk::journal::ends_with_newline;
@@ -26,7 +26,7 @@ pub(crate) struct Places {
     pub(crate) results: String,
     /// The results that were there before anything was sent.
     #[serde(default)]
-    pub(crate) before: Before,
+    pub(crate) before: EarlierResults,
 }
 
 /// All other lines.
@@ -297,7 +297,7 @@ mod tests {
             existing: "s3://in/".to_owned(),
             queue: "http://q".to_owned(),
             results: "s3://out/".to_owned(),
-            before: Before::default(),
+            before: EarlierResults::default(),
         }
     }
 

@@ -14,7 +14,7 @@ use crate::bulk::{
     BulkRun, Collector, Counts, Journal, Photo, Plan, ResultTracker, ResultWriter, S3Error, Selection, Since, Store,
     Uploads, inventory, is_wanted, journal, place, way,
 };
-use crate::existing::{self, Before};
+use crate::existing::{self, EarlierResults};
 use crate::interruption::Interruption;
 use crate::notice::notice;
 use crate::photo::{Inputs, Passed, look};
@@ -37,7 +37,7 @@ struct Expected {
     folder: String,
     clock: Clock,
     /// Results that are nobody's.
-    before: Before,
+    before: EarlierResults,
     /// Photos in a message, where they were queued and not uploaded: as `bulk` does it unless told otherwise.
     per_message: Option<f64>,
 }
@@ -136,7 +136,7 @@ async fn of_paths(args: &CollectArgs, store: &Store, bucket: &S3Uri) -> Result<E
         places: way(bucket, &args.results),
         folder: bucket.folder(),
         clock: Clock::S3,
-        before: Before::default(),
+        before: EarlierResults::default(),
         per_message: None,
     })
 }
@@ -243,7 +243,7 @@ fn of_everything(args: &CollectArgs) -> Expected {
         places: args.results.to_string(),
         folder: String::new(),
         clock: Clock::S3,
-        before: Before::default(),
+        before: EarlierResults::default(),
         per_message: None,
     }
 }
@@ -282,7 +282,7 @@ impl Awaited {
             places: way(bucket, results),
             folder: bucket.folder(),
             clock,
-            before: Before::default(),
+            before: EarlierResults::default(),
             per_message: None,
         })
     }

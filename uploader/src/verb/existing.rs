@@ -16,7 +16,8 @@ use crate::bulk::{
     BulkRun, Collector, Counts, Photo, ResultTracker, ResultWriter, S3Error, Store, journal, place, way,
 };
 use crate::existing::{
-    Before, Bucket, Estimate, Found, Inventory, ObjectFilter, Packer, Places, Queue, QueueJournal, Run, Sample, list,
+    Bucket, EarlierResults, Estimate, Found, Inventory, ObjectFilter, Packer, Places, Queue, QueueJournal, Run, Sample,
+    list,
 };
 use crate::hint;
 use crate::interruption::Interruption;
@@ -118,7 +119,7 @@ async fn open(args: &BulkArgs, route: &Route<'_>, path: &Path, store: &Store) ->
         existing: journal::place(route.photos),
         queue: route.queue.to_owned(),
         results: journal::place(&args.results),
-        before: Before::default(),
+        before: EarlierResults::default(),
     };
     if args.dry_run {
         return if args.force { Ok(QueueJournal::none(places)) } else { QueueJournal::look(path, places) };
@@ -126,7 +127,7 @@ async fn open(args: &BulkArgs, route: &Route<'_>, path: &Path, store: &Store) ->
     if let Some(journal) = QueueJournal::resume(path, &places, args.force)? {
         return Ok(journal);
     }
-    let before = Before::now(store, &args.results).await.map_err(S3Error::into_error)?;
+    let before = EarlierResults::now(store, &args.results).await.map_err(S3Error::into_error)?;
     QueueJournal::begin(path, Places { before, ..places })
 }
 
@@ -201,7 +202,7 @@ async fn collect(
     route: &Route<'_>,
     store: Store,
     found: Found,
-    before: Before,
+    before: EarlierResults,
     path: &Path,
     interruption: &Interruption,
 ) -> Result<Ending> {

@@ -10,7 +10,7 @@ use crate::bulk::{Object, S3Error, Store};
 
 /// The newest results that were there.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Before {
+pub(crate) struct EarlierResults {
     /// When the newest was stored, in seconds since 1970; nothing was there where it is absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     until: Option<f64>,
@@ -19,7 +19,7 @@ pub(crate) struct Before {
     keys: BTreeSet<String>,
 }
 
-impl Before {
+impl EarlierResults {
     /// What is there now.
     pub(crate) async fn now(store: &Store, results: &S3Uri) -> Result<Self, S3Error> {
         let mut before = Self::default();
@@ -57,10 +57,10 @@ mod tests {
 
     #[test]
     fn results_of_the_same_second_are_told_apart_by_their_keys() {
-        let mut before = Before::default();
+        let mut before = EarlierResults::default();
         assert!(!before.has(&object("a", 1.0)));
         [object("a", 5.0), object("b", 7.0), object("c", 7.0), object("d", 6.0)].iter().for_each(|o| before.add(o));
-        let before: Before = serde_json::from_str(&serde_json::to_string(&before).unwrap()).unwrap();
+        let before: EarlierResults = serde_json::from_str(&serde_json::to_string(&before).unwrap()).unwrap();
         for (key, stored, has) in
             [("a", 5.0, true), ("b", 7.0, true), ("e", 7.0, false), ("b", 8.0, false), ("x", 6.0, true)]
         {
