@@ -7,9 +7,9 @@ mod kind;
 mod list;
 mod mark;
 mod object;
-mod passed;
 mod payload;
 mod shrink;
+mod skipped_files;
 pub(crate) mod stdin;
 
 use anyhow::Result;
@@ -20,14 +20,14 @@ pub(crate) use annotation::{Annotations, Drawing, folder_of};
 pub(crate) use inputs::Inputs;
 pub(crate) use list::{Found, Listing, Request, Source, find};
 pub(crate) use object::{Fetching, Object, Objects, Unfetched};
-pub(crate) use passed::Passed;
 pub(crate) use payload::{EVENT_LIMIT, Payload, PayloadOptions, Prepared, sha256, too_many_bytes};
+pub(crate) use skipped_files::SkippedFiles;
 
 /// Looks for photos and names what is passed over, where that is wanted. Searching folders and reading a list may take a
 /// while: Ctrl-C works meanwhile.
 pub(crate) async fn look(request: Request) -> Result<Listing> {
     let listing = tokio::task::spawn_blocking(move || find(&request, &mut std::io::stdin().lock())).await??;
-    for (path, kind) in listing.passed.named() {
+    for (path, kind) in listing.skipped.named() {
         notice!("uploader: skipped {}: {kind}", path.display());
     }
     Ok(listing)

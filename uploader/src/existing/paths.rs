@@ -35,7 +35,7 @@ pub(crate) async fn resolve(listing: &mut Listing, store: Store, twice: bool) ->
         let looked = Box::pin(look(&store, uri)).await;
         match looked {
             Ok((objects, others)) => {
-                listing.passed.add_named_otherwise(others);
+                listing.skipped.add_named_otherwise(others);
                 let folder = PathBuf::from(uri.folder());
                 found.extend(objects.into_iter().map(|key| object(uri, key, &folder, &from)));
             }

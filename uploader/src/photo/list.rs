@@ -15,7 +15,7 @@ use wire::{ItemError, S3Uri};
 use super::fault;
 use super::item_error;
 use super::object::Object;
-use super::passed::Passed;
+use super::skipped_files::SkippedFiles;
 pub(crate) use names::NoList;
 
 /// What leads to no run at all: a mistake of the command line.
@@ -54,7 +54,7 @@ pub(crate) struct Listing {
     /// Photos, and entries that cannot be sent: in the order given; what a folder or glob holds is sorted.
     pub(crate) found: Vec<Found>,
     /// What is no photo.
-    pub(crate) passed: Passed,
+    pub(crate) skipped: SkippedFiles,
     /// The files that the lists were read from.
     pub(crate) lists: Vec<PathBuf>,
 }
@@ -143,7 +143,7 @@ impl Listing {
 /// file that is named outright. Of folders and globs everything that is no photo by its content is passed over.
 pub(crate) fn find(request: &Request, stdin: &mut dyn Read) -> Result<Listing, ListError> {
     let mut search = Search {
-        listing: Listing { passed: Passed::new(request.verbose), ..Listing::default() },
+        listing: Listing { skipped: SkippedFiles::new(request.verbose), ..Listing::default() },
         missing: None,
         objects: request.objects,
     };
@@ -178,10 +178,10 @@ struct Search {
 impl Search {
     /// A path of the command line.
     fn path(&mut self, path: &Path) -> Result<(), ListError> {
-        let passed = &mut self.listing.passed;
+        let skipped = &mut self.listing.skipped;
         let error = match fs::metadata(path) {
             Ok(metadata) if metadata.is_dir() => {
-                self.listing.found.extend(walk::folder(path, passed));
+                self.listing.found.extend(walk::folder(path, skipped));
                 return Ok(());
             }
             Ok(_) => {
@@ -193,7 +193,7 @@ impl Search {
         let is_there = fs::symlink_metadata(path).is_ok();
         if !is_there && error.kind() == io::ErrorKind::NotFound && pattern::may_be(path) {
             let text = || path.display().to_string();
-            let found = walk::glob(path, passed).map_err(|reason| ListError::Glob { path: text(), reason })?;
+            let found = walk::glob(path, skipped).map_err(|reason| ListError::Glob { path: text(), reason })?;
             self.listing.found.extend(found.ok_or_else(|| ListError::Missing(text()))?);
             return Ok(());
         }
@@ -225,7 +225,7 @@ impl Search {
             }
             match fs::metadata(&name) {
                 Ok(metadata) if metadata.is_dir() => {
-                    for found in walk::folder(&name, &mut self.listing.passed) {
+                    for found in walk::folder(&name, &mut self.listing.skipped) {
                         if !named.contains(&found.path) && walked.insert(found.path.clone()) {
                             self.listing.found.push(found.placed(&base));
                         }
@@ -254,7 +254,7 @@ impl Search {
     fn finish(self, request: &Request) -> Result<Listing, ListError> {
         let Self { listing, missing, .. } = self;
         let Some(first) = missing.and_then(|index| listing.found.get(index)) else {
-            return if listing.found.is_empty() { Err(empty(request, &listing.passed)) } else { Ok(listing) };
+            return if listing.found.is_empty() { Err(empty(request, &listing.skipped)) } else { Ok(listing) };
         };
         // Beside others, a path that leads nowhere is that entry's error; with nothing else it is a mistake.
         let leads_somewhere =
@@ -266,14 +266,14 @@ impl Search {
     }
 }
 
-fn empty(request: &Request, passed: &Passed) -> ListError {
+fn empty(request: &Request, skipped: &SkippedFiles) -> ListError {
     let lists = request.lists.iter().map(|list| format!("list {}", list.display()));
     let paths = request.paths.iter().map(|path| match path.to_str() {
         Some("-") => "list (standard input)".to_owned(),
         _ => path.display().to_string(),
     });
     let named: Vec<String> = paths.chain(lists).collect();
-    let there = if passed.is_empty() { String::new() } else { format!(" ({passed})") };
+    let there = if skipped.is_empty() { String::new() } else { format!(" ({skipped})") };
     ListError::Empty(named.join(", "), there)
 }
 

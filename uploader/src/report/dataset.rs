@@ -10,7 +10,7 @@ use wire::Outcome;
 use super::spread::Spread;
 use super::summary::{Stop, columns, counted, failed, found, line, models, set_apart};
 use super::tally::{SERVER, Tally};
-use crate::photo::Passed;
+use crate::photo::SkippedFiles;
 use crate::prices::{self, Architecture, BATCH, Existing};
 
 impl Tally {
@@ -124,7 +124,7 @@ pub(crate) struct DatasetSummary<'a> {
     /// Lines that were nobody's result: how many, and why.
     pub(crate) ignored_lines: Vec<(u64, &'static str)>,
     /// What was found and is no photo.
-    pub(crate) passed: &'a Passed,
+    pub(crate) skipped: &'a SkippedFiles,
     /// How far it came, where somebody ended it.
     pub(crate) stop: Option<Stop>,
 }
@@ -148,7 +148,7 @@ impl Display for DatasetSummary<'_> {
         } else {
             failed(f, tally)?;
         }
-        set_apart(f, self.passed, self.stop)?;
+        set_apart(f, self.skipped, self.stop)?;
         line(f, "time", &self.pace())?;
         let times = tally.times();
         if times.inference().count() > 0 {
@@ -279,7 +279,7 @@ mod tests {
     }
 
     fn printed(tally: &Tally, cost: Option<Cost>) -> String {
-        let passed = Passed::default();
+        let skipped = SkippedFiles::default();
         let summary = DatasetSummary {
             places: "s3://in/ -> s3://out/".to_owned(),
             means: &[],
@@ -291,7 +291,7 @@ mod tests {
             clock: Clock::Here,
             cost,
             ignored_lines: vec![(0, "repeats"), (3, "results of other photos")],
-            passed: &passed,
+            skipped: &skipped,
             stop: None,
         };
         summary.to_string()

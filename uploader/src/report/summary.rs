@@ -7,7 +7,7 @@ use comfy_table::{CellAlignment, Table, presets};
 use super::spread::Spread;
 use super::tally::{CLIENT, SERVER, Tally};
 use crate::hint;
-use crate::photo::Passed;
+use crate::photo::SkippedFiles;
 
 /// Prints a tally: what the student project printed, and what it lacked.
 #[derive(Debug)]
@@ -23,7 +23,7 @@ pub(crate) struct Summary<'a> {
     /// The numbers.
     pub(crate) tally: &'a Tally,
     /// What was found and not sent.
-    pub(crate) passed: &'a Passed,
+    pub(crate) skipped: &'a SkippedFiles,
     /// How far it came, where somebody ended it.
     pub(crate) stop: Option<Stop>,
 }
@@ -55,7 +55,7 @@ impl Display for Summary<'_> {
         if tally.sent_again > 0 {
             line(f, "retried", &counted(tally.sent_again, "photo"))?;
         }
-        set_apart(f, self.passed, self.stop)?;
+        set_apart(f, self.skipped, self.stop)?;
         if tally.photos != 1 {
             line(f, "time", &self.pace())?;
         }
@@ -206,9 +206,9 @@ pub(super) fn line(f: &mut Formatter<'_>, name: &str, value: &str) -> fmt::Resul
 }
 
 /// What is no result, and has to be known.
-pub(super) fn set_apart(f: &mut Formatter<'_>, passed: &Passed, stop: Option<Stop>) -> fmt::Result {
-    if !passed.is_empty() {
-        line(f, "skipped", &passed.to_string())?;
+pub(super) fn set_apart(f: &mut Formatter<'_>, skipped: &SkippedFiles, stop: Option<Stop>) -> fmt::Result {
+    if !skipped.is_empty() {
+        line(f, "skipped", &skipped.to_string())?;
     }
     match stop {
         Some(stop) => line(f, "interrupted", &stop.to_string()),
@@ -260,8 +260,8 @@ mod tests {
     fn printed(records: &[Record]) -> String {
         let mut tally = Tally::begin();
         records.iter().for_each(|record| tally.add(record));
-        let passed = Passed::default();
-        Summary { target: "here", concurrency: 4, rate: None, means: &[], tally: &tally, passed: &passed, stop: None }
+        let skipped = SkippedFiles::default();
+        Summary { target: "here", concurrency: 4, rate: None, means: &[], tally: &tally, skipped: &skipped, stop: None }
             .to_string()
     }
 

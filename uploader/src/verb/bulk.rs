@@ -18,7 +18,7 @@ use crate::bulk::{
 use crate::hint;
 use crate::interruption::Interruption;
 use crate::notice::notice;
-use crate::photo::{Inputs, Passed, look};
+use crate::photo::{Inputs, SkippedFiles, look};
 use crate::report::{Clock, Cost, DatasetSummary, Stop, counted};
 
 const INSTEAD_OF_URLS: &str = "download them first, or use --existing for photos that are in S3";
@@ -49,9 +49,9 @@ async fn upload(args: BulkArgs, bucket: S3Uri, interruption: &Interruption) -> R
         inputs.spare("--journal", &journal)?;
         inputs.add(&journal);
         report.output.iter().try_for_each(|output| inputs.spare("--output", output))?;
-        anyhow::Ok((Selection::of(listing.found, &selected, &to)?, listing.passed))
+        anyhow::Ok((Selection::of(listing.found, &selected, &to)?, listing.skipped))
     };
-    let (Selection { photos, refused }, passed) = tokio::task::spawn_blocking(work).await??;
+    let (Selection { photos, refused }, skipped) = tokio::task::spawn_blocking(work).await??;
     let photos = Arc::new(photos);
     let store = Store::open(&args.store).await?;
     let means = if args.list.verbose { store.means().to_vec() } else { Vec::new() };
@@ -82,7 +82,7 @@ async fn upload(args: BulkArgs, bucket: S3Uri, interruption: &Interruption) -> R
         only_look: args.dry_run,
     };
     if args.dry_run {
-        return rehearse(&args, plan, &refused, &passed, &means).await;
+        return rehearse(&args, plan, &refused, &skipped, &means).await;
     }
 
     interruption.heed();
@@ -120,7 +120,7 @@ async fn upload(args: BulkArgs, bucket: S3Uri, interruption: &Interruption) -> R
         clock: Clock::Here,
         cost: (!args.no_wait).then(|| cost(&args.wait, &counts)),
         ignored_lines: ignored_lines(&bulk_run),
-        passed: &passed,
+        skipped: &skipped,
         stop: signal.map(|_| Stop { done, all: all as u64 }),
     };
     print(&args.report, &summary)?;
@@ -163,7 +163,7 @@ async fn rehearse(
     args: &BulkArgs,
     plan: Plan,
     refused: &[(PathBuf, wire::ItemError)],
-    passed: &Passed,
+    skipped: &SkippedFiles,
     means: &[(&str, String)],
 ) -> Result<Ending> {
     let (photos, bucket) = (Arc::clone(&plan.photos), plan.bucket.bucket.clone());
@@ -203,8 +203,8 @@ async fn rehearse(
         "\nwould upload {} ({megabytes:.1} MB); {there} already in the bucket, {failed} failed",
         counted(missing, "photo")
     )?;
-    if !passed.is_empty() {
-        writeln!(out, "{passed}")?;
+    if !skipped.is_empty() {
+        writeln!(out, "{skipped}")?;
     }
     for (name, value) in means {
         writeln!(out, "{name:<19} {value}")?;

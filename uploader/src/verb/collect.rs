@@ -17,7 +17,7 @@ use crate::bulk::{
 use crate::existing::{self, EarlierResults};
 use crate::interruption::Interruption;
 use crate::notice::notice;
-use crate::photo::{Inputs, Passed, look};
+use crate::photo::{Inputs, SkippedFiles, look};
 use crate::report::{Clock, Cost, DatasetSummary, Stop};
 
 /// Photos compared with the bucket, or looked up there, at once.
@@ -31,7 +31,7 @@ struct Expected {
     /// Photos that are still to be compared with the bucket.
     uploads: Option<Uploads>,
     refused: Vec<(PathBuf, wire::ItemError)>,
-    passed: Passed,
+    skipped: SkippedFiles,
     places: String,
     /// The bucket's prefix.
     folder: String,
@@ -56,7 +56,7 @@ pub(crate) async fn run(args: CollectArgs, interruption: &Interruption) -> Resul
         (None, None) => of_everything(&args),
     };
     spare(&args, &expected)?;
-    let Expected { photos, tracker, held_since, uploads, refused, passed, places, folder, clock, before, per_message } =
+    let Expected { photos, tracker, held_since, uploads, refused, skipped, places, folder, clock, before, per_message } =
         expected;
     interruption.heed();
     let all = tracker.open() + refused.len();
@@ -84,7 +84,7 @@ pub(crate) async fn run(args: CollectArgs, interruption: &Interruption) -> Resul
         clock,
         cost: Some(Cost { per_message, ..cost(&args.wait, &bulk_run.counts) }),
         ignored_lines: ignored_lines(&bulk_run),
-        passed: &passed,
+        skipped: &skipped,
         // How many there are in all, nobody knows where nothing is waited for.
         stop: signal
             .map(|_| Stop { done: bulk_run.writer.tally.photos, all: bulk_run.writer.tally.photos.max(all as u64) }),
@@ -132,7 +132,7 @@ async fn of_paths(args: &CollectArgs, store: &Store, bucket: &S3Uri) -> Result<E
         held_since,
         uploads: Some(Uploads::begin(plan)),
         refused: selection.refused,
-        passed: listing.passed,
+        skipped: listing.skipped,
         places: way(bucket, &args.results),
         folder: bucket.folder(),
         clock: Clock::S3,
@@ -192,7 +192,7 @@ fn of_existing(
         held_since: Vec::new(),
         uploads: None,
         refused: Vec::new(),
-        passed: Passed::default(),
+        skipped: SkippedFiles::default(),
         places: way(&bucket, &args.results),
         folder: bucket.folder(),
         clock: Clock::Journal,
@@ -239,7 +239,7 @@ fn of_everything(args: &CollectArgs) -> Expected {
         held_since: Vec::new(),
         uploads: None,
         refused: Vec::new(),
-        passed: Passed::default(),
+        skipped: SkippedFiles::default(),
         places: args.results.to_string(),
         folder: String::new(),
         clock: Clock::S3,
@@ -278,7 +278,7 @@ impl Awaited {
             held_since: Vec::new(),
             uploads: None,
             refused: Vec::new(),
-            passed: Passed::default(),
+            skipped: SkippedFiles::default(),
             places: way(bucket, results),
             folder: bucket.folder(),
             clock,

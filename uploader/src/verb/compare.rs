@@ -21,7 +21,7 @@ use crate::args::{BodyKind, CompareArgs, TargetSpec};
 use crate::interruption::{Interruption, Signal};
 use crate::link::RetryPolicy;
 use crate::notice::notice;
-use crate::photo::{Found, Inputs, Listing, Passed, PayloadOptions, Request, Source, look};
+use crate::photo::{Found, Inputs, Listing, PayloadOptions, Request, SkippedFiles, Source, look};
 use crate::report::comparison::{self, Comparison, Environment, Finding, Origin, Pair, Rates, Rung, Settings};
 use crate::report::{Export, Tally, terminal};
 use crate::target::CONNECT_WITHIN;
@@ -37,7 +37,7 @@ pub(crate) async fn run(mut args: CompareArgs, interruption: &Interruption) -> R
     }
     check_names(&args, &specs)?;
     let options = args.sending.detection.options()?;
-    let Listing { found: photos, passed, .. } = listing(&args, &paths).await?;
+    let Listing { found: photos, skipped, .. } = listing(&args, &paths).await?;
     let exports = args.report.iter().map(|path| Export::create(path)).collect::<Result<Vec<_>>>()?;
 
     let sending = &args.sending;
@@ -62,7 +62,7 @@ pub(crate) async fn run(mut args: CompareArgs, interruption: &Interruption) -> R
         notice!("uploader: interrupted before any photo had been sent to all targets; no report was written");
         return Ok(Ending::Interrupted(signal));
     }
-    comparison.verdict.extend(remarks(&passed, signal, &comparison, &args));
+    comparison.verdict.extend(remarks(&skipped, signal, &comparison, &args));
 
     if !args.quiet {
         terminal::print_tables(&comparison, &mut stdout())?;
@@ -102,10 +102,15 @@ async fn listing(args: &CompareArgs, paths: &[PathBuf]) -> Result<Listing> {
 }
 
 /// What a reader of the numbers has to know beside them.
-fn remarks(passed: &Passed, signal: Option<Signal>, comparison: &Comparison, args: &CompareArgs) -> Vec<Finding> {
+fn remarks(
+    skipped: &SkippedFiles,
+    signal: Option<Signal>,
+    comparison: &Comparison,
+    args: &CompareArgs,
+) -> Vec<Finding> {
     let mut remarks = Vec::new();
-    if !passed.is_empty() {
-        remarks.push(Finding { topic: "passed_over", text: format!("Skipped: {passed}.").into() });
+    if !skipped.is_empty() {
+        remarks.push(Finding { topic: "passed_over", text: format!("Skipped: {skipped}.").into() });
     }
     if signal.is_some() {
         let wanted = comparison.settings.photos * args.measurement.runs as usize;

@@ -36,7 +36,7 @@ pub(crate) async fn run(mut args: DetectArgs, interruption: &Interruption) -> Re
     let place = args.target.place();
     let payload_options =
         PayloadOptions { body: sending.body, resize: sending.resize, options, through_lambda: place.is_lambda() };
-    let Listing { found: photos, passed, .. } = listing(&args, &payload_options).await?;
+    let Listing { found: photos, skipped, .. } = listing(&args, &payload_options).await?;
     let report = &args.report;
     let listed = photos.iter().map(|photo| (photo.path.as_path(), Some(photo.place.as_path())));
     let annotations = Annotations::of(report.pictures())?;
@@ -83,7 +83,7 @@ pub(crate) async fn run(mut args: DetectArgs, interruption: &Interruption) -> Re
             rate: sending.rate,
             means: &means,
             tally: &tally,
-            passed: &passed,
+            skipped: &skipped,
             stop,
         };
         // Only text is for people: everything else on standard output is for programs.

@@ -23,7 +23,7 @@ use crate::hint;
 use crate::interruption::Interruption;
 use crate::notice::notice;
 use crate::output::Progress;
-use crate::photo::{Inputs, Passed, item_error};
+use crate::photo::{Inputs, SkippedFiles, item_error};
 use crate::report::{Clock, Cost, DatasetSummary, Stop, Tally, counted};
 
 /// Photos and their queue, of which the command line has made sure.
@@ -210,7 +210,7 @@ async fn collect(
     let means = if args.list.verbose { store.means().to_vec() } else { Vec::new() };
     let unreadable = found.counts.unreadable;
     let queued = queued(&found);
-    let (passed, nothing) = (Passed::default(), Tally::begin());
+    let (skipped, nothing) = (SkippedFiles::default(), Tally::begin());
     let mut summary = DatasetSummary {
         places: way(photos, &args.results),
         means: &means,
@@ -222,7 +222,7 @@ async fn collect(
         clock: Clock::S3,
         cost: None,
         ignored_lines: Vec::new(),
-        passed: &passed,
+        skipped: &skipped,
         stop: None,
     };
     if args.no_wait {

@@ -38,7 +38,7 @@ fn folders_are_searched_in_order_and_only_for_photos() {
     let tree = tree();
     let listing = look(&[tree.path().join("b")], b"").unwrap();
     assert_eq!(names(tree.path(), &listing), ["b/10.jpg", "b/2.jpg", "b/c/disguised.txt"]);
-    assert_eq!(listing.passed.to_string(), "1 file is not a photo: 1 text");
+    assert_eq!(listing.skipped.to_string(), "1 file is not a photo: 1 text");
 }
 
 #[test]
@@ -151,9 +151,9 @@ fn drawn_photos_are_left_out_unless_their_folder_is_named() {
     let listing = look(&[tree.path().to_owned()], b"").unwrap();
     assert!(!names(tree.path(), &listing).contains(&"out/a.jpg".to_owned()));
     assert!(
-        listing.passed.to_string().contains("1 photo with boxes drawn by an earlier run, in "),
+        listing.skipped.to_string().contains("1 photo with boxes drawn by an earlier run, in "),
         "{}",
-        listing.passed
+        listing.skipped
     );
     for named in ["out", "out/*.jpg", "out/a.jpg"] {
         let listing = look(&[tree.path().join(named)], b"").unwrap();

@@ -10,26 +10,26 @@ use super::pattern;
 use super::{Found, Source};
 use crate::photo::fault;
 use crate::photo::kind::{HEAD, Kind};
-use crate::photo::passed::Passed;
+use crate::photo::skipped_files::SkippedFiles;
 
 /// What is found at one place.
 struct Gathering<'a> {
     found: Vec<Found>,
     drawn: Vec<Found>,
-    passed: &'a mut Passed,
+    skipped: &'a mut SkippedFiles,
 }
 
 /// The photos of a folder and its folders, sorted.
-pub(super) fn folder(path: &Path, passed: &mut Passed) -> Vec<Found> {
-    let mut gathering = Gathering::new(passed);
+pub(super) fn folder(path: &Path, skipped: &mut SkippedFiles) -> Vec<Found> {
+    let mut gathering = Gathering::new(skipped);
     gathering.walk(path);
     gathering.finish(path)
 }
 
 /// What a glob matches; nothing where it matches nothing at all.
-pub(super) fn glob(pattern: &Path, passed: &mut Passed) -> Result<Option<Vec<Found>>, PatternError> {
+pub(super) fn glob(pattern: &Path, skipped: &mut SkippedFiles) -> Result<Option<Vec<Found>>, PatternError> {
     let pattern::Matches { base, paths } = pattern::matches(pattern)?;
-    let mut gathering = Gathering::new(passed);
+    let mut gathering = Gathering::new(skipped);
     if paths.is_empty() {
         return Ok(None);
     }
@@ -50,8 +50,8 @@ pub(super) fn glob(pattern: &Path, passed: &mut Passed) -> Result<Option<Vec<Fou
 }
 
 impl<'a> Gathering<'a> {
-    fn new(passed: &'a mut Passed) -> Self {
-        Self { found: Vec::new(), drawn: Vec::new(), passed }
+    fn new(skipped: &'a mut SkippedFiles) -> Self {
+        Self { found: Vec::new(), drawn: Vec::new(), skipped }
     }
 
     fn walk(&mut self, root: &Path) {
@@ -77,7 +77,7 @@ impl<'a> Gathering<'a> {
         match kind(&found.path) {
             Ok(Kind::Photo) => self.found.push(found),
             Ok(Kind::Drawn) => self.drawn.push(found),
-            Ok(kind) => self.passed.add(&found.path, kind),
+            Ok(kind) => self.skipped.add(&found.path, kind),
             Err(error) => {
                 let error = fault::of_io(&found.path, &error);
                 self.found.push(Found { source: Source::Fault { error, is_folder: false }, ..found });
@@ -94,7 +94,7 @@ impl<'a> Gathering<'a> {
             {
                 self.found.push(drawn);
             } else {
-                self.passed.add(&drawn.path, Kind::Drawn);
+                self.skipped.add(&drawn.path, Kind::Drawn);
             }
         }
         self.found

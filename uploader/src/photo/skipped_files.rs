@@ -1,4 +1,4 @@
-//! What was found and passed over: counted by kind, and named where somebody wants to know.
+//! What was found and skipped: counted by kind, and named where somebody wants to know.
 
 use std::collections::BTreeMap;
 use std::fmt::{self, Display, Formatter};
@@ -8,7 +8,7 @@ use super::kind::Kind;
 
 /// Files that are not sent, though they were found.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Passed {
+pub(crate) struct SkippedFiles {
     /// How many of each kind that is no photo.
     kinds: BTreeMap<Kind, u64>,
     /// Photos that an earlier run has drawn, by the folder they are in.
@@ -19,7 +19,7 @@ pub(crate) struct Passed {
     named: Option<Vec<(PathBuf, Kind)>>,
 }
 
-impl Passed {
+impl SkippedFiles {
     /// Nothing yet; with `named`, each will be remembered by its name.
     pub(super) fn new(named: bool) -> Self {
         Self { named: named.then(Vec::new), ..Self::default() }
@@ -53,7 +53,7 @@ impl Passed {
     }
 }
 
-impl Display for Passed {
+impl Display for SkippedFiles {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let count: u64 = self.kinds.values().sum();
         if count > 0 {
@@ -83,20 +83,20 @@ mod tests {
 
     #[test]
     fn it_reads_as_a_sentence() {
-        let mut passed = Passed::new(false);
-        passed.add(Path::new("a/x"), Kind::Foreign(Foreign::Text));
-        assert_eq!(passed.to_string(), "1 file is not a photo: 1 text");
+        let mut skipped = SkippedFiles::new(false);
+        skipped.add(Path::new("a/x"), Kind::Foreign(Foreign::Text));
+        assert_eq!(skipped.to_string(), "1 file is not a photo: 1 text");
         for kind in [Foreign::Video, Foreign::Empty, Foreign::Empty] {
-            passed.add(Path::new("a/y"), Kind::Foreign(kind));
+            skipped.add(Path::new("a/y"), Kind::Foreign(kind));
         }
-        assert_eq!(passed.to_string(), "4 files are not photos: 2 empty, 1 text, 1 video");
-        passed.add(Path::new("out/1.jpg"), Kind::Drawn);
+        assert_eq!(skipped.to_string(), "4 files are not photos: 2 empty, 1 text, 1 video");
+        skipped.add(Path::new("out/1.jpg"), Kind::Drawn);
         assert!(
-            passed.to_string().ends_with("1 video; 1 photo with boxes drawn by an earlier run, in out"),
-            "{passed}"
+            skipped.to_string().ends_with("1 video; 1 photo with boxes drawn by an earlier run, in out"),
+            "{skipped}"
         );
-        assert_eq!(passed.named().count(), 0);
-        passed.add_named_otherwise(2);
-        assert!(passed.to_string().ends_with("in out; 2 objects are not named like a photo"), "{passed}");
+        assert_eq!(skipped.named().count(), 0);
+        skipped.add_named_otherwise(2);
+        assert!(skipped.to_string().ends_with("in out; 2 objects are not named like a photo"), "{skipped}");
     }
 }
