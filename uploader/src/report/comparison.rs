@@ -32,7 +32,7 @@ pub(crate) use pair::Pair;
 pub(crate) use phase::{Family, PHASES, SEEN_MS};
 pub(crate) use sample::{Sample, Turn};
 pub(crate) use statistics::median;
-pub(crate) use steps::{Folder, Passed, Rung, Waterfall};
+pub(crate) use steps::{Folder, Rung, StepTimes, Waterfall};
 pub(crate) use table::{Table, dollars, number, tables, waterfall_tables};
 pub(crate) use verdict::Finding;
 use verdict::verdict;

@@ -50,7 +50,7 @@ impl Folder {
 
 /// One step from the student project's client to this one, as it was measured.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Passed {
+pub(crate) struct StepTimes {
     pub(crate) name: String,
     /// Wall time of each photo; `None` where it failed. The same photos in the same order in all steps.
     pub(crate) ms: Vec<Option<f64>>,
@@ -86,10 +86,10 @@ pub(crate) struct Waterfall {
 
 impl Waterfall {
     /// Steps in their order.
-    pub(crate) fn new(target: String, passed: &[Passed]) -> Self {
-        let ms = |step: &Passed| median(step.ms.iter().copied().flatten());
-        let steps = passed.iter().enumerate().map(|(place, step)| {
-            let before = place.checked_sub(1).map(|before| &passed[before]);
+    pub(crate) fn new(target: String, step_times: &[StepTimes]) -> Self {
+        let ms = |step: &StepTimes| median(step.ms.iter().copied().flatten());
+        let steps = step_times.iter().enumerate().map(|(place, step)| {
+            let before = place.checked_sub(1).map(|before| &step_times[before]);
             let saved = before.and_then(|before| difference(&pairs(step, before)));
             Step {
                 name: step.name.clone(),
@@ -101,14 +101,14 @@ impl Waterfall {
                 failed: step.ms.iter().filter(|ms| ms.is_none()).count() as u64,
             }
         });
-        let ends = passed.first().zip(passed.last());
+        let ends = step_times.first().zip(step_times.last());
         let gain = ends.and_then(|(first, last)| difference(&pairs(last, first))).filter(Difference::is_told);
         Self { target, steps: steps.collect(), gain: gain.map(|gain| gain.ratio) }
     }
 }
 
 /// The times of the photos that were answered in both.
-fn pairs(a: &Passed, b: &Passed) -> Vec<(f64, f64)> {
+fn pairs(a: &StepTimes, b: &StepTimes) -> Vec<(f64, f64)> {
     a.ms.iter().zip(&b.ms).filter_map(|(a, b)| (*a).zip(*b)).collect()
 }
 
@@ -116,8 +116,8 @@ fn pairs(a: &Passed, b: &Passed) -> Vec<(f64, f64)> {
 mod tests {
     use super::*;
 
-    fn step(name: &str, ms: impl Fn(u32) -> f64) -> Passed {
-        Passed { name: name.to_owned(), ms: (0..12).map(|n| Some(ms(n))).collect(), sent_bytes: 0.0 }
+    fn step(name: &str, ms: impl Fn(u32) -> f64) -> StepTimes {
+        StepTimes { name: name.to_owned(), ms: (0..12).map(|n| Some(ms(n))).collect(), sent_bytes: 0.0 }
     }
 
     #[test]

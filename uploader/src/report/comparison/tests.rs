@@ -99,7 +99,8 @@ pub(crate) fn comparison() -> Comparison {
         photos_per_second: 9.0,
     });
     let steps = [("like 2023", 705.0), ("+ kept connections", 241.0), ("+ concurrency", 35.0)];
-    let steps = steps.map(|(name, ms)| Passed { name: name.to_owned(), ms: vec![Some(ms); 12], sent_bytes: 10_000.0 });
+    let steps =
+        steps.map(|(name, ms)| StepTimes { name: name.to_owned(), ms: vec![Some(ms); 12], sent_bytes: 10_000.0 });
     let comparison = Comparison {
         environment: Environment::look(),
         settings: Settings { photos: 12, runs: 1, warmup: 0, concurrency: 1, rate: None, body: "binary", resize: None },

@@ -11,7 +11,7 @@ use crate::args::{BodyKind, Kind};
 use crate::photo::{Found, PayloadOptions};
 use crate::pipeline::{Pipeline, Plan, Record, SlotPool};
 use crate::report::Tally;
-use crate::report::comparison::{Folder, Passed, Rung, Sample, Waterfall, median};
+use crate::report::comparison::{Folder, Rung, Sample, StepTimes, Waterfall, median};
 
 /// Photos for each place of a rung, in each of its rounds.
 const EACH: usize = 2;
@@ -123,20 +123,20 @@ pub(super) async fn waterfall(
         None => open_target.model().await.and_then(|model| model.side).unwrap_or(SIDE),
     };
     let plans = steps(side, crowd);
-    let step = |plan: &StepPlan| Passed { name: plan.name.clone(), ms: Vec::new(), sent_bytes: 0.0 };
-    let mut passed: Vec<Passed> = plans.iter().map(step).collect();
+    let step = |plan: &StepPlan| StepTimes { name: plan.name.clone(), ms: Vec::new(), sent_bytes: 0.0 };
+    let mut step_times: Vec<StepTimes> = plans.iter().map(step).collect();
     // All steps in each run, so that drift hits all of them.
     for _ in 0..runs {
-        for (plan, passed) in plans.iter().zip(&mut passed) {
+        for (plan, step_times) in plans.iter().zip(&mut step_times) {
             let (ms, sent) = pass(open_target, send_settings, photos, plan, progress).await;
-            passed.ms.extend(ms);
-            passed.sent_bytes += sent as f64;
+            step_times.ms.extend(ms);
+            step_times.sent_bytes += sent as f64;
         }
     }
-    for passed in &mut passed {
-        passed.sent_bytes /= passed.ms.len().max(1) as f64;
+    for step_times in &mut step_times {
+        step_times.sent_bytes /= step_times.ms.len().max(1) as f64;
     }
-    Waterfall::new(open_target.name.clone(), &passed)
+    Waterfall::new(open_target.name.clone(), &step_times)
 }
 
 struct StepPlan {
