@@ -152,38 +152,38 @@ pub(crate) fn photos(near: Pace, far: Pace) -> Threshold {
 /// The fewest photos at once with which the far target does more per second than the near one: as measured on its ladder,
 /// else by Little's law up to what the link carries.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub(crate) struct Crowd {
+pub(crate) struct MinConcurrency {
     pub(crate) threshold: Threshold,
     /// Whether it was measured, not estimated.
     pub(crate) measured: bool,
 }
 
 /// `far` is its ladder: so many at once, so many per second.
-pub(crate) fn crowd(
+pub(crate) fn min_concurrency(
     near: Estimate,
     far: &[(usize, Estimate)],
     far_round_trip_ms: f64,
     way: &Way,
     at_once: usize,
-) -> Crowd {
+) -> MinConcurrency {
     let seen = far.iter().filter(|(_, pace)| near.is_below(pace)).min_by_key(|(at_once, _)| *at_once);
     if let Some((at_once, _)) = seen {
-        return Crowd { threshold: Threshold::From { value: *at_once as f64 }, measured: true };
+        return MinConcurrency { threshold: Threshold::From { value: *at_once as f64 }, measured: true };
     }
     if let Some((most, _)) = far.iter().filter(|(_, pace)| !pace.is_below(&near)).max_by_key(|(at_once, _)| *at_once) {
         let because = format!("no difference can be told with {most} at once");
-        return Crowd { threshold: Threshold::Unknown { because }, measured: true };
+        return MinConcurrency { threshold: Threshold::Unknown { because }, measured: true };
     }
     let carried = way.mbit().map_or(f64::INFINITY, |mbit| mbit * 1e6 / 8.0 / (way.bytes / at_once.max(1) as f64));
     // The model is small; what was seen is true.
     let most = far.iter().map(|(_, pace)| pace.value).fold(carried, f64::max);
     if most <= near.value {
         let because = format!("the link carries at most {most:.1} such photos/s");
-        return Crowd { threshold: Threshold::Never { because }, measured: false };
+        return MinConcurrency { threshold: Threshold::Never { because }, measured: false };
     }
     let needed = (near.value * far_round_trip_ms / 1e3).floor() + 1.0;
     let tried = far.iter().map(|(at_once, _)| at_once + 1).max().unwrap_or(1);
-    Crowd { threshold: Threshold::From { value: needed.max(tried as f64) }, measured: false }
+    MinConcurrency { threshold: Threshold::From { value: needed.max(tried as f64) }, measured: false }
 }
 
 #[cfg(test)]
@@ -264,12 +264,15 @@ mod tests {
     #[test]
     fn crowds_are_measured_or_estimated() {
         let ladder = [(1, 6.0), (2, 12.0), (4, 24.0)].map(|(at_once, pace)| (at_once, about(pace)));
-        let crowd = |near| super::crowd(about(near), &ladder, 160.0, &way(), 1);
-        assert_eq!(crowd(10.0), Crowd { threshold: Threshold::From { value: 2.0 }, measured: true });
-        assert!(matches!(crowd(24.5), Crowd { threshold: Threshold::Unknown { .. }, measured: true }));
-        assert!(matches!(crowd(50.0).threshold, Threshold::Never { .. }), "25 fit the link");
+        let min_concurrency = |near| super::min_concurrency(about(near), &ladder, 160.0, &way(), 1);
+        assert_eq!(min_concurrency(10.0), MinConcurrency { threshold: Threshold::From { value: 2.0 }, measured: true });
+        assert!(matches!(
+            min_concurrency(24.5),
+            MinConcurrency { threshold: Threshold::Unknown { .. }, measured: true }
+        ));
+        assert!(matches!(min_concurrency(50.0).threshold, Threshold::Never { .. }), "25 fit the link");
         let wide = Way { transfer: 0.0, ..way() };
-        let estimated = super::crowd(about(50.0), &ladder, 160.0, &wide, 1);
+        let estimated = super::min_concurrency(about(50.0), &ladder, 160.0, &wide, 1);
         assert!(!estimated.measured && value(&estimated.threshold) == 9.0, "{estimated:?}");
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::boxes::Agreement;
-use super::break_even::{Crowd, Pace, Threshold, Way, crowd, photos};
+use super::break_even::{MinConcurrency, Pace, Threshold, Way, min_concurrency, photos};
 use super::statistics::{Difference, Estimate, difference};
 use super::{Measured, Sample, Turn};
 use crate::args::Kind;
@@ -48,7 +48,7 @@ pub(crate) struct Offload {
     /// With how many at once each does `photos` best.
     pub(crate) near_at_once: usize,
     pub(crate) far_at_once: usize,
-    pub(crate) at_once: Crowd,
+    pub(crate) at_once: MinConcurrency,
 }
 
 impl Pair {
@@ -124,9 +124,9 @@ impl Offload {
         let (photos, at_once) = match (near_interval, far_interval) {
             (Some(near_pace), Some(far_pace)) => (
                 if told { photos(pace(near, near_pace), pace(far, far_pace)) } else { unknown(UNTOLD) },
-                crowd(near_pace, &paces, far_ms, &way, concurrency),
+                min_concurrency(near_pace, &paces, far_ms, &way, concurrency),
             ),
-            _ => (unknown(UNTOLD), Crowd { threshold: unknown(UNTOLD), measured: near_best + far_best > 0.0 }),
+            _ => (unknown(UNTOLD), MinConcurrency { threshold: unknown(UNTOLD), measured: near_best + far_best > 0.0 }),
         };
         Some(Self {
             near: near.name.clone(),

@@ -32,7 +32,7 @@ impl SendSettings {
     }
 
     /// How many at once show what concurrency does.
-    pub(super) fn crowd(&self, least: usize) -> usize {
+    pub(super) fn concurrency_or(&self, least: usize) -> usize {
         if self.concurrency > 1 { self.concurrency } else { least }
     }
 }

@@ -115,14 +115,14 @@ pub(super) async fn waterfall(
     open_target: &OpenTarget,
     send_settings: &SendSettings,
     photos: &[Found],
-    (runs, crowd): (u32, usize),
+    (runs, concurrency): (u32, usize),
     progress: &PassProgress,
 ) -> Waterfall {
     let side = match send_settings.payload_options.resize {
         Some(side) => side,
         None => open_target.model().await.and_then(|model| model.side).unwrap_or(SIDE),
     };
-    let plans = steps(side, crowd);
+    let plans = steps(side, concurrency);
     let step = |plan: &StepPlan| StepTimes { name: plan.name.clone(), ms: Vec::new(), sent_bytes: 0.0 };
     let mut step_times: Vec<StepTimes> = plans.iter().map(step).collect();
     // All steps in each run, so that drift hits all of them.
@@ -147,7 +147,7 @@ struct StepPlan {
     concurrency: usize,
 }
 
-fn steps(side: u32, crowd: usize) -> Vec<StepPlan> {
+fn steps(side: u32, concurrency: usize) -> Vec<StepPlan> {
     let step = |name: &str, fresh, body, resize, concurrency| StepPlan {
         name: name.to_owned(),
         fresh,
@@ -160,7 +160,7 @@ fn steps(side: u32, crowd: usize) -> Vec<StepPlan> {
         step("+ kept connection", false, BodyKind::Base64, None, 1),
         step("+ binary bodies", false, BodyKind::Binary, None, 1),
         step(&format!("+ photos shrunk to {side} pixels"), false, BodyKind::Binary, Some(side), 1),
-        step(&format!("+ {crowd} at once"), false, BodyKind::Binary, Some(side), crowd),
+        step(&format!("+ {concurrency} at once"), false, BodyKind::Binary, Some(side), concurrency),
     ]
 }
 

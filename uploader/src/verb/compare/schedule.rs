@@ -9,7 +9,7 @@ use crate::photo::Found;
 use crate::report::comparison::{Folder, Rung, Waterfall};
 
 /// So many photos at once end the waterfall, where the comparison itself sends one after the other.
-const CROWD: usize = 4;
+const WATERFALL_CONCURRENCY: usize = 4;
 /// More photos at once than this are not done any sooner each, as a first guess.
 const GAINS_UP_TO: usize = 4;
 
@@ -92,7 +92,7 @@ impl Schedule {
             folders.extend(passes::folder(open_targets, send_settings, good, folder.clone(), progress).await);
         }
         let mut waterfalls = Vec::new();
-        let plan = (measurement.runs, send_settings.crowd(CROWD));
+        let plan = (measurement.runs, send_settings.concurrency_or(WATERFALL_CONCURRENCY));
         for (open_target, pass) in passes::falling(open_targets).zip(&self.waterfalls) {
             progress.begin(*pass);
             waterfalls.push(passes::waterfall(open_target, send_settings, good, plan, progress).await);
