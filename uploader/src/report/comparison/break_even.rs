@@ -13,7 +13,7 @@ use super::statistics::{Estimate, median};
 
 /// What a photo's time at the far target is made of, in milliseconds. Together it is the median round trip.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-pub(crate) struct Way {
+pub(crate) struct LatencyParts {
     /// The function's own time, and waiting for it.
     pub(crate) function: f64,
     /// The platform around it.
@@ -68,7 +68,7 @@ fn slope(points: &[(f64, f64)]) -> f64 {
     median(slopes)
 }
 
-impl Way {
+impl LatencyParts {
     /// The link's rate as these photos had it, in Mbit/s; `None` where it took no time that can be told.
     pub(crate) fn mbit(&self) -> Option<f64> {
         (self.transfer > 0.05).then(|| self.bytes * 8.0 / self.transfer / 1e3)
@@ -163,7 +163,7 @@ pub(crate) fn min_concurrency(
     near: Estimate,
     far: &[(usize, Estimate)],
     far_round_trip_ms: f64,
-    way: &Way,
+    parts: &LatencyParts,
     at_once: usize,
 ) -> MinConcurrency {
     let seen = far.iter().filter(|(_, pace)| near.is_below(pace)).min_by_key(|(at_once, _)| *at_once);
@@ -174,7 +174,7 @@ pub(crate) fn min_concurrency(
         let because = format!("no difference can be told with {most} at once");
         return MinConcurrency { threshold: Threshold::Unknown { because }, measured: true };
     }
-    let carried = way.mbit().map_or(f64::INFINITY, |mbit| mbit * 1e6 / 8.0 / (way.bytes / at_once.max(1) as f64));
+    let carried = parts.mbit().map_or(f64::INFINITY, |mbit| mbit * 1e6 / 8.0 / (parts.bytes / at_once.max(1) as f64));
     // The model is small; what was seen is true.
     let most = far.iter().map(|(_, pace)| pace.value).fold(carried, f64::max);
     if most <= near.value {
@@ -190,9 +190,9 @@ pub(crate) fn min_concurrency(
 mod tests {
     use super::*;
 
-    /// 100 kB over 20 Mbit/s (40 ms) and 110 ms of way, 8 ms of detection, 2 ms of platform.
-    fn way() -> Way {
-        Way { function: 8.0, platform: 2.0, round_trip: 110.0, transfer: 40.0, other: 0.0, bytes: 100_000.0 }
+    /// 100 kB over 20 Mbit/s (40 ms) and 110 ms of link, 8 ms of detection, 2 ms of platform.
+    fn parts() -> LatencyParts {
+        LatencyParts { function: 8.0, platform: 2.0, round_trip: 110.0, transfer: 40.0, other: 0.0, bytes: 100_000.0 }
     }
 
     /// Known to a twentieth.
@@ -226,19 +226,19 @@ mod tests {
 
     #[test]
     fn thresholds_solve_the_model() {
-        // 200 ms here: 80 are left for the bytes, or 150 for the way.
-        assert!((value(&way().link_for(about(200.0), (5.0, 5.0))) - 10.0).abs() < 1e-9);
-        assert!((value(&way().round_trip_for(about(200.0), (5.0, 5.0))) - 150.0).abs() < 1e-9);
+        // 200 ms here: 80 are left for the bytes, or 150 for the link.
+        assert!((value(&parts().link_for(about(200.0), (5.0, 5.0))) - 10.0).abs() < 1e-9);
+        assert!((value(&parts().round_trip_for(about(200.0), (5.0, 5.0))) - 150.0).abs() < 1e-9);
     }
 
     #[test]
     fn never_is_an_answer_and_has_a_reason_and_what_is_close_has_none() {
-        let Threshold::Never { because } = way().link_for(about(50.0), (5.0, 5.0)) else { panic!() };
+        let Threshold::Never { because } = parts().link_for(about(50.0), (5.0, 5.0)) else { panic!() };
         assert!(because.starts_with("even with infinite bandwidth it takes 120 ms"), "{because}");
-        let Threshold::Never { because } = way().round_trip_for(about(30.0), (5.0, 5.0)) else { panic!() };
+        let Threshold::Never { because } = parts().round_trip_for(about(30.0), (5.0, 5.0)) else { panic!() };
         assert!(because.starts_with("even with no latency at all it takes 50 ms"), "{because}");
         for near in [117.0, 120.0, 123.0] {
-            assert!(matches!(way().link_for(about(near), (5.0, 5.0)), Threshold::Unknown { .. }), "{near}");
+            assert!(matches!(parts().link_for(about(near), (5.0, 5.0)), Threshold::Unknown { .. }), "{near}");
         }
     }
 
@@ -264,14 +264,14 @@ mod tests {
     #[test]
     fn crowds_are_measured_or_estimated() {
         let ladder = [(1, 6.0), (2, 12.0), (4, 24.0)].map(|(at_once, pace)| (at_once, about(pace)));
-        let min_concurrency = |near| super::min_concurrency(about(near), &ladder, 160.0, &way(), 1);
+        let min_concurrency = |near| super::min_concurrency(about(near), &ladder, 160.0, &parts(), 1);
         assert_eq!(min_concurrency(10.0), MinConcurrency { threshold: Threshold::From { value: 2.0 }, measured: true });
         assert!(matches!(
             min_concurrency(24.5),
             MinConcurrency { threshold: Threshold::Unknown { .. }, measured: true }
         ));
         assert!(matches!(min_concurrency(50.0).threshold, Threshold::Never { .. }), "25 fit the link");
-        let wide = Way { transfer: 0.0, ..way() };
+        let wide = LatencyParts { transfer: 0.0, ..parts() };
         let estimated = super::min_concurrency(about(50.0), &ladder, 160.0, &wide, 1);
         assert!(!estimated.measured && value(&estimated.threshold) == 9.0, "{estimated:?}");
     }

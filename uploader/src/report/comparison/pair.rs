@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::boxes::Agreement;
-use super::break_even::{MinConcurrency, Pace, Threshold, Way, min_concurrency, photos};
+use super::break_even::{LatencyParts, MinConcurrency, Pace, Threshold, min_concurrency, photos};
 use super::statistics::{Difference, Estimate, difference};
 use super::{Measured, Sample, Turn};
 use crate::args::Kind;
@@ -37,7 +37,7 @@ pub(crate) struct Offload {
     /// Median round trips.
     pub(crate) near_ms: f64,
     pub(crate) far_ms: f64,
-    pub(crate) way_ms: Way,
+    pub(crate) way_ms: LatencyParts,
     /// The link's rate as the photos had it.
     pub(crate) mbit: Option<f64>,
     /// How much of the far target's round trip is network.
@@ -91,7 +91,7 @@ impl Offload {
             return None;
         }
         let sum = |names: &[&str]| names.iter().map(|name| far.phase(name)).sum::<f64>();
-        let way = Way {
+        let parts = LatencyParts {
             function: sum(&["queue", "decode", "preprocess", "inference", "postprocess"]),
             platform: sum(&["overhead"]),
             round_trip: sum(&["link"]),
@@ -108,7 +108,7 @@ impl Offload {
         let (link_mbit, round_trip_ms) = match (near.round_trip_interval_ms, far.round_trip_interval_ms) {
             (Some(near), Some(interval)) if told => {
                 let uncertain = (far_ms - interval.low, interval.high - far_ms);
-                (way.link_for(near, uncertain), way.round_trip_for(near, uncertain))
+                (parts.link_for(near, uncertain), parts.round_trip_for(near, uncertain))
             }
             _ => (unknown(UNTOLD), unknown(UNTOLD)),
         };
@@ -124,7 +124,7 @@ impl Offload {
         let (photos, at_once) = match (near_interval, far_interval) {
             (Some(near_pace), Some(far_pace)) => (
                 if told { photos(pace(near, near_pace), pace(far, far_pace)) } else { unknown(UNTOLD) },
-                min_concurrency(near_pace, &paces, far_ms, &way, concurrency),
+                min_concurrency(near_pace, &paces, far_ms, &parts, concurrency),
             ),
             _ => (unknown(UNTOLD), MinConcurrency { threshold: unknown(UNTOLD), measured: near_best + far_best > 0.0 }),
         };
@@ -133,15 +133,15 @@ impl Offload {
             far: far.name.clone(),
             near_ms,
             far_ms,
-            mbit: way.mbit(),
-            network_share: ((far_ms - way.function - way.platform) / far_ms).clamp(0.0, 1.0),
+            mbit: parts.mbit(),
+            network_share: ((far_ms - parts.function - parts.platform) / far_ms).clamp(0.0, 1.0),
             link_mbit,
             round_trip_ms,
             photos,
             near_at_once,
             far_at_once,
             at_once,
-            way_ms: way,
+            way_ms: parts,
         })
     }
 }

@@ -8,12 +8,12 @@ use super::super::phase::SEEN_MS;
 use super::super::table::number;
 
 pub(super) fn network(comparison: &Comparison, offload: &Offload) -> String {
-    let way = &offload.way_ms;
+    let parts = &offload.way_ms;
     let rate = offload.mbit.map_or_else(String::new, |mbit| format!(" ({} Mbit/s effective)", number(mbit)));
     let queue = comparison.target(&offload.far).map_or(0.0, |target| target.phase("queue"));
     let waiting = if queue >= SEEN_MS { format!(" ({} of it in the queue)", number(queue)) } else { String::new() };
-    let other = if way.other >= SEEN_MS {
-        format!(", {} new connections and earlier tries", number(way.other))
+    let other = if parts.other >= SEEN_MS {
+        format!(", {} new connections and earlier tries", number(parts.other))
     } else {
         String::new()
     };
@@ -23,10 +23,10 @@ pub(super) fn network(comparison: &Comparison, offload: &Offload) -> String {
         offload.network_share * 100.0,
         code(&offload.far),
         number(offload.far_ms),
-        number(way.round_trip),
-        number(way.transfer),
-        number(way.platform),
-        number(way.function),
+        number(parts.round_trip),
+        number(parts.transfer),
+        number(parts.platform),
+        number(parts.function),
     )
 }
 
