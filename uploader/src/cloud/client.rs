@@ -76,7 +76,7 @@ impl HttpClient for Client {
             let through = |(tls, proxy): (bool, &Arc<Proxy>)| {
                 (tls, Arc::clone(proxy), self.connector(Some(proxy), settings, components))
             };
-            SharedHttpConnector::new(Ways {
+            SharedHttpConnector::new(ProxyConnector {
                 proxies: self.proxies.clone(),
                 helped: Arc::clone(&self.helped),
                 direct: self.connector(None, settings, components),
@@ -91,9 +91,9 @@ impl HttpClient for Client {
     }
 }
 
-/// The ways out of this machine.
+/// Connections of this machine: direct, or through a proxy.
 #[derive(Debug)]
-struct Ways {
+struct ProxyConnector {
     proxies: Proxies,
     helped: Arc<AtomicBool>,
     direct: SharedHttpConnector,
@@ -101,7 +101,7 @@ struct Ways {
     through: Vec<(bool, Arc<Proxy>, SharedHttpConnector)>,
 }
 
-impl HttpConnector for Ways {
+impl HttpConnector for ProxyConnector {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
         let Some((tls, host, port)) = request.uri().parse().ok().as_ref().and_then(place) else {
             // It is none of ours; the SDK says what is wrong with it.
