@@ -26,7 +26,7 @@ pub(crate) struct Fetched {
 
 /// A photo without bytes, as far as it is known.
 #[derive(Debug)]
-pub(crate) struct Missed {
+pub(crate) struct FetchError {
     pub(crate) source: Source,
     pub(crate) failure: Failure,
 }
@@ -49,7 +49,7 @@ impl Fetcher {
     }
 
     /// A photo's bytes.
-    pub(crate) async fn fetch(&self, photo: &PhotoRef) -> Result<Fetched, Missed> {
+    pub(crate) async fn fetch(&self, photo: &PhotoRef) -> Result<Fetched, FetchError> {
         let _request = self.requests.acquire().await;
         let retry_policy = *self.store.retry_policy();
         let (mut pause, mut tries) = (retry_policy.pause, 1);
@@ -78,7 +78,7 @@ impl Fetcher {
                     if failure.is_not_found() {
                         source.key.clone_from(&photo.key);
                     }
-                    return Err(Missed { source, failure });
+                    return Err(FetchError { source, failure });
                 }
             }
         }

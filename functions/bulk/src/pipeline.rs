@@ -12,7 +12,7 @@ use tracing::{Instrument, Span};
 
 use crate::budget::Held;
 use crate::deadline::Deadline;
-use crate::fetch::{Fetched, Fetcher, Missed};
+use crate::fetch::{FetchError, Fetched, Fetcher};
 use crate::outcome::{Outcome, Verdict};
 use crate::plan::Job;
 use crate::results::Results;
@@ -60,7 +60,9 @@ impl Pipeline {
             Job::Photo(photo) => match deadline.before_stop(self.fetcher.fetch(&photo)).await {
                 None => return Outcome::later(OUT_OF_TIME.to_owned()),
                 Some(Ok(fetched)) => (fetched.source.key.clone(), self.look(fetched, request_id, deadline).await),
-                Some(Err(missed)) => (missed.source.key.clone(), (self.missed(missed, request_id), None)),
+                Some(Err(fetch_error)) => {
+                    (fetch_error.source.key.clone(), (self.fetch_error(fetch_error, request_id), None))
+                }
             },
         };
         self.keep(&key, outcome, deadline).await
@@ -86,7 +88,7 @@ impl Pipeline {
         }
     }
 
-    fn missed(&self, Missed { source, failure }: Missed, request_id: &str) -> Outcome {
+    fn fetch_error(&self, FetchError { source, failure }: FetchError, request_id: &str) -> Outcome {
         match failure {
             Failure::Never(error) => self.worker.never(source, request_id, error),
             Failure::Later(reason) | Failure::Broken(reason) => Outcome::later(reason),
