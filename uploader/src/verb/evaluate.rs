@@ -1,8 +1,8 @@
 //! `uploader evaluate`: how well models find what is known to be in photos.
 
 mod gathering;
+mod ground_truth;
 mod result_file;
-mod standard;
 
 use std::io::{Write, stdout};
 use std::path::PathBuf;
@@ -11,7 +11,7 @@ use anyhow::{Context, Result, bail};
 use evaluation::Truth;
 
 use self::gathering::Gathering;
-use self::standard::Standard;
+use self::ground_truth::GroundTruth;
 use super::Ending;
 use super::compare::{OpenTarget, SendSettings, open};
 use crate::args::EvaluateArgs;
@@ -33,9 +33,9 @@ pub(crate) async fn run(args: EvaluateArgs, interruption: &Interruption) -> Resu
     let options = args.sending.detection.options()?;
     let path = args.truth.clone();
     let truth = tokio::task::spawn_blocking(move || Truth::read(&path)).await?.context("--truth")?;
-    let mut standard = Standard::new(truth, options.classes.as_deref())?;
+    let mut ground_truth = GroundTruth::new(truth, options.classes.as_deref())?;
     let (exports, assessed) = if args.results.is_empty() {
-        match sent(&args, options, &mut standard, interruption).await? {
+        match sent(&args, options, &mut ground_truth, interruption).await? {
             Ok(assessed) => assessed,
             Err(signal) => {
                 notice!("uploader: interrupted before all photos had been evaluated; no report was written");
@@ -43,23 +43,23 @@ pub(crate) async fn run(args: EvaluateArgs, interruption: &Interruption) -> Resu
             }
         }
     } else {
-        from_files(&args, &standard).await?
+        from_files(&args, &ground_truth).await?
     };
-    let failed = standard.unreadable > 0 || assessed.iter().any(|target| !target.failures.is_empty());
+    let failed = ground_truth.unreadable > 0 || assessed.iter().any(|target| !target.failures.is_empty());
     let report = EvaluationReport {
         environment: Environment::look(),
         truth: TruthFacts {
             path: args.truth.display().to_string(),
-            images: standard.truth.images.len(),
-            objects: standard.truth.objects.len(),
-            categories: standard.truth.categories.len(),
+            images: ground_truth.truth.images.len(),
+            objects: ground_truth.truth.objects.len(),
+            categories: ground_truth.truth.categories.len(),
         },
         rates: EvaluationRates {
             list_of: prices::AS_OF,
             region: prices::REGION,
             architecture: args.architecture.name(),
         },
-        notes: standard.notes,
+        notes: ground_truth.notes,
         targets: assessed,
     };
     print(&report, &args)?;
@@ -79,7 +79,7 @@ type Outcomes = (Vec<Export>, Vec<Assessed>);
 async fn sent(
     args: &EvaluateArgs,
     options: wire::Options,
-    standard: &mut Standard,
+    ground_truth: &mut GroundTruth,
     interruption: &Interruption,
 ) -> Result<Result<Outcomes, Signal>> {
     let mut paths = args.paths.clone();
@@ -88,7 +88,7 @@ async fn sent(
         bail!("no photos given: pass files, folders or globs, or --results FILE");
     }
     let (found, inputs) = listing(args, &paths).await?;
-    let (photos, images) = standard.photos(found)?;
+    let (photos, images) = ground_truth.photos(found)?;
     let exports = exports(args, inputs)?;
     let sending = &args.sending;
     let send_settings = SendSettings {
@@ -104,7 +104,7 @@ async fn sent(
         retry_policy: RetryPolicy { retries: sending.retries, connect: CONNECT_WITHIN, answer: sending.timeout },
     };
     let open_targets = open(specs, &send_settings, send_settings.concurrency, args.quiet).await?;
-    let gatherings = gatherings(&open_targets, &send_settings, standard).await?;
+    let gatherings = gatherings(&open_targets, &send_settings, ground_truth).await?;
     interruption.heed();
     let mut assessed = Vec::new();
     for (open_target, mut gathering) in open_targets.iter().zip(gatherings) {
@@ -117,13 +117,13 @@ async fn sent(
         if let Some(signal) = signal {
             return Ok(Err(signal));
         }
-        assessed.push(priced(gathering.assessed(standard).await?, open_target, args.architecture));
+        assessed.push(priced(gathering.assessed(ground_truth).await?, open_target, args.architecture));
     }
     Ok(Ok((exports, assessed)))
 }
 
 /// Reads results that lie about.
-async fn from_files(args: &EvaluateArgs, standard: &Standard) -> Result<Outcomes> {
+async fn from_files(args: &EvaluateArgs, ground_truth: &GroundTruth) -> Result<Outcomes> {
     if !args.paths.is_empty() || !args.list.from_file.is_empty() || args.targets.names_any() {
         bail!("--results are evaluated as they are: leave out photos, targets and --model");
     }
@@ -132,7 +132,7 @@ async fn from_files(args: &EvaluateArgs, standard: &Standard) -> Result<Outcomes
     let exports = exports(args, inputs)?;
     let mut assessed = Vec::new();
     for (name, path) in named(&args.results) {
-        assessed.push(result_file::read(name, path, standard).await?.assessed(standard).await?);
+        assessed.push(result_file::read(name, path, ground_truth).await?.assessed(ground_truth).await?);
     }
     Ok((exports, assessed))
 }
@@ -176,13 +176,13 @@ async fn listing(args: &EvaluateArgs, paths: &[PathBuf]) -> Result<(Vec<Found>, 
 async fn gatherings(
     open_targets: &[OpenTarget],
     send_settings: &SendSettings,
-    standard: &Standard,
+    ground_truth: &GroundTruth,
 ) -> Result<Vec<Gathering>> {
     let mut gatherings = Vec::new();
     for open_target in open_targets {
         let model = open_target.model().await;
         if let Some(labels) = model.as_ref().and_then(|model| model.labels.as_ref()) {
-            standard.check_labels(labels).with_context(|| open_target.name.clone())?;
+            ground_truth.check_labels(labels).with_context(|| open_target.name.clone())?;
         }
         let multi_label = send_settings.payload_options.options.multi_label.or_else(|| model.as_ref()?.multi_label);
         let title = open_target.target.title();

@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 use evaluation::{Detection, evaluate};
 use wire::{Answer, ModelRef, Outcome, ThresholdsUsed};
 
-use super::standard::{Standard, some};
+use super::ground_truth::{GroundTruth, some};
 use crate::notice::notice;
 use crate::pipeline::Record;
 use crate::report::comparison::median;
@@ -107,24 +107,24 @@ impl Gathering {
     }
 
     /// The figures.
-    pub(super) async fn assessed(self, standard: &Standard) -> Result<Assessed> {
+    pub(super) async fn assessed(self, ground_truth: &GroundTruth) -> Result<Assessed> {
         let mut notes = self.notes.clone();
         notes.extend(self.models.iter().filter_map(|model| model.note.clone()));
-        notes.extend(self.label_notes(standard));
-        notes.extend(self.size_note(standard));
+        notes.extend(self.label_notes(ground_truth));
+        notes.extend(self.size_note(ground_truth));
         let failed: u64 = self.failures.values().sum();
         if failed > 0 {
             notes.push(format!("{failed} failed and {} not evaluated", if failed == 1 { "is" } else { "are" }));
         }
         let categories: BTreeMap<usize, usize> = (self.seen.0.iter())
-            .filter_map(|(label, number)| Some((*number, standard.labels.category(label)?)))
+            .filter_map(|(label, number)| Some((*number, ground_truth.labels.category(label)?)))
             .collect();
         let detections: Vec<Detection> = (self.found.iter())
             .filter_map(|&Labelled { image, label, score, bbox }| {
                 Some(Detection { image, category: *categories.get(&label)?, score, bbox })
             })
             .collect();
-        let (truth, images) = (standard.truth.clone(), self.images);
+        let (truth, images) = (ground_truth.truth.clone(), self.images);
         let evaluation = tokio::task::spawn_blocking(move || evaluate(&truth, &images, &detections)).await?;
         let measured = |times: Vec<f64>| (!times.is_empty()).then(|| median(times));
         Ok(Assessed {
@@ -144,15 +144,15 @@ impl Gathering {
     }
 
     /// Labels that only one side knows.
-    fn label_notes(&self, standard: &Standard) -> Vec<String> {
+    fn label_notes(&self, ground_truth: &GroundTruth) -> Vec<String> {
         let all: BTreeSet<&String> = self.seen.0.keys().chain(self.labels.iter().flatten()).collect();
         let strange: Vec<String> = all
             .iter()
-            .filter(|label| standard.labels.category(label).is_none())
+            .filter(|label| ground_truth.labels.category(label).is_none())
             .map(|label| (*label).clone())
             .collect();
         let mut notes = Vec::new();
-        if !strange.is_empty() && !standard.is_chosen {
+        if !strange.is_empty() && !ground_truth.is_chosen {
             let what = if strange.len() == 1 { "label" } else { "labels" };
             notes.push(format!(
                 "{} {what} of the model {} no category of the truth and count for nothing: {}",
@@ -162,7 +162,7 @@ impl Gathering {
             ));
         }
         if let Some(labels) = &self.labels {
-            let beyond = standard.beyond(labels);
+            let beyond = ground_truth.beyond(labels);
             if !beyond.is_empty() {
                 let what = if beyond.len() == 1 { "category of the truth is" } else { "categories of the truth are" };
                 notes.push(format!(
@@ -176,8 +176,8 @@ impl Gathering {
     }
 
     /// Photos that are not of the size that the truth says: they were changed, or turned.
-    fn size_note(&self, standard: &Standard) -> Option<String> {
-        let images = &standard.truth.images;
+    fn size_note(&self, ground_truth: &GroundTruth) -> Option<String> {
+        let images = &ground_truth.truth.images;
         let differ = |(image, size): &&(usize, Option<(u32, u32)>)| {
             images[*image].size.zip(*size).is_some_and(|(known, size)| known != size)
         };

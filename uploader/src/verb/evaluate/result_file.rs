@@ -8,7 +8,7 @@ use evaluation::{Named, Row, read_results};
 use wire::ModelRef;
 
 use super::gathering::{Gathering, Labelled};
-use super::standard::Standard;
+use super::ground_truth::GroundTruth;
 
 /// A file as it was read: photos by their place among `named`, or by their number in the truth.
 #[derive(Default)]
@@ -31,11 +31,11 @@ enum Place {
 }
 
 /// Reads a file of results.
-pub(super) async fn read(name: String, path: PathBuf, standard: &Standard) -> Result<Gathering> {
+pub(super) async fn read(name: String, path: PathBuf, ground_truth: &GroundTruth) -> Result<Gathering> {
     let ids: HashMap<i64, usize> =
-        standard.truth.images.iter().enumerate().filter_map(|(place, image)| Some((image.id?, place))).collect();
+        ground_truth.truth.images.iter().enumerate().filter_map(|(place, image)| Some((image.id?, place))).collect();
     let categories: HashMap<i64, String> =
-        standard.truth.categories.iter().map(|category| (category.id, category.name.clone())).collect();
+        ground_truth.truth.categories.iter().map(|category| (category.id, category.name.clone())).collect();
     let title = path.display().to_string();
     let gathering = Gathering::new(name.clone(), title, None, None);
     let read = tokio::task::spawn_blocking(move || contents(&path, gathering, &ids, &categories)).await?;
@@ -43,10 +43,10 @@ pub(super) async fn read(name: String, path: PathBuf, standard: &Standard) -> Re
     let (images, notes) = if contents.named.is_empty() {
         (Vec::new(), Vec::new())
     } else {
-        standard.paired(&contents.named, !contents.is_list).with_context(|| format!("--results {name}"))?
+        ground_truth.paired(&contents.named, !contents.is_list).with_context(|| format!("--results {name}"))?
     };
     gathering.notes.extend(notes);
-    if !contents.unknown.is_empty() && !standard.is_chosen {
+    if !contents.unknown.is_empty() && !ground_truth.is_chosen {
         gathering
             .notes
             .push(format!("{} category ids are not in the truth and count for nothing", contents.unknown.len()));
@@ -59,7 +59,7 @@ pub(super) async fn read(name: String, path: PathBuf, standard: &Standard) -> Re
         .filter_map(|(place, labelled)| Some(Labelled { image: image(place)?, ..labelled }))
         .collect();
     gathering.images = if contents.is_list {
-        (0..standard.truth.images.len()).map(|image| (image, None)).collect()
+        (0..ground_truth.truth.images.len()).map(|image| (image, None)).collect()
     } else {
         let looked = contents.looked.into_iter().enumerate();
         looked.filter_map(|(place, size)| Some((image(Place::Named(place))?, size?))).collect()

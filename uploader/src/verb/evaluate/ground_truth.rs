@@ -9,7 +9,7 @@ use crate::report::counted;
 /// So many of many names are told.
 const TOLD: usize = 3;
 
-pub(super) struct Standard {
+pub(super) struct GroundTruth {
     pub(super) truth: Truth,
     pub(super) labels: Labels,
     /// Only some of its categories are wanted: what else a model finds is nobody's business.
@@ -20,7 +20,7 @@ pub(super) struct Standard {
     pub(super) unreadable: usize,
 }
 
-impl Standard {
+impl GroundTruth {
     /// The truth, or what of it is of some classes.
     pub(super) fn new(mut truth: Truth, classes: Option<&[String]>) -> Result<Self> {
         if let Some(classes) = classes {
@@ -35,11 +35,11 @@ impl Standard {
             truth.retain(|category| wanted.contains(&category.id));
         }
         let (labels, notes) = (Labels::of(&truth.categories), truth.notes.clone());
-        let mut standard = Self { truth, labels, is_chosen: classes.is_some(), notes, unreadable: 0 };
-        if standard.truth.objects.is_empty() {
-            standard.notes.push("the truth has no objects: there is nothing to tell AP or recall from".to_owned());
+        let mut ground_truth = Self { truth, labels, is_chosen: classes.is_some(), notes, unreadable: 0 };
+        if ground_truth.truth.objects.is_empty() {
+            ground_truth.notes.push("the truth has no objects: there is nothing to tell AP or recall from".to_owned());
         }
-        Ok(standard)
+        Ok(ground_truth)
     }
 
     /// The photos that are in the truth, and which of its images each is. What belongs to neither side is told.
