@@ -1,8 +1,8 @@
 //! `uploader evaluate`: how well models find what is known to be in photos.
 
-mod gathering;
 mod ground_truth;
 mod result_file;
+mod target_results;
 
 use std::io::{Write, stdout};
 use std::path::PathBuf;
@@ -10,8 +10,8 @@ use std::path::PathBuf;
 use anyhow::{Context, Result, bail};
 use evaluation::Truth;
 
-use self::gathering::Gathering;
 use self::ground_truth::GroundTruth;
+use self::target_results::TargetResults;
 use super::Ending;
 use super::compare::{OpenTarget, SendSettings, open};
 use crate::args::EvaluateArgs;
@@ -104,20 +104,20 @@ async fn sent(
         retry_policy: RetryPolicy { retries: sending.retries, connect: CONNECT_WITHIN, answer: sending.timeout },
     };
     let open_targets = open(specs, &send_settings, send_settings.concurrency, args.quiet).await?;
-    let gatherings = gatherings(&open_targets, &send_settings, ground_truth).await?;
+    let all_results = all_results(&open_targets, &send_settings, ground_truth).await?;
     interruption.heed();
     let mut assessed = Vec::new();
-    for (open_target, mut gathering) in open_targets.iter().zip(gatherings) {
+    for (open_target, mut target_results) in open_targets.iter().zip(all_results) {
         let progress = Progress::photos(photos.len(), args.quiet);
         let signal = tokio::select! {
-            () = send(open_target, &mut gathering, &send_settings, (&photos, &images), &progress) => None,
+            () = send(open_target, &mut target_results, &send_settings, (&photos, &images), &progress) => None,
             signal = interruption.came() => Some(signal),
         };
         progress.finish();
         if let Some(signal) = signal {
             return Ok(Err(signal));
         }
-        assessed.push(priced(gathering.assessed(ground_truth).await?, open_target, args.architecture));
+        assessed.push(priced(target_results.assessed(ground_truth).await?, open_target, args.architecture));
     }
     Ok(Ok((exports, assessed)))
 }
@@ -173,12 +173,12 @@ async fn listing(args: &EvaluateArgs, paths: &[PathBuf]) -> Result<(Vec<Found>, 
 }
 
 /// For each target what is to be gathered, once it is certain that truth and model speak of the same things.
-async fn gatherings(
+async fn all_results(
     open_targets: &[OpenTarget],
     send_settings: &SendSettings,
     ground_truth: &GroundTruth,
-) -> Result<Vec<Gathering>> {
-    let mut gatherings = Vec::new();
+) -> Result<Vec<TargetResults>> {
+    let mut all_results = Vec::new();
     for open_target in open_targets {
         let model = open_target.model().await;
         if let Some(labels) = model.as_ref().and_then(|model| model.labels.as_ref()) {
@@ -186,20 +186,20 @@ async fn gatherings(
         }
         let multi_label = send_settings.payload_options.options.multi_label.or_else(|| model.as_ref()?.multi_label);
         let title = open_target.target.title();
-        gatherings.push(Gathering::new(
+        all_results.push(TargetResults::new(
             open_target.name.clone(),
             title,
             model.and_then(|model| model.labels),
             multi_label,
         ));
     }
-    Ok(gatherings)
+    Ok(all_results)
 }
 
 /// Sends all photos to one target.
 async fn send(
     open_target: &OpenTarget,
-    gathering: &mut Gathering,
+    target_results: &mut TargetResults,
     send_settings: &SendSettings,
     (photos, images): (&[Found], &[usize]),
     progress: &Progress,
@@ -216,7 +216,7 @@ async fn send(
     // Records come in the order of the photos.
     for image in images {
         let Some(record) = pipeline.next().await else { break };
-        progress.suspend(|| gathering.take(*image, &record));
+        progress.suspend(|| target_results.take(*image, &record));
         progress.advance(1);
     }
 }

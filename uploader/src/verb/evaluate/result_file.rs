@@ -7,8 +7,8 @@ use anyhow::{Context, Result};
 use evaluation::{Named, Row, read_results};
 use wire::ModelRef;
 
-use super::gathering::{Gathering, Labelled};
 use super::ground_truth::GroundTruth;
+use super::target_results::{Labelled, TargetResults};
 
 /// A file as it was read: photos by their place among `named`, or by their number in the truth.
 #[derive(Default)]
@@ -31,23 +31,23 @@ enum Place {
 }
 
 /// Reads a file of results.
-pub(super) async fn read(name: String, path: PathBuf, ground_truth: &GroundTruth) -> Result<Gathering> {
+pub(super) async fn read(name: String, path: PathBuf, ground_truth: &GroundTruth) -> Result<TargetResults> {
     let ids: HashMap<i64, usize> =
         ground_truth.truth.images.iter().enumerate().filter_map(|(place, image)| Some((image.id?, place))).collect();
     let categories: HashMap<i64, String> =
         ground_truth.truth.categories.iter().map(|category| (category.id, category.name.clone())).collect();
     let title = path.display().to_string();
-    let gathering = Gathering::new(name.clone(), title, None, None);
-    let read = tokio::task::spawn_blocking(move || contents(&path, gathering, &ids, &categories)).await?;
-    let (contents, mut gathering) = read.context("--results")?;
+    let target_results = TargetResults::new(name.clone(), title, None, None);
+    let read = tokio::task::spawn_blocking(move || contents(&path, target_results, &ids, &categories)).await?;
+    let (contents, mut target_results) = read.context("--results")?;
     let (images, notes) = if contents.named.is_empty() {
         (Vec::new(), Vec::new())
     } else {
         ground_truth.paired(&contents.named, !contents.is_list).with_context(|| format!("--results {name}"))?
     };
-    gathering.notes.extend(notes);
+    target_results.notes.extend(notes);
     if !contents.unknown.is_empty() && !ground_truth.is_chosen {
-        gathering
+        target_results
             .notes
             .push(format!("{} category ids are not in the truth and count for nothing", contents.unknown.len()));
     }
@@ -55,23 +55,23 @@ pub(super) async fn read(name: String, path: PathBuf, ground_truth: &GroundTruth
         Place::Named(named) => images.get(named).copied().flatten(),
         Place::Image(image) => Some(image),
     };
-    gathering.found = (contents.rows.into_iter())
+    target_results.found = (contents.rows.into_iter())
         .filter_map(|(place, labelled)| Some(Labelled { image: image(place)?, ..labelled }))
         .collect();
-    gathering.images = if contents.is_list {
+    target_results.images = if contents.is_list {
         (0..ground_truth.truth.images.len()).map(|image| (image, None)).collect()
     } else {
         let looked = contents.looked.into_iter().enumerate();
         looked.filter_map(|(place, size)| Some((image(Place::Named(place))?, size?))).collect()
     };
-    Ok(gathering)
+    Ok(target_results)
 }
 fn contents(
     path: &Path,
-    mut gathering: Gathering,
+    mut target_results: TargetResults,
     ids: &HashMap<i64, usize>,
     categories: &HashMap<i64, String>,
-) -> Result<(Contents, Gathering)> {
+) -> Result<(Contents, TargetResults)> {
     // Only a list has no lines: an empty one is a list, too.
     let mut contents = Contents { is_list: true, ..Contents::default() };
     read_results(path, &mut |row| {
@@ -84,20 +84,20 @@ fn contents(
                     return Ok(());
                 }
                 let Some(boxes) = boxes else {
-                    *gathering.failures.entry("failed".to_owned()).or_default() += 1;
+                    *target_results.failures.entry("failed".to_owned()).or_default() += 1;
                     return Ok(());
                 };
                 contents.looked[place] = Some(size);
                 for found in boxes {
-                    let label = gathering.seen.number(&found.label);
+                    let label = target_results.seen.number(&found.label);
                     let labelled = Labelled { image: 0, label, score: found.score, bbox: found.bbox };
                     contents.rows.push((Place::Named(place), labelled));
                 }
                 let model = ModelRef { name: model.unwrap_or_default(), ..ModelRef::default() };
-                if !gathering.models.contains(&model) {
-                    gathering.models.push(model);
+                if !target_results.models.contains(&model) {
+                    target_results.models.push(model);
                 }
-                gathering.ms.extend(ms);
+                target_results.ms.extend(ms);
             }
             Row::Object { image_id, name, category_id, score, bbox } => {
                 let place = match (name, image_id.and_then(|id| ids.get(&id))) {
@@ -112,13 +112,13 @@ fn contents(
                     contents.unknown.insert(category_id);
                     return Ok(());
                 };
-                let label = gathering.seen.number(label);
+                let label = target_results.seen.number(label);
                 contents.rows.push((place, Labelled { image: 0, label, score, bbox }));
             }
         }
         Ok(())
     })?;
-    Ok((contents, gathering))
+    Ok((contents, target_results))
 }
 
 impl Contents {

@@ -12,7 +12,7 @@ use crate::pipeline::Record;
 use crate::report::comparison::median;
 use crate::report::evaluation::Assessed;
 
-pub(super) struct Gathering {
+pub(super) struct TargetResults {
     pub(super) name: String,
     pub(super) title: String,
     /// All labels of the model, where it tells them.
@@ -55,7 +55,7 @@ impl Seen {
     }
 }
 
-impl Gathering {
+impl TargetResults {
     pub(super) fn new(name: String, title: String, labels: Option<Vec<String>>, multi_label: Option<bool>) -> Self {
         Self {
             name,
