@@ -90,8 +90,8 @@ impl Child {
 
     /// Why it is of no use: what it gave as its reason itself, where it did; then `what` happened, and what else it said
     /// last that is more than news of requests.
-    pub(crate) fn complaint(&self, what: &str) -> String {
-        complaint(&self.log_tail(), what)
+    pub(crate) fn failure_message(&self, what: &str) -> String {
+        failure_message(&self.log_tail(), what)
     }
 }
 
@@ -132,7 +132,7 @@ impl Log {
     }
 }
 
-fn complaint(log: &str, what: &str) -> String {
+fn failure_message(log: &str, what: &str) -> String {
     let Some(reason) = log.lines().rev().find_map(reason) else { return format!("{what}:\n{log}") };
     let others = log.lines().filter(|line| line.trim() != reason && !line.trim_start().starts_with("INFO "));
     let others = others.collect::<Vec<_>>().join("\n");
@@ -224,9 +224,9 @@ mod tests {
     fn a_complaint_begins_with_the_reason_and_leaves_news_of_requests_out() {
         let news = " INFO request method=\"GET\" path=\"/health\" status=503";
         let reason = "detect-http: best.onnx has no card";
-        assert_eq!(complaint(&format!("{news}\n{news}\n{reason}"), "it ended"), format!("{reason}\nit ended"));
+        assert_eq!(failure_message(&format!("{news}\n{news}\n{reason}"), "it ended"), format!("{reason}\nit ended"));
         let panic = "thread 'main' panicked at a.rs:1:";
-        assert_eq!(complaint(&format!("{news}\n{panic}"), "it ended"), format!("it ended:\n{news}\n{panic}"));
-        assert_eq!(complaint(&format!("{panic}\n{reason}"), "it ended"), format!("{reason}\nit ended:\n{panic}"));
+        assert_eq!(failure_message(&format!("{news}\n{panic}"), "it ended"), format!("it ended:\n{news}\n{panic}"));
+        assert_eq!(failure_message(&format!("{panic}\n{reason}"), "it ended"), format!("{reason}\nit ended:\n{panic}"));
     }
 }

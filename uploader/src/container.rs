@@ -106,13 +106,13 @@ impl Container {
     }
 
     /// Why it is of no use, with the last it said.
-    pub(crate) fn complaint(&self, why: &str) -> String {
-        self.process.complaint(&format!("{why}; last output of container {}", self.name))
+    pub(crate) fn failure_message(&self, why: &str) -> String {
+        self.process.failure_message(&format!("{why}; last output of container {}", self.name))
     }
 }
 
 fn farewell(name: &str, status: &str, process: &Child) -> String {
-    process.complaint(&format!("container {name} exited ({status})"))
+    process.failure_message(&format!("container {name} exited ({status})"))
 }
 
 #[cfg(test)]

@@ -108,7 +108,7 @@ impl Emulator {
         .with_context(|| format!("cannot start {}", cargo_lambda.path().display()))?;
         tokio::select! {
             ready = readiness::listens(port, EMULATOR_WITHIN) => ready?,
-            status = server.wait() => bail!(server.complaint(&format!("the emulator exited at once ({status})"))),
+            status = server.wait() => bail!(server.failure_message(&format!("the emulator exited at once ({status})"))),
         }
 
         let disturbed: HashMap<_, _> = names.iter().map(|name| (*name, Arc::new(Notify::new()))).collect();

@@ -155,12 +155,12 @@ impl Supervised for Server {
             base = self.ready(announcement) => return Ok((child, base?)),
             status = child.wait() => status,
         };
-        bail!(child.complaint(&format!("{NAME} exited while starting ({ended})")))
+        bail!(child.failure_message(&format!("{NAME} exited while starting ({ended})")))
     }
 
     async fn ended(child: &mut Child) -> String {
         let status = child.wait().await;
-        child.complaint(&format!("{NAME} crashed ({status})"))
+        child.failure_message(&format!("{NAME} crashed ({status})"))
     }
 }
 

@@ -90,9 +90,9 @@ impl WorkerPool {
             let crashes = self.crashes.fetch_add(1, Ordering::Relaxed) + 1;
             let name = self.function.name;
             let reason = if !self.ready.load(Ordering::Relaxed) {
-                worker.complaint(&format!("{name} exited while starting ({status})"))
+                worker.failure_message(&format!("{name} exited while starting ({status})"))
             } else if crashes > MAX_CRASHES {
-                worker.complaint(&format!("{name} crashed {crashes} times, last with {status}"))
+                worker.failure_message(&format!("{name} crashed {crashes} times, last with {status}"))
             } else {
                 match self.spawn() {
                     Ok(next) => {

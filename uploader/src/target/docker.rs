@@ -134,7 +134,7 @@ impl Supervised for Spec {
             },
             reason = container.ended() => bail!(reason),
         };
-        bail!(container.complaint(&failed))
+        bail!(container.failure_message(&failed))
     }
 
     async fn ended(container: &mut Container) -> String {
