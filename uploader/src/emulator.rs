@@ -83,7 +83,7 @@ impl Function {
 pub(crate) struct Emulator {
     port: u16,
     pools: JoinSet<()>,
-    disturbed: HashMap<&'static str, Arc<Notify>>,
+    interrupted: HashMap<&'static str, Arc<Notify>>,
     lost: watch::Receiver<Option<String>>,
     // Dropped after the pools, so that no worker outlives what it asks for work.
     _server: Child,
@@ -111,14 +111,14 @@ impl Emulator {
             status = server.wait() => bail!(server.failure_message(&format!("the emulator exited at once ({status})"))),
         }
 
-        let disturbed: HashMap<_, _> = names.iter().map(|name| (*name, Arc::new(Notify::new()))).collect();
+        let interrupted: HashMap<_, _> = names.iter().map(|name| (*name, Arc::new(Notify::new()))).collect();
         let (tell_lost, lost) = watch::channel(None);
         let mut emulator =
-            Self { port, pools: JoinSet::new(), disturbed, lost, _server: server, _stub_package: stub_package };
+            Self { port, pools: JoinSet::new(), interrupted, lost, _server: server, _stub_package: stub_package };
         for function in functions {
             let (name, probe) = (function.name, function.probe);
-            let disturbed = emulator.disturbed.get(name).map(Arc::clone).unwrap_or_default();
-            let pool = WorkerPool::new(function, port, disturbed, tell_lost.clone(), loud);
+            let interrupted = emulator.interrupted.get(name).map(Arc::clone).unwrap_or_default();
+            let pool = WorkerPool::new(function, port, interrupted, tell_lost.clone(), loud);
             for _ in 0..pool.size() {
                 let worker = pool.spawn()?;
                 emulator.pools.spawn(Arc::clone(&pool).supervise(worker));
@@ -143,9 +143,9 @@ impl Emulator {
     }
 
     /// Comes to an end when a worker of the function dies.
-    pub(crate) async fn disturbed(&self, function: &str) {
-        match self.disturbed.get(function) {
-            Some(disturbed) => disturbed.notified().await,
+    pub(crate) async fn interrupted(&self, function: &str) {
+        match self.interrupted.get(function) {
+            Some(interrupted) => interrupted.notified().await,
             None => std::future::pending().await,
         }
     }

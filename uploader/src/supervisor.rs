@@ -77,7 +77,7 @@ impl Supervisor {
     }
 
     /// Comes to an end when what serves now is lost.
-    pub(crate) fn disturbed(&self) -> impl Future<Output = ()> + Send + use<> {
+    pub(crate) fn interrupted(&self) -> impl Future<Output = ()> + Send + use<> {
         let mut state = self.state.subscribe();
         async move {
             // The sender lives as long as the supervisor; without it there is nothing to be lost.
@@ -192,9 +192,9 @@ mod tests {
         let fakes = Fakes::default();
         let supervisor = Supervisor::start(fakes.clone()).await.unwrap();
         assert_eq!(port(&supervisor).await, 1);
-        let disturbed = supervisor.disturbed();
+        let interrupted = supervisor.interrupted();
         fakes.ends.lock().unwrap().remove(0).send(()).unwrap();
-        disturbed.await;
+        interrupted.await;
         let second = port(&supervisor).await;
         supervisor.replace();
         // The state is restarting at once: nothing is sent to the old one.

@@ -92,7 +92,7 @@ pub(crate) trait Target: Send + Sync {
     }
 
     /// Comes to an end when a request under way may have lost whoever worked on it.
-    fn disturbed(&self, _lease: &Lease<'_>) -> BoxFuture<'_, ()> {
+    fn interrupted(&self, _lease: &Lease<'_>) -> BoxFuture<'_, ()> {
         Box::pin(pending())
     }
 

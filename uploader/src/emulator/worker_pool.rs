@@ -19,7 +19,7 @@ const MAX_CRASHES: u16 = 10;
 pub(crate) struct WorkerPool {
     function: Function,
     port: u16,
-    disturbed: Arc<Notify>,
+    interrupted: Arc<Notify>,
     lost: watch::Sender<Option<String>>,
     loud: bool,
     ready: AtomicBool,
@@ -30,12 +30,12 @@ impl WorkerPool {
     pub(crate) fn new(
         function: Function,
         port: u16,
-        disturbed: Arc<Notify>,
+        interrupted: Arc<Notify>,
         lost: watch::Sender<Option<String>>,
         loud: bool,
     ) -> Arc<Self> {
         let (ready, crashes) = (AtomicBool::new(false), AtomicU16::new(0));
-        Arc::new(Self { function, port, disturbed, lost, loud, ready, crashes })
+        Arc::new(Self { function, port, interrupted, lost, loud, ready, crashes })
     }
 
     pub(crate) fn size(&self) -> u16 {
@@ -98,15 +98,15 @@ impl WorkerPool {
                     Ok(next) => {
                         worker = next;
                         // The emulator does not notice: whoever waits for this worker's answer would wait for ever.
-                        self.disturbed.notify_waiters();
+                        self.interrupted.notify_waiters();
                         continue;
                     }
                     Err(error) => format!("{error:#}"),
                 }
             };
-            // Whoever is disturbed looks whether it is worth another try.
+            // Whoever is interrupted looks whether it is worth another try.
             self.lost.send_replace(Some(reason));
-            self.disturbed.notify_waiters();
+            self.interrupted.notify_waiters();
             return;
         }
     }

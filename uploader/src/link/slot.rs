@@ -87,7 +87,7 @@ impl<'a> Slot<'a> {
         let start = Instant::now();
         let lease = target.lease(self.number).await?;
         phases.queue = start.elapsed();
-        let disturbed = target.disturbed(&lease);
+        let interrupted = target.interrupted(&lease);
         let retry_policy = self.retry_policy.answer;
         let reply = tokio::select! {
             reply = timeout(retry_policy, self.exchange(request, &lease.endpoint, phases)) => match reply {
@@ -97,7 +97,7 @@ impl<'a> Slot<'a> {
                     return Err(failure(LinkError::Timeout(retry_policy)));
                 }
             },
-            () = disturbed => {
+            () = interrupted => {
                 return Err(Failure::passing(item_error("worker_died", "The function crashed, maybe on this photo.")));
             }
         };

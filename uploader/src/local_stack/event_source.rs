@@ -97,12 +97,12 @@ impl EventSource {
     async fn call(&self, batch: &[Message], place: OwnedSemaphorePermit) -> Result<bytes::Bytes> {
         let event = event::event(batch, &self.queue_arn);
         let answer = timeout(self.visibility, invocation::invoke(&self.function, &event));
-        let disturbed = self.emulator.disturbed(DETECT_BULK);
-        tokio::pin!(answer, disturbed);
+        let interrupted = self.emulator.interrupted(DETECT_BULK);
+        tokio::pin!(answer, interrupted);
         let seconds = self.visibility.as_secs();
         tokio::select! {
             answer = &mut answer => answer.unwrap_or_else(|_| Err(anyhow!("no response within {seconds} s"))),
-            () = &mut disturbed => {
+            () = &mut interrupted => {
                 // Perhaps it was this call's worker, and then no answer will ever come: the emulator does not notice.
                 // Perhaps not: so listen on, but let the new worker have other work meanwhile.
                 drop(place);

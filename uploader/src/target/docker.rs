@@ -110,8 +110,8 @@ impl Target for DockerTarget {
         Some(self.supervisors.len())
     }
 
-    fn disturbed(&self, lease: &Lease<'_>) -> BoxFuture<'_, ()> {
-        Box::pin(self.supervisors[lease.number].disturbed())
+    fn interrupted(&self, lease: &Lease<'_>) -> BoxFuture<'_, ()> {
+        Box::pin(self.supervisors[lease.number].interrupted())
     }
 
     /// The emulator crashes on a second call beside the first.

@@ -61,8 +61,8 @@ impl Target for EmulatorTarget {
         })
     }
 
-    fn disturbed(&self, _lease: &Lease<'_>) -> BoxFuture<'_, ()> {
-        Box::pin(self.emulator.disturbed(DETECT_HTTP))
+    fn interrupted(&self, _lease: &Lease<'_>) -> BoxFuture<'_, ()> {
+        Box::pin(self.emulator.interrupted(DETECT_HTTP))
     }
 }
 

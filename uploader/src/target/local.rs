@@ -57,8 +57,8 @@ impl Target for LocalTarget {
         reply::read(reply)
     }
 
-    fn disturbed(&self, _lease: &Lease<'_>) -> BoxFuture<'_, ()> {
-        Box::pin(self.supervisor.disturbed())
+    fn interrupted(&self, _lease: &Lease<'_>) -> BoxFuture<'_, ()> {
+        Box::pin(self.supervisor.interrupted())
     }
 }
 
