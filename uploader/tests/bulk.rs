@@ -231,7 +231,7 @@ fn mistakes_of_the_command_line_are_found_before_anything_is_uploaded() {
 }
 
 #[test]
-fn a_rehearsal_says_what_would_be_uploaded_and_uploads_nothing() {
+fn a_dry_run_says_what_would_be_uploaded_and_uploads_nothing() {
     let scene = Scene::new().photos(3);
     std::fs::create_dir(scene.path("sub")).unwrap();
     photo(&scene.path("sub/4.png"), 30, 30);
@@ -248,7 +248,7 @@ fn a_rehearsal_says_what_would_be_uploaded_and_uploads_nothing() {
         "{said}"
     );
     assert_eq!(scene.server.count_all("PUT"), 0);
-    assert!(!scene.state.path().join("spotter").exists(), "a rehearsal leaves no journal");
+    assert!(!scene.state.path().join("spotter").exists(), "a dry run leaves no journal");
 }
 
 #[test]

@@ -237,7 +237,7 @@ fn messages_that_were_not_taken_are_sent_again() {
 }
 
 #[test]
-fn a_rehearsal_counts_and_says_what_it_costs() {
+fn a_dry_run_counts_and_says_what_it_costs() {
     let (scene, queue) = (Scene::new(), Queue::start());
     numbered(&scene, 1500);
     put(&scene, &["set/notes.txt", "set/raw.dng"]);
@@ -256,7 +256,7 @@ fn a_rehearsal_counts_and_says_what_it_costs() {
         assert!(said.contains(part), "{part} is missing in {said}");
     }
     assert_eq!(queue.len(), 0);
-    assert!(!scene.state.path().join("spotter").exists(), "a rehearsal leaves no journal");
+    assert!(!scene.state.path().join("spotter").exists(), "a dry run leaves no journal");
 }
 
 #[test]

@@ -82,7 +82,7 @@ async fn upload(args: BulkArgs, bucket: S3Uri, interruption: &Interruption) -> R
         only_look: args.dry_run,
     };
     if args.dry_run {
-        return rehearse(&args, plan, &refused, &skipped, &means).await;
+        return dry_run(&args, plan, &refused, &skipped, &means).await;
     }
 
     interruption.heed();
@@ -159,7 +159,7 @@ fn refuse_loop(args: &BulkArgs, bucket: &S3Uri) -> Result<()> {
 }
 
 /// Says what a run would do.
-async fn rehearse(
+async fn dry_run(
     args: &BulkArgs,
     plan: Plan,
     refused: &[(PathBuf, wire::ItemError)],

@@ -108,12 +108,12 @@ pub(super) async fn run(args: BulkArgs, photos: &S3Uri, queue: &str, interruptio
         }
     }
     if args.dry_run {
-        return rehearsed(&args, &route, &found);
+        return dry_run(&args, &route, &found);
     }
     collect(&args, &route, store, found, before, &path, interruption).await
 }
 
-/// The journal: the one to go on with, a new one, or for a rehearsal whatever there is.
+/// The journal: the one to go on with, a new one, or for a dry run whatever there is.
 async fn open(args: &BulkArgs, route: &Route<'_>, path: &Path, store: &Store) -> Result<QueueJournal> {
     let places = Places {
         existing: journal::place(route.photos),
@@ -173,7 +173,7 @@ fn nothing(args: &BulkArgs, photos: &S3Uri, found: &Found) -> String {
 }
 
 /// Says what a run would do.
-fn rehearsed(args: &BulkArgs, route: &Route<'_>, found: &Found) -> Result<Ending> {
+fn dry_run(args: &BulkArgs, route: &Route<'_>, found: &Found) -> Result<Ending> {
     let mut out = stdout();
     let line = |out: &mut std::io::Stdout, name: &str, value: &str| writeln!(out, "{name:<19} {value}");
     let counts = &found.counts;
