@@ -28,5 +28,5 @@ pub use card::{Card, CardError};
 pub use detection::{BBox, Detection, Findings, MULTI_LABEL_CANDIDATES, Thresholds, Timings};
 pub use detector::{DetectError, Detector, DetectorOptions};
 pub use model::ModelError;
-pub use photo::{Foreign, Limits, Photo, PhotoError, PhotoFormat};
+pub use photo::{Limits, Photo, PhotoError, PhotoFormat, UnsupportedType};
 pub use slices::{Slicing, TooManySlices};

@@ -4,12 +4,12 @@ mod bitmap;
 mod decoder;
 mod error;
 mod exif;
-mod foreign;
 mod format;
 mod heif;
 mod jpeg;
 mod png;
 mod tiff;
+mod unsupported_type;
 mod webp;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -18,8 +18,8 @@ use image::metadata::Orientation;
 use image::{DynamicImage, RgbImage};
 
 pub use self::error::PhotoError;
-pub use self::foreign::Foreign;
 pub use self::format::PhotoFormat;
+pub use self::unsupported_type::UnsupportedType;
 use self::{decoder::Header, error::Failure};
 
 /// What a photo may cost. Checked against the header, before decoding.
@@ -77,7 +77,7 @@ impl Photo {
         if bytes.len() > limits.max_bytes {
             return Err(PhotoError::TooManyBytes { bytes: bytes.len(), max: limits.max_bytes });
         }
-        let unsupported = || PhotoError::Unsupported { found: Foreign::of(bytes) };
+        let unsupported = || PhotoError::Unsupported { found: UnsupportedType::of(bytes) };
         let format = PhotoFormat::sniff(bytes).ok_or_else(unsupported)?;
         // Decoders are other people's code on hostile input: a panic is one photo's failure, not the process's.
         catch_unwind(AssertUnwindSafe(|| decode(bytes, format, limits, needed)))

@@ -4,7 +4,7 @@
 mod common;
 
 use common::picture::{HEIGHT, WIDTH, assert_picture, color, encoded, grey, luma, picture, same};
-use detector::{Foreign, Limits, Photo, PhotoError};
+use detector::{Limits, Photo, PhotoError, UnsupportedType};
 use image::{DynamicImage, ImageFormat};
 
 fn png(color: png::ColorType, depth: png::BitDepth, palette: Option<&[u8]>, data: &[u8]) -> Vec<u8> {
@@ -67,7 +67,7 @@ fn heic_in_every_depth_and_turn_is_the_same_picture() {
     }
     let error = Photo::decode(&stored("full-chroma.heic"), &Limits::default()).unwrap_err();
     assert!(
-        matches!(error, PhotoError::Unsupported { found: Foreign::Picture(kind) } if kind.contains("4:4:4")),
+        matches!(error, PhotoError::Unsupported { found: UnsupportedType::Picture(kind) } if kind.contains("4:4:4")),
         "{error}"
     );
 }
@@ -133,7 +133,7 @@ fn the_thumbnail_of_a_camera_raw_file_is_not_its_photo() {
     bytes.extend(table);
     bytes.extend([0; 4]);
     let error = Photo::decode(&bytes, &Limits::default()).unwrap_err();
-    assert_eq!(error, PhotoError::Unsupported { found: Foreign::Raw });
+    assert_eq!(error, PhotoError::Unsupported { found: UnsupportedType::Raw });
 }
 
 #[test]

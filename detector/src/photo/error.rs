@@ -1,6 +1,6 @@
 //! Why a photo cannot be looked at.
 
-use super::{Foreign, PhotoFormat};
+use super::{PhotoFormat, UnsupportedType};
 
 /// The texts are for whoever sent the photo.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -33,7 +33,7 @@ pub enum PhotoError {
     #[error("Unsupported file type: {found}. Supported: {}.", PhotoFormat::LIST)]
     Unsupported {
         /// What it is.
-        found: Foreign,
+        found: UnsupportedType,
     },
     /// A file of a kind that is read, but broken.
     #[error("{}", undecodable(*format, reason))]
@@ -77,7 +77,7 @@ pub(super) enum Failure {
     /// The file is broken: how, in one clause.
     Damaged(String),
     /// A good file of a kind that is not read.
-    NotRead(Foreign),
+    NotRead(UnsupportedType),
 }
 
 impl Failure {

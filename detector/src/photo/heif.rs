@@ -13,7 +13,7 @@ use heic_rs::{Error, Grid, Image, Mirror, PixelLayout, Transform, transform};
 use image::RgbImage;
 use image::metadata::Orientation;
 
-use super::Foreign;
+use super::UnsupportedType;
 use super::decoder::{Decoder, Header};
 use super::error::{Failure, TRUNCATED, clause};
 
@@ -69,7 +69,9 @@ impl<'a> Heif<'a> {
     /// Reads the boxes up to the primary item's.
     pub(super) fn open(bytes: &'a [u8]) -> Result<Self, Failure> {
         let meta = heic_rs::meta::parse(bytes).map_err(|error| match error {
-            Error::MissingBox("meta") => Failure::NotRead(Foreign::Picture("HEIF file without a still picture")),
+            Error::MissingBox("meta") => {
+                Failure::NotRead(UnsupportedType::Picture("HEIF file without a still picture"))
+            }
             error => damaged(error),
         })?;
         // Its own reader of this box turns AV1 away, which here is decoded.
@@ -180,8 +182,8 @@ fn cut(mut image: Image, (width, height): (u32, u32)) -> Image {
 }
 
 /// What a file is whose picture is coded in neither HEVC nor AV1.
-fn of_item(kind: &[u8; 4]) -> Foreign {
-    Foreign::Picture(match kind {
+fn of_item(kind: &[u8; 4]) -> UnsupportedType {
+    UnsupportedType::Picture(match kind {
         b"lhv1" => "multi-layer HEIF image (lhv1)",
         b"avc1" => "HEIF image coded in AVC (avc1)",
         b"vvc1" => "HEIF image coded in VVC (vvc1)",

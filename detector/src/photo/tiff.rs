@@ -12,7 +12,7 @@ use super::decoder::{Decoder, Header};
 use super::error::{Failure, TRUNCATED, clause};
 use super::exif::Directory;
 use super::jpeg::without_ink;
-use super::{Foreign, Limits};
+use super::{Limits, UnsupportedType};
 
 const PHOTOMETRIC_INTERPRETATION: u16 = 262;
 
@@ -35,7 +35,7 @@ impl Tiff {
         let dng_version = Tag::Unknown(50_706);
         let is_reduced = reader.find_tag_unsigned::<u32>(Tag::NewSubfileType).map_err(failure)?.unwrap_or(0) & 1 == 1;
         if is_reduced || reader.find_tag(dng_version).map_err(failure)?.is_some() {
-            return Err(Failure::NotRead(Foreign::Raw));
+            return Err(Failure::NotRead(UnsupportedType::Raw));
         }
         let palette = if has_palette { Some(reader.get_tag_u16_vec(Tag::ColorMap).map_err(failure)?) } else { None };
         let orientation = reader.find_tag_unsigned::<u8>(Tag::Orientation).ok().flatten();
@@ -66,7 +66,7 @@ impl Decoder for Tiff {
     fn decode(mut self: Box<Self>, _eighths: u8) -> Result<RgbImage, Failure> {
         let layout = self.reader.image_buffer_layout().map_err(failure)?;
         if layout.planes > 1 && self.reader.get_chunk_type() == ChunkType::Tile {
-            return Err(Failure::NotRead(Foreign::Picture("TIFF image with planar tiles")));
+            return Err(Failure::NotRead(UnsupportedType::Picture("TIFF image with planar tiles")));
         }
         let mut samples = DecodingResult::U8(Vec::new());
         let layout = self.reader.read_image_to_buffer(&mut samples).map_err(failure)?;
@@ -98,7 +98,7 @@ impl Decoder for Tiff {
             }
             (ColorType::CMYK(_), _) => without_ink(&samples, false),
             (ColorType::YCbCr(_), _) => samples.as_chunks::<3>().0.iter().flat_map(|ycc| from_ycbcr(*ycc)).collect(),
-            _ => return Err(Failure::NotRead(Foreign::Picture("TIFF image with an unsupported pixel format"))),
+            _ => return Err(Failure::NotRead(UnsupportedType::Picture("TIFF image with an unsupported pixel format"))),
         };
         RgbImage::from_raw(width, height, pixels).ok_or_else(|| Failure::damaged(TRUNCATED))
     }
@@ -136,7 +136,7 @@ fn to_bytes(samples: DecodingResult) -> Result<Vec<u8>, Failure> {
             let scale = if is_wide { 1.0 } else { 255.0 };
             samples.into_iter().map(|sample| (sample * scale).round() as u8).collect()
         }
-        _ => return Err(Failure::NotRead(Foreign::Picture("TIFF image with an unsupported sample format"))),
+        _ => return Err(Failure::NotRead(UnsupportedType::Picture("TIFF image with an unsupported sample format"))),
     })
 }
 
@@ -180,7 +180,7 @@ fn from_ycbcr([y, cb, cr]: [u8; 3]) -> [u8; 3] {
 
 fn failure(error: TiffError) -> Failure {
     use TiffUnsupportedError::{UnknownCompressionMethod, UnsupportedCompressionMethod};
-    Failure::NotRead(Foreign::Picture(match error {
+    Failure::NotRead(UnsupportedType::Picture(match error {
         TiffError::UnsupportedError(UnknownCompressionMethod | UnsupportedCompressionMethod(_)) => {
             "TIFF image with unsupported compression (such as Group 3 fax or old-style JPEG)"
         }

@@ -2,12 +2,12 @@
 
 use std::fmt::{self, Display, Formatter};
 
-use detector::{Foreign, PhotoFormat};
+use detector::{PhotoFormat, UnsupportedType};
 
 use super::mark;
 
 /// So many bytes tell what a file is.
-pub(crate) const HEAD: usize = Foreign::HEAD;
+pub(crate) const HEAD: usize = UnsupportedType::HEAD;
 
 /// What a file is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -19,7 +19,7 @@ pub(crate) enum Kind {
     /// A pipe, a socket or a device. It is never opened: that might wait for ever.
     Special,
     /// What the detector does not read.
-    Foreign(Foreign),
+    Unsupported(UnsupportedType),
 }
 
 impl Kind {
@@ -28,7 +28,7 @@ impl Kind {
         match PhotoFormat::sniff(head) {
             Some(_) if mark::is_marked(head) => Self::Drawn,
             Some(_) => Self::Photo,
-            None => Self::Foreign(Foreign::of(head)),
+            None => Self::Unsupported(UnsupportedType::of(head)),
         }
     }
 
@@ -43,14 +43,14 @@ impl Kind {
             Self::Photo => ("photo", "photos"),
             Self::Drawn => ("photo with boxes drawn", "photos with boxes drawn"),
             Self::Special => ("pipe, socket or device", "pipes, sockets or devices"),
-            Self::Foreign(kind) => kind.nouns(),
+            Self::Unsupported(kind) => kind.nouns(),
         }
     }
 
     /// The kind that it is counted with: images that are not read are one.
     pub(crate) fn counted_as(self) -> Self {
         match self {
-            Self::Foreign(Foreign::Picture(_)) => Self::Foreign(Foreign::Picture("image")),
+            Self::Unsupported(UnsupportedType::Picture(_)) => Self::Unsupported(UnsupportedType::Picture("image")),
             kind => kind,
         }
     }
@@ -65,7 +65,7 @@ impl Kind {
 impl Display for Kind {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Foreign(kind) => kind.fmt(f),
+            Self::Unsupported(kind) => kind.fmt(f),
             kind => f.write_str(kind.name()),
         }
     }
@@ -82,7 +82,7 @@ mod tests {
 
     #[test]
     fn counts_read_as_words() {
-        let (text, video) = (Kind::Foreign(Foreign::Text), Kind::Foreign(Foreign::Video));
+        let (text, video) = (Kind::Unsupported(UnsupportedType::Text), Kind::Unsupported(UnsupportedType::Video));
         assert_eq!(text.counted(2), "2 text");
         assert_eq!((video.counted(1), video.counted(2)), ("1 video".into(), "2 videos".into()));
     }

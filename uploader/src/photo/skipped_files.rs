@@ -77,17 +77,17 @@ impl Display for SkippedFiles {
 
 #[cfg(test)]
 mod tests {
-    use detector::Foreign;
+    use detector::UnsupportedType;
 
     use super::*;
 
     #[test]
     fn it_reads_as_a_sentence() {
         let mut skipped = SkippedFiles::new(false);
-        skipped.add(Path::new("a/x"), Kind::Foreign(Foreign::Text));
+        skipped.add(Path::new("a/x"), Kind::Unsupported(UnsupportedType::Text));
         assert_eq!(skipped.to_string(), "1 file is not a photo: 1 text");
-        for kind in [Foreign::Video, Foreign::Empty, Foreign::Empty] {
-            skipped.add(Path::new("a/y"), Kind::Foreign(kind));
+        for kind in [UnsupportedType::Video, UnsupportedType::Empty, UnsupportedType::Empty] {
+            skipped.add(Path::new("a/y"), Kind::Unsupported(kind));
         }
         assert_eq!(skipped.to_string(), "4 files are not photos: 2 empty, 1 text, 1 video");
         skipped.add(Path::new("out/1.jpg"), Kind::Drawn);

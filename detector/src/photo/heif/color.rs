@@ -2,7 +2,7 @@
 
 use heic_rs::{MatrixCoefficients, Nclx, Range};
 
-use crate::photo::Foreign;
+use crate::photo::UnsupportedType;
 use crate::photo::error::Failure;
 
 /// Matrix and range, from a `colr` box or from the coded stream.
@@ -27,7 +27,9 @@ impl Color {
         let matrix_code = match self.matrix {
             UNSPECIFIED | 4 | 5 => BT_601,
             0 | 1 | 6 | 7 | 9 => self.matrix,
-            _ => return Err(Failure::NotRead(Foreign::Picture("HEIF image with an unsupported colour matrix"))),
+            _ => {
+                return Err(Failure::NotRead(UnsupportedType::Picture("HEIF image with an unsupported colour matrix")));
+            }
         };
         let range = if self.full_range { Range::Full } else { Range::Limited };
         let matrix = MatrixCoefficients::from_code(matrix_code);

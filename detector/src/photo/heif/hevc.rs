@@ -10,7 +10,7 @@ use scuffle_h265::SpsNALUnit;
 
 use super::color::{Color, UNSPECIFIED};
 use super::damaged;
-use crate::photo::Foreign;
+use crate::photo::UnsupportedType;
 use crate::photo::error::{Failure, clause};
 
 /// Encoders write one slice for each picture, hardware ones a few. Every slice may code the whole picture anew.
@@ -26,7 +26,7 @@ pub(super) fn decode(properties: &ItemProps<'_>, data: &[u8], most: (u32, u32)) 
         let set = set?.rbsp;
         if set.chroma_format_idc > 1 {
             let kind = "HEIC image in 4:2:2 or 4:4:4 (4:2:0 and grey are supported)";
-            return Err(Failure::NotRead(Foreign::Picture(kind)));
+            return Err(Failure::NotRead(UnsupportedType::Picture(kind)));
         }
         let size = (set.pic_width_in_luma_samples.get(), set.pic_height_in_luma_samples.get());
         if size.0 > most.0.into() || size.1 > most.1.into() {

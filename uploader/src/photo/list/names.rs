@@ -3,7 +3,7 @@
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use detector::Foreign;
+use detector::UnsupportedType;
 use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE};
 
 use crate::photo::kind::{HEAD, Kind, is_control};
@@ -31,7 +31,7 @@ pub(super) fn read(list: &mut dyn Read) -> Result<Vec<PathBuf>, NoList> {
     match Kind::of(&bytes) {
         Kind::Photo | Kind::Drawn => return Err(NoList::Photo),
         // Lists separated by NUL, and in UTF-16, are no text at first sight.
-        Kind::Foreign(Foreign::Empty | Foreign::Text | Foreign::Unknown) => {}
+        Kind::Unsupported(UnsupportedType::Empty | UnsupportedType::Text | UnsupportedType::Unknown) => {}
         other => return Err(NoList::OtherKind(other)),
     }
     list.read_to_end(&mut bytes)?;

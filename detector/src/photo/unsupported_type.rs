@@ -8,7 +8,7 @@ use super::format::brands;
 
 /// A kind of file that is not read. Its text fits "Unsupported file type: …".
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Foreign {
+pub enum UnsupportedType {
     /// No bytes at all.
     Empty,
     /// Text that is none of the below.
@@ -35,8 +35,8 @@ pub enum Foreign {
     Unknown,
 }
 
-impl Foreign {
-    /// How many bytes [`Foreign::of`] wants to see, where the file has as many: the farthest sign is that of tar, at 257.
+impl UnsupportedType {
+    /// How many bytes [`UnsupportedType::of`] wants to see, where the file has as many: the farthest sign is that of tar, at 257.
     pub const HEAD: usize = 512;
 
     /// What a file is that [`PhotoFormat::sniff`](super::PhotoFormat::sniff) does not know, by its first bytes.
@@ -76,7 +76,7 @@ impl Foreign {
     }
 }
 
-impl fmt::Display for Foreign {
+impl fmt::Display for UnsupportedType {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Empty => "empty (0 bytes)",
@@ -108,51 +108,51 @@ const RAW: [(usize, &[u8]); 8] = [
 ];
 
 /// What `infer` says.
-fn of_known(known: infer::Type) -> Foreign {
+fn of_known(known: infer::Type) -> UnsupportedType {
     match (known.matcher_type(), known.mime_type()) {
-        (_, "application/pdf" | "application/postscript") => Foreign::Pdf,
-        (MatcherType::Text, "text/html") => Foreign::Html,
-        (MatcherType::Text, _) => Foreign::Text,
-        (MatcherType::Video, _) => Foreign::Video,
-        (MatcherType::Audio, _) => Foreign::Audio,
-        (MatcherType::Image, kind) => Foreign::Picture(match kind {
+        (_, "application/pdf" | "application/postscript") => UnsupportedType::Pdf,
+        (MatcherType::Text, "text/html") => UnsupportedType::Html,
+        (MatcherType::Text, _) => UnsupportedType::Text,
+        (MatcherType::Video, _) => UnsupportedType::Video,
+        (MatcherType::Audio, _) => UnsupportedType::Audio,
+        (MatcherType::Image, kind) => UnsupportedType::Picture(match kind {
             "image/vnd.adobe.photoshop" => "Photoshop document",
             "image/jxl" => "JPEG XL image",
             "image/jp2" | "image/jpx" => "JPEG 2000 image",
             "image/vnd.microsoft.icon" | "image/x-icon" => "Windows icon",
             _ => "unknown image format",
         }),
-        (MatcherType::Archive | MatcherType::Doc | MatcherType::Book, _) => Foreign::Archive,
-        (MatcherType::App, _) => Foreign::Program,
-        _ => Foreign::Unknown,
+        (MatcherType::Archive | MatcherType::Doc | MatcherType::Book, _) => UnsupportedType::Archive,
+        (MatcherType::App, _) => UnsupportedType::Program,
+        _ => UnsupportedType::Unknown,
     }
 }
 
 /// A file of ISO base media by its major brand.
-fn of_brand(brand: [u8; 4]) -> Foreign {
+fn of_brand(brand: [u8; 4]) -> UnsupportedType {
     match &brand {
-        b"hevc" | b"hevx" | b"msf1" => Foreign::Picture("HEIF image sequence (hevc) without a still picture"),
-        b"heim" | b"hevm" => Foreign::Picture("multiview HEIF image (heim)"),
-        b"heis" | b"hevs" => Foreign::Picture("scalable HEIF image (heis)"),
-        b"avci" | b"avcs" => Foreign::Picture("HEIF image coded in AVC (avci)"),
-        b"vvic" | b"vvis" => Foreign::Picture("HEIF image coded in VVC (vvic)"),
-        b"evbi" | b"evmi" | b"evbs" | b"evms" => Foreign::Picture("HEIF image coded in EVC"),
-        b"jpeg" | b"jpgs" => Foreign::Picture("HEIF image coded in JPEG (jpeg)"),
-        b"j2ki" | b"j2is" => Foreign::Picture("HEIF image coded in JPEG 2000 (j2ki)"),
-        b"crx " => Foreign::Raw,
-        b"M4A " | b"M4B " | b"M4P " => Foreign::Audio,
-        _ => Foreign::Video,
+        b"hevc" | b"hevx" | b"msf1" => UnsupportedType::Picture("HEIF image sequence (hevc) without a still picture"),
+        b"heim" | b"hevm" => UnsupportedType::Picture("multiview HEIF image (heim)"),
+        b"heis" | b"hevs" => UnsupportedType::Picture("scalable HEIF image (heis)"),
+        b"avci" | b"avcs" => UnsupportedType::Picture("HEIF image coded in AVC (avci)"),
+        b"vvic" | b"vvis" => UnsupportedType::Picture("HEIF image coded in VVC (vvic)"),
+        b"evbi" | b"evmi" | b"evbs" | b"evms" => UnsupportedType::Picture("HEIF image coded in EVC"),
+        b"jpeg" | b"jpgs" => UnsupportedType::Picture("HEIF image coded in JPEG (jpeg)"),
+        b"j2ki" | b"j2is" => UnsupportedType::Picture("HEIF image coded in JPEG 2000 (j2ki)"),
+        b"crx " => UnsupportedType::Raw,
+        b"M4A " | b"M4B " | b"M4P " => UnsupportedType::Audio,
+        _ => UnsupportedType::Video,
     }
 }
 
 /// `None` where it is no text: UTF-8, perhaps cut in the middle of a letter, or what says of itself that it is.
-fn of_text(bytes: &[u8]) -> Option<Foreign> {
+fn of_text(bytes: &[u8]) -> Option<UnsupportedType> {
     if matches!(bytes, [0xff, 0xfe, ..] | [0xfe, 0xff, ..]) {
-        return Some(Foreign::Text);
+        return Some(UnsupportedType::Text);
     }
     let text = match std::str::from_utf8(bytes) {
         Ok(text) => text,
-        Err(e) if e.error_len().is_none() && bytes.len() >= Foreign::HEAD => {
+        Err(e) if e.error_len().is_none() && bytes.len() >= UnsupportedType::HEAD => {
             std::str::from_utf8(&bytes[..e.valid_up_to()]).ok()?
         }
         Err(_) => return None,
@@ -162,12 +162,12 @@ fn of_text(bytes: &[u8]) -> Option<Foreign> {
     }
     let text = text.trim_start_matches('\u{feff}').trim_start().to_ascii_lowercase();
     Some(match text.as_str() {
-        t if t.starts_with("version https://git-lfs") => Foreign::LfsPointer,
-        t if t.starts_with("%pdf") || t.starts_with("%!ps") => Foreign::Pdf,
-        t if t.starts_with("#!") => Foreign::Program,
-        t if t.contains("<svg") => Foreign::Picture("SVG drawing"),
-        t if ["<!doctype html", "<html", "<head", "<body"].iter().any(|tag| t.contains(tag)) => Foreign::Html,
-        _ => Foreign::Text,
+        t if t.starts_with("version https://git-lfs") => UnsupportedType::LfsPointer,
+        t if t.starts_with("%pdf") || t.starts_with("%!ps") => UnsupportedType::Pdf,
+        t if t.starts_with("#!") => UnsupportedType::Program,
+        t if t.contains("<svg") => UnsupportedType::Picture("SVG drawing"),
+        t if ["<!doctype html", "<html", "<head", "<body"].iter().any(|tag| t.contains(tag)) => UnsupportedType::Html,
+        _ => UnsupportedType::Text,
     })
 }
 
@@ -179,28 +179,28 @@ mod tests {
     fn what_people_have_beside_photos_is_named() {
         let heif = |brand: &[u8; 4]| [b"\0\0\0\x14ftyp", &brand[..], b"\0\0\0\0mif1"].concat();
         for (bytes, wanted) in [
-            (b"".to_vec(), Foreign::Empty),
-            (b"hello\n".to_vec(), Foreign::Text),
-            ("Größe".repeat(99).into_bytes()[..Foreign::HEAD].to_vec(), Foreign::Text),
-            (b"\xff\xfeh\0i\0".to_vec(), Foreign::Text),
-            (b"\xef\xbb\xbf  <!DOCTYPE HTML><title>".to_vec(), Foreign::Html),
-            (b"version https://git-lfs.github.com/spec/v1\noid sha256:".to_vec(), Foreign::LfsPointer),
-            (b"<?xml version='1.0'?><svg/>".to_vec(), Foreign::Picture("SVG drawing")),
-            (b"%PDF-1.7".to_vec(), Foreign::Pdf),
-            (b"PK\x03\x04\x14\0\0\0\x08\0\0\0".to_vec(), Foreign::Archive),
-            (b"RIFF\x00\x00\x00\x00AVI LIST".to_vec(), Foreign::Video),
-            (b"ID3\x03\0\0\0\0\0\0".to_vec(), Foreign::Audio),
-            (b"\x7fELF\x02\x01\x01\0".repeat(9), Foreign::Program),
-            (b"8BPS\0\x01\0\0\0\0".to_vec(), Foreign::Picture("Photoshop document")),
-            (heif(b"qt  "), Foreign::Video),
-            (heif(b"mp42"), Foreign::Video),
-            (heif(b"heim"), Foreign::Picture("multiview HEIF image (heim)")),
-            (heif(b"heis"), Foreign::Picture("scalable HEIF image (heis)")),
-            (heif(b"crx "), Foreign::Raw),
-            (b"II*\0\x10\0\0\0CR\x02\0".to_vec(), Foreign::Raw),
-            (b"\x00\x01\x02\x03".to_vec(), Foreign::Unknown),
+            (b"".to_vec(), UnsupportedType::Empty),
+            (b"hello\n".to_vec(), UnsupportedType::Text),
+            ("Größe".repeat(99).into_bytes()[..UnsupportedType::HEAD].to_vec(), UnsupportedType::Text),
+            (b"\xff\xfeh\0i\0".to_vec(), UnsupportedType::Text),
+            (b"\xef\xbb\xbf  <!DOCTYPE HTML><title>".to_vec(), UnsupportedType::Html),
+            (b"version https://git-lfs.github.com/spec/v1\noid sha256:".to_vec(), UnsupportedType::LfsPointer),
+            (b"<?xml version='1.0'?><svg/>".to_vec(), UnsupportedType::Picture("SVG drawing")),
+            (b"%PDF-1.7".to_vec(), UnsupportedType::Pdf),
+            (b"PK\x03\x04\x14\0\0\0\x08\0\0\0".to_vec(), UnsupportedType::Archive),
+            (b"RIFF\x00\x00\x00\x00AVI LIST".to_vec(), UnsupportedType::Video),
+            (b"ID3\x03\0\0\0\0\0\0".to_vec(), UnsupportedType::Audio),
+            (b"\x7fELF\x02\x01\x01\0".repeat(9), UnsupportedType::Program),
+            (b"8BPS\0\x01\0\0\0\0".to_vec(), UnsupportedType::Picture("Photoshop document")),
+            (heif(b"qt  "), UnsupportedType::Video),
+            (heif(b"mp42"), UnsupportedType::Video),
+            (heif(b"heim"), UnsupportedType::Picture("multiview HEIF image (heim)")),
+            (heif(b"heis"), UnsupportedType::Picture("scalable HEIF image (heis)")),
+            (heif(b"crx "), UnsupportedType::Raw),
+            (b"II*\0\x10\0\0\0CR\x02\0".to_vec(), UnsupportedType::Raw),
+            (b"\x00\x01\x02\x03".to_vec(), UnsupportedType::Unknown),
         ] {
-            assert_eq!(Foreign::of(&bytes), wanted, "{bytes:?}");
+            assert_eq!(UnsupportedType::of(&bytes), wanted, "{bytes:?}");
         }
     }
 }
