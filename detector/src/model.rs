@@ -1,9 +1,9 @@
 //! Errors of models: finding them, loading them, running them.
 
-mod foreign;
+mod not_onnx;
 
 use crate::card::CardError;
-pub(crate) use foreign::explained;
+pub(crate) use not_onnx::explained;
 
 /// Why a model cannot be used.
 #[derive(Debug, thiserror::Error)]
