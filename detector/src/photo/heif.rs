@@ -29,7 +29,7 @@ const AV1_BYTES: u64 = 8;
 pub(super) struct Heif<'a> {
     context: Context<'a>,
     properties: ItemProps<'a>,
-    mosaic: Option<Mosaic>,
+    tile_grid: Option<TileGrid>,
     /// Width and height before and after cropping and turning.
     coded: (u32, u32),
     shown: (u32, u32),
@@ -38,13 +38,13 @@ pub(super) struct Heif<'a> {
 }
 
 /// A grid, its tiles row by row, and the size of each.
-struct Mosaic {
+struct TileGrid {
     grid: Grid,
     tiles: Vec<u32>,
     tile: (u32, u32),
 }
 
-impl Mosaic {
+impl TileGrid {
     fn open(context: &Context<'_>, grid: Grid, tiles: Vec<u32>) -> Result<Self, Failure> {
         let wrong = || Failure::damaged("the tiles do not fit the grid");
         let first = tiles.first().ok_or_else(wrong)?;
@@ -82,22 +82,22 @@ impl<'a> Heif<'a> {
         let mut properties = context.props(item).map_err(damaged)?;
         properties.transforms.iter_mut().for_each(as_corrected);
         let grid = context.grid(item).map_err(damaged)?;
-        let mosaic = grid.map(|(grid, tiles)| Mosaic::open(&context, grid, tiles)).transpose()?;
-        let coded = match (&mosaic, properties.ispe) {
-            (Some(Mosaic { grid, .. }), _) => (grid.output_width, grid.output_height),
+        let tile_grid = grid.map(|(grid, tiles)| TileGrid::open(&context, grid, tiles)).transpose()?;
+        let coded = match (&tile_grid, properties.ispe) {
+            (Some(TileGrid { grid, .. }), _) => (grid.output_width, grid.output_height),
             (None, Some(size)) => (size.width, size.height),
             (None, None) => return Err(Failure::damaged("no image size in it")),
         };
         let shown = transform::transformed_size(coded.0, coded.1, &properties.transforms).map_err(damaged)?;
-        let first = mosaic.as_ref().and_then(|mosaic| mosaic.tiles.first().copied()).unwrap_or(item);
+        let first = tile_grid.as_ref().and_then(|tile_grid| tile_grid.tiles.first().copied()).unwrap_or(item);
         let is_av1 = context.meta.item(first).is_some_and(|info| &info.item_type == b"av01");
         let each = if is_av1 { AV1_BYTES } else { HEVC_BYTES };
         // A tile may be larger than the picture that is cut from it.
-        let bytes = match &mosaic {
-            Some(mosaic) => (4 * area(coded)).max(area(mosaic.tile).saturating_mul(each)),
+        let bytes = match &tile_grid {
+            Some(tile_grid) => (4 * area(coded)).max(area(tile_grid.tile).saturating_mul(each)),
             None => area(coded).saturating_mul(each),
         };
-        Ok(Self { context, properties, mosaic, coded, shown, bytes })
+        Ok(Self { context, properties, tile_grid, coded, shown, bytes })
     }
 
     /// Decodes one coded picture, which must have at least the given size, and cuts it to that.
@@ -122,7 +122,7 @@ impl<'a> Heif<'a> {
     }
 
     /// Decodes the tiles one after the other into their places.
-    fn compose(&self, Mosaic { grid, tiles, tile: size }: &Mosaic) -> Result<Image, Failure> {
+    fn compose(&self, TileGrid { grid, tiles, tile: size }: &TileGrid) -> Result<Image, Failure> {
         let (width, height) = self.coded;
         let mut whole = Image::zeroed(width, height, PixelLayout::Rgb8, u64::MAX).map_err(damaged)?;
         let row_bytes = whole.row_bytes();
@@ -148,8 +148,8 @@ impl Decoder for Heif<'_> {
     }
 
     fn decode(self: Box<Self>, _eighths: u8) -> Result<RgbImage, Failure> {
-        let image = match &self.mosaic {
-            Some(mosaic) => self.compose(mosaic)?,
+        let image = match &self.tile_grid {
+            Some(tile_grid) => self.compose(tile_grid)?,
             None => cut(self.picture(self.context.meta.primary, self.coded)?, self.coded),
         };
         let image = transform::apply_all(image, &self.properties.transforms).map_err(damaged)?;
