@@ -47,7 +47,7 @@ pub(crate) struct InputPlan {
     has_batch_axis: bool,
     pub(crate) batch: Batch,
     /// The other inputs.
-    told: Vec<(TensorInfo, Told)>,
+    auxiliary: Vec<(TensorInfo, AuxiliaryInput)>,
     /// Neither its width nor its height is fixed.
     any_shape: bool,
     /// How photos are fitted to it.
@@ -57,7 +57,7 @@ pub(crate) struct InputPlan {
 /// What an input beside the photo's tells the graph. Each says that the photo is the input tensor itself, so that boxes come
 /// back in the input's pixels, like everybody's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Told {
+enum AuxiliaryInput {
     /// Width and height that boxes are scaled to: deploy exports of RT-DETR and its kin.
     TargetSizes,
     /// Factors of height and width between photo and input: Paddle.
@@ -69,15 +69,15 @@ enum Told {
 }
 
 /// The inputs beside the photo's that are known, by name.
-const KNOWN_INPUTS: [(&str, Told); 4] = [
-    ("orig_target_sizes", Told::TargetSizes),
-    ("scale_factor", Told::ScaleFactor),
-    ("im_shape", Told::ImageShape),
-    ("pixel_mask", Told::PixelMask),
+const KNOWN_INPUTS: [(&str, AuxiliaryInput); 4] = [
+    ("orig_target_sizes", AuxiliaryInput::TargetSizes),
+    ("scale_factor", AuxiliaryInput::ScaleFactor),
+    ("im_shape", AuxiliaryInput::ImageShape),
+    ("pixel_mask", AuxiliaryInput::PixelMask),
 ];
 
-fn told(input: &TensorInfo) -> Option<Told> {
-    KNOWN_INPUTS.iter().find(|(name, _)| input.is_called(name)).map(|(_, told)| *told)
+fn auxiliary(input: &TensorInfo) -> Option<AuxiliaryInput> {
+    KNOWN_INPUTS.iter().find(|(name, _)| input.is_called(name)).map(|(_, auxiliary)| *auxiliary)
 }
 
 /// The input for the photo: the only one that tells nothing else.
@@ -85,7 +85,7 @@ fn told(input: &TensorInfo) -> Option<Told> {
 /// # Errors
 /// That there is none, or that there are several.
 pub(crate) fn image_input(graph: &Graph) -> Result<&TensorInfo, String> {
-    let mut others = graph.inputs.iter().filter(|input| told(input).is_none());
+    let mut others = graph.inputs.iter().filter(|input| auxiliary(input).is_none());
     match (others.next(), others.next()) {
         (Some(image), None) => Ok(image),
         _ => {
@@ -100,7 +100,7 @@ impl InputPlan {
     /// What the card asks for and what the graph has.
     pub(crate) fn new(card: &Card, graph: &Graph) -> Result<Self, String> {
         let image = image_input(graph)?;
-        let told = graph.inputs.iter().filter_map(|input| Some((input.clone(), told(input)?))).collect();
+        let auxiliary = graph.inputs.iter().filter_map(|input| Some((input.clone(), auxiliary(input)?))).collect();
         let (channels, rows, columns) = match card.input.layout {
             Layout::Nchw => (0, 1, 2),
             Layout::Nhwc => (2, 0, 1),
@@ -132,7 +132,7 @@ impl InputPlan {
             element: image.element,
             has_batch_axis: batch.len() == 1,
             batch: graph.batch.clone(),
-            told,
+            auxiliary,
             any_shape: width.is_none() && height.is_none(),
             fitting,
         })
@@ -160,26 +160,29 @@ impl InputPlan {
         self.has_batch_axis.then_some(self.batch.photos).into_iter().chain(axes).collect()
     }
 
-    /// What the graph is told beside the photo.
+    /// What the graph is auxiliary beside the photo.
     ///
     /// # Errors
-    /// ONNX Runtime's, or that an input holds what it cannot be told in.
+    /// ONNX Runtime's, or that an input holds what it cannot be auxiliary in.
     pub(crate) fn others(&self, placement: &Placement) -> Result<Vec<(&str, SessionInputValue<'static>)>, String> {
-        self.told.iter().map(|(input, told)| Ok((input.name.as_str(), self.value(input, *told, placement)?))).collect()
+        self.auxiliary
+            .iter()
+            .map(|(input, auxiliary)| Ok((input.name.as_str(), self.value(input, *auxiliary, placement)?)))
+            .collect()
     }
 
     fn value(
         &self,
         input: &TensorInfo,
-        told: Told,
+        auxiliary: AuxiliaryInput,
         placement: &Placement,
     ) -> Result<SessionInputValue<'static>, String> {
         let (width, height) = (placement.input.0 as usize, placement.input.1 as usize);
-        let (axes, values): (Vec<usize>, Vec<f32>) = match told {
-            Told::TargetSizes => (vec![2], vec![width as f32, height as f32]),
-            Told::ImageShape => (vec![2], vec![height as f32, width as f32]),
-            Told::ScaleFactor => (vec![2], vec![1.0, 1.0]),
-            Told::PixelMask => {
+        let (axes, values): (Vec<usize>, Vec<f32>) = match auxiliary {
+            AuxiliaryInput::TargetSizes => (vec![2], vec![width as f32, height as f32]),
+            AuxiliaryInput::ImageShape => (vec![2], vec![height as f32, width as f32]),
+            AuxiliaryInput::ScaleFactor => (vec![2], vec![1.0, 1.0]),
+            AuxiliaryInput::PixelMask => {
                 // Exporters fix the mask's size where they traced it.
                 let (rows, columns) = (input.dim(1).unwrap_or(height), input.dim(2).unwrap_or(width));
                 let inside = |at: usize, cells: usize, side: usize, low: u32, len: u32| {
@@ -204,7 +207,9 @@ impl InputPlan {
             Element::Bool => Tensor::from_array((shape, of(&values, |v| v > 0.0))).map_err(failed)?.into(),
             Element::F16 => Tensor::from_array((shape, of(&values, half::f16::from_f32))).map_err(failed)?.into(),
             Element::F32 => Tensor::from_array((shape, values)).map_err(failed)?.into(),
-            Element::Other => return Err(format!("input {input} holds numbers of a kind that it cannot be told in")),
+            Element::Other => {
+                return Err(format!("input {input} holds numbers of a kind that it cannot be auxiliary in"));
+            }
         })
     }
 }
