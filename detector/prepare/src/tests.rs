@@ -12,12 +12,12 @@ const SIDE: i64 = 64;
 
 /// A graph from `images` [1,3,64,64] to its last node's output.
 #[derive(Default)]
-struct Sketch {
+struct GraphBuilder {
     nodes: Vec<Node>,
     constants: Vec<Tensor>,
 }
 
-impl Sketch {
+impl GraphBuilder {
     fn integers(&mut self, values: &[i64]) -> String {
         let name = format!("constant{}", self.constants.len());
         let dims = vec![values.len() as i64];
@@ -93,7 +93,7 @@ impl Sketch {
             ValueInfo { name: name.to_owned(), kind: Some(kind), ..ValueInfo::default() }
         };
         let graph = GraphProto {
-            name: Some("sketch".to_owned()),
+            name: Some("builder".to_owned()),
             node: self.nodes,
             initializer: self.constants,
             input: vec![value("images", &[1, 3, SIDE, SIDE])],
@@ -107,9 +107,9 @@ impl Sketch {
     }
 }
 
-/// Rewrites the sketch; what comes out must be the same. Returns how many places were changed.
-fn changed(sketch: Sketch, rewrite: fn(&mut Graph) -> Outcome) -> usize {
-    let mut graph = sketch.graph();
+/// Rewrites the builder; what comes out must be the same. Returns how many places were changed.
+fn changed(builder: GraphBuilder, rewrite: fn(&mut Graph) -> Outcome) -> usize {
+    let mut graph = builder.graph();
     let trial = Trial::new(&graph.bytes(), &graph, None).unwrap();
     match rewrite(&mut graph) {
         Outcome::Done(places) => {
@@ -120,12 +120,12 @@ fn changed(sketch: Sketch, rewrite: fn(&mut Graph) -> Outcome) -> usize {
     }
 }
 
-fn focused(offsets: [(i64, i64); 4], kernel: usize) -> Sketch {
-    let mut sketch = Sketch::default();
-    let parts = offsets.map(|offset| sketch.part(offset));
-    let joint = sketch.concat(&parts.each_ref().map(String::as_str));
-    sketch.conv(&joint, (12, 4), kernel);
-    sketch
+fn focused(offsets: [(i64, i64); 4], kernel: usize) -> GraphBuilder {
+    let mut builder = GraphBuilder::default();
+    let parts = offsets.map(|offset| builder.part(offset));
+    let joint = builder.concat(&parts.each_ref().map(String::as_str));
+    builder.conv(&joint, (12, 4), kernel);
+    builder
 }
 
 #[test]
@@ -149,13 +149,13 @@ fn a_focus_in_any_order_and_of_any_kernel_is_folded() {
 #[test]
 fn pools_of_one_tensor_are_chained_in_any_order() {
     for order in [[5, 9, 13], [13, 5, 9]] {
-        let mut sketch = Sketch::default();
-        let start = sketch.conv("images", (3, 4), 1);
-        let pools = order.map(|side| sketch.pool(&start, side));
-        sketch.concat(&pools.each_ref().map(String::as_str));
-        assert_eq!(changed(sketch, pools::chain), 2, "{order:?}");
+        let mut builder = GraphBuilder::default();
+        let start = builder.conv("images", (3, 4), 1);
+        let pools = order.map(|side| builder.pool(&start, side));
+        builder.concat(&pools.each_ref().map(String::as_str));
+        assert_eq!(changed(builder, pools::chain), 2, "{order:?}");
     }
-    let mut strided = Sketch::default();
+    let mut strided = GraphBuilder::default();
     let small = strided.pool("images", 5);
     strided.with("strides", &[2, 2]);
     let large = strided.pool("images", 9);
@@ -167,40 +167,40 @@ fn pools_of_one_tensor_are_chained_in_any_order() {
 #[test]
 fn convolutions_of_two_joined_tensors_are_split() {
     let joined = |kernel, readers: usize| {
-        let mut sketch = Sketch::default();
-        let (a, b) = (sketch.conv("images", (3, 4), 3), sketch.conv("images", (3, 6), 1));
-        let b = sketch.node("Relu", &[&b]);
-        let joint = sketch.concat(&[&a, &b]);
-        let read: Vec<String> = (0..readers).map(|_| sketch.conv(&joint, (10, 5), kernel)).collect();
-        let last = sketch.concat(&read.iter().map(String::as_str).collect::<Vec<_>>());
-        (sketch, joint, last)
+        let mut builder = GraphBuilder::default();
+        let (a, b) = (builder.conv("images", (3, 4), 3), builder.conv("images", (3, 6), 1));
+        let b = builder.node("Relu", &[&b]);
+        let joint = builder.concat(&[&a, &b]);
+        let read: Vec<String> = (0..readers).map(|_| builder.conv(&joint, (10, 5), kernel)).collect();
+        let last = builder.concat(&read.iter().map(String::as_str).collect::<Vec<_>>());
+        (builder, joint, last)
     };
     assert_eq!(changed(joined(1, 1).0, concat::split), 1);
     assert_eq!(changed(joined(1, 2).0, concat::split), 2);
     assert_eq!(changed(joined(3, 1).0, concat::split), 0, "a kernel of 3");
-    let (mut sketch, joint, last) = joined(1, 1);
-    sketch.concat(&[&joint, &last]);
-    assert_eq!(changed(sketch, concat::split), 0, "the joint tensor is needed anyway");
+    let (mut builder, joint, last) = joined(1, 1);
+    builder.concat(&[&joint, &last]);
+    assert_eq!(changed(builder, concat::split), 0, "the joint tensor is needed anyway");
     // Once the sizes are free, what was halved and enlarged may be a row longer than what was not.
     for (enlarged, expected) in [(false, 1), (true, 0)] {
-        let mut sketch = Sketch::default();
-        let start = sketch.conv("images", (3, 4), 3);
-        let kept = sketch.conv(&start, (4, 6), 1);
+        let mut builder = GraphBuilder::default();
+        let start = builder.conv("images", (3, 4), 3);
+        let kept = builder.conv(&start, (4, 6), 1);
         let other = if enlarged {
-            let half = sketch.conv(&start, (4, 6), 3);
-            sketch.with("strides", &[2, 2]);
-            sketch.upsample(&half)
+            let half = builder.conv(&start, (4, 6), 3);
+            builder.with("strides", &[2, 2]);
+            builder.upsample(&half)
         } else {
-            sketch.conv(&start, (4, 6), 3)
+            builder.conv(&start, (4, 6), 3)
         };
-        let joint = sketch.concat(&[&kept, &other]);
-        sketch.conv(&joint, (12, 2), 1);
-        let mut graph = sketch.graph();
+        let joint = builder.concat(&[&kept, &other]);
+        builder.conv(&joint, (12, 2), 1);
+        let mut graph = builder.graph();
         sizes::free(&mut graph);
         let places = if let Outcome::Done(places) = concat::split(&mut graph) { places } else { 0 };
         assert_eq!(places, expected, "enlarged: {enlarged}");
     }
-    let mut unknown = Sketch::default();
+    let mut unknown = GraphBuilder::default();
     let a = unknown.conv("images", (3, 4), 1);
     let joint = unknown.concat(&["images", &a]);
     unknown.conv(&joint, (7, 2), 1);
@@ -210,14 +210,14 @@ fn convolutions_of_two_joined_tensors_are_split() {
 #[test]
 fn shuffles_become_gathers_and_sizes_are_free() {
     let shuffled = |perm: &[i64]| {
-        let mut sketch = Sketch::default();
-        let start = sketch.conv("images", (3, 6), 1);
-        let apart = sketch.reshape(&start, &[1, 2, 3, SIDE, SIDE]);
-        let turned = sketch.node("Transpose", &[&apart]);
-        sketch.with("perm", perm);
-        let back = sketch.reshape(&turned, &[1, -1, SIDE, SIDE]);
-        sketch.conv(&back, (6, 2), 1);
-        sketch
+        let mut builder = GraphBuilder::default();
+        let start = builder.conv("images", (3, 6), 1);
+        let apart = builder.reshape(&start, &[1, 2, 3, SIDE, SIDE]);
+        let turned = builder.node("Transpose", &[&apart]);
+        builder.with("perm", perm);
+        let back = builder.reshape(&turned, &[1, -1, SIDE, SIDE]);
+        builder.conv(&back, (6, 2), 1);
+        builder
     };
     assert_eq!(changed(shuffled(&[0, 2, 1, 3, 4]), shuffle::gather), 1);
     assert_eq!(changed(shuffled(&[0, 2, 1, 4, 3]), shuffle::gather), 0, "rows and columns change places, too");
@@ -233,12 +233,12 @@ fn shuffles_become_gathers_and_sizes_are_free() {
 
 #[test]
 fn a_reshape_of_all_cells_is_freed() {
-    let mut sketch = Sketch::default();
-    let map = sketch.conv("images", (3, 5), 1);
-    sketch.with("strides", &[8, 8]);
-    sketch.with("pads", &[0; 4]);
-    sketch.reshape(&map, &[1, 5, (SIDE / 8) * (SIDE / 8)]);
-    let mut graph = sketch.graph();
+    let mut builder = GraphBuilder::default();
+    let map = builder.conv("images", (3, 5), 1);
+    builder.with("strides", &[8, 8]);
+    builder.with("pads", &[0; 4]);
+    builder.reshape(&map, &[1, 5, (SIDE / 8) * (SIDE / 8)]);
+    let mut graph = builder.graph();
     let trial = Trial::new(&graph.bytes(), &graph, None).unwrap();
     assert_eq!(sizes::free(&mut graph), Outcome::Done(2));
     assert_eq!(trial.other_sizes(&graph.bytes()).unwrap()[0].1, [Some(1), Some(5), None]);
