@@ -18,8 +18,8 @@ use crate::about::{Health, Model};
 use crate::account::{self, Ids};
 use crate::body::{self, Bodies};
 use crate::coding::{self, Codings};
+use crate::compatible_api::{CompatibleApi, rekognition, roboflow};
 use crate::declared::{Declared, Kind};
-use crate::dialect::{Dialect, rekognition, roboflow};
 use crate::engine::Engine;
 use crate::intake::Intake;
 use crate::platform::Platform;
@@ -68,7 +68,7 @@ enum Route {
     /// Photos, answered in this shape unless they ask for another.
     Detect(Format),
     /// The same of another service's client.
-    Call(Dialect),
+    Call(CompatibleApi),
     /// The models, as Roboflow's client asks for them; with a body it names one.
     Registry,
 }
@@ -121,11 +121,11 @@ impl App {
         let start = Instant::now();
         let (head, body) = request.into_parts();
         let (method, path) = (head.method.clone(), head.uri.path().trim_end_matches('/').to_owned());
-        let dialect = Dialect::of(&head, &path);
+        let api = CompatibleApi::of(&head, &path);
         let mut done = Done::default();
         let response = match self.route(&head, &path) {
             Ok(Route::Detect(format)) => self.detect(head, body, format, None, &mut done).await,
-            Ok(Route::Call(dialect)) => self.detect(head, body, dialect.format(), Some(dialect), &mut done).await,
+            Ok(Route::Call(api)) => self.detect(head, body, api.format(), Some(api), &mut done).await,
             Ok(Route::Registry) => self.registry(body).await,
             route => {
                 body::discard(&head.headers, body);
@@ -134,8 +134,8 @@ impl App {
         };
         let response = response.unwrap_or_else(|problem| {
             done.code = Some(problem.code);
-            match dialect {
-                Some(dialect) => dialect.problem(&problem),
+            match api {
+                Some(api) => api.problem(&problem),
                 None => reply::problem(&problem, allowed_methods(&path)),
             }
         });
@@ -156,11 +156,11 @@ impl App {
             Some(token) if !(reads && matches!(path, "" | "/sample.jpg" | "/health")) => token.check(&head.headers)?,
             _ => {}
         }
-        match (Dialect::of(head, path), &head.method, path) {
-            (Some(dialect @ Dialect::Rekognition), ..) => {
-                return rekognition::check(&head.headers).map(|()| Route::Call(dialect));
+        match (CompatibleApi::of(head, path), &head.method, path) {
+            (Some(api @ CompatibleApi::Rekognition), ..) => {
+                return rekognition::check(&head.headers).map(|()| Route::Call(api));
             }
-            (Some(dialect), &Method::POST, roboflow::INFER) => return Ok(Route::Call(dialect)),
+            (Some(api), &Method::POST, roboflow::INFER) => return Ok(Route::Call(api)),
             (Some(_), &Method::POST, roboflow::ADD) => return Ok(Route::Registry),
             (Some(_), _, roboflow::REGISTRY) if reads => return Ok(Route::Registry),
             (Some(_), method, _) => return Err(not_allowed(method, path)),
@@ -214,7 +214,7 @@ impl App {
         head: Parts,
         mut body: B,
         format: Format,
-        dialect: Option<Dialect>,
+        api: Option<CompatibleApi>,
         done: &mut Done,
     ) -> Result<Response<Bytes>, Problem>
     where
@@ -228,7 +228,7 @@ impl App {
                 return Ok(coding::refusal(&problem));
             }
         };
-        let received = match self.engine().and_then(|engine| declared(engine, &head, format, dialect)) {
+        let received = match self.engine().and_then(|engine| declared(engine, &head, format, api)) {
             Ok(declared) => self.0.bodies.read(&mut body).await.map(|received| (declared, received)),
             Err(problem) => Err(problem),
         };
@@ -269,9 +269,9 @@ impl App {
 
 /// What the head says, the labels that it asks for included: what is wrong with it is told whatever the body is. The
 /// student project's clients may put into their query what they like.
-fn declared(engine: &Engine, head: &Parts, format: Format, dialect: Option<Dialect>) -> Result<Declared, Problem> {
-    if let Some(dialect) = dialect {
-        return Ok(Declared::by(dialect));
+fn declared(engine: &Engine, head: &Parts, format: Format, api: Option<CompatibleApi>) -> Result<Declared, Problem> {
+    if let Some(api) = api {
+        return Ok(Declared::by(api));
     }
     let unknown = if format == Format::Seed { Unknown::Ignored } else { Unknown::Refused };
     let declared = Declared::of(head, unknown)?;

@@ -4,7 +4,7 @@ use http::header::CONTENT_TYPE;
 use http::request::Parts;
 use wire::{Code, Options, Problem, Unknown};
 
-use crate::dialect::Dialect;
+use crate::compatible_api::CompatibleApi;
 
 /// What a request's head says, before anything of the body is read.
 #[derive(Debug)]
@@ -28,13 +28,13 @@ pub(crate) enum Kind {
     /// it is, unless it is a form.
     UrlEncoded,
     /// As another service's client writes it.
-    Dialect(Dialect),
+    CompatibleApi(CompatibleApi),
 }
 
 impl Declared {
     /// A request of another service's client, which has its options in its body.
-    pub(crate) fn by(dialect: Dialect) -> Self {
-        Self { kind: Kind::Dialect(dialect), options: Options::default() }
+    pub(crate) fn by(api: CompatibleApi) -> Self {
+        Self { kind: Kind::CompatibleApi(api), options: Options::default() }
     }
 
     /// Reads a head; `unknown` says what becomes of names in the query that are no options.

@@ -9,8 +9,8 @@ use tokio::runtime::Handle;
 use wire::rekognition::Wanted;
 use wire::{Code, MAX_IMAGES, Options, Problem, RequestBody, decode_base64};
 
+use crate::compatible_api::{CompatibleApi, rekognition, roboflow};
 use crate::declared::{self, Declared, Kind};
-use crate::dialect::{Dialect, rekognition, roboflow};
 
 /// Deprecated in forms (RFC 7578, 4.7), and still sent by some.
 const CONTENT_TRANSFER_ENCODING: HeaderName = HeaderName::from_static("content-transfer-encoding");
@@ -37,8 +37,8 @@ impl Intake {
         let mut intake = match declared.kind {
             Kind::Form(content_type) => Handle::current().block_on(multipart(body, &content_type, max_bytes))?,
             Kind::Json => json(&body, max_bytes)?,
-            Kind::Dialect(Dialect::Rekognition) => rekognition::intake(&body, max_bytes)?,
-            Kind::Dialect(Dialect::Roboflow) => roboflow::intake(&body, max_bytes)?,
+            Kind::CompatibleApi(CompatibleApi::Rekognition) => rekognition::intake(&body, max_bytes)?,
+            Kind::CompatibleApi(CompatibleApi::Roboflow) => roboflow::intake(&body, max_bytes)?,
             Kind::Photo => raw(body)?,
             Kind::Undeclared | Kind::UrlEncoded if body.trim_ascii_start().starts_with(b"{") => json(&body, max_bytes)?,
             Kind::UrlEncoded if is_url_encoded(&body) => {

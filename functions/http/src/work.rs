@@ -13,7 +13,7 @@ use http::Response;
 use image::RgbImage;
 use wire::{Answer, Code, Format, ItemError, Problem, TimingsMs};
 
-use crate::dialect;
+use crate::compatible_api;
 use crate::engine::Engine;
 use crate::intake::Intake;
 use crate::platform::Platform;
@@ -130,7 +130,7 @@ pub(crate) fn answer(
             pictures => {
                 let answer = with_pictures(Answered { answer, pictures });
                 match &intake.wanted {
-                    Some(wanted) => dialect::rekognition::answered(&answer, wanted),
+                    Some(wanted) => compatible_api::rekognition::answered(&answer, wanted),
                     None => reply::one(&answer, format),
                 }
             }

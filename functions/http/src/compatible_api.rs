@@ -11,14 +11,14 @@ use wire::{Format, Problem};
 
 /// Whose client asks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Dialect {
+pub(crate) enum CompatibleApi {
     /// Amazon Rekognition's: an AWS SDK.
     Rekognition,
     /// Roboflow's inference server's: `inference-sdk`.
     Roboflow,
 }
 
-impl Dialect {
+impl CompatibleApi {
     /// Whose client sends a request with this head, if it is none of this service's own.
     pub(crate) fn of(head: &Parts, path: &str) -> Option<Self> {
         if head.method == Method::POST && path.is_empty() && rekognition::is_call(&head.headers) {
