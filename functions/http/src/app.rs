@@ -21,9 +21,9 @@ use crate::coding::{self, Codings};
 use crate::compatible_api::{CompatibleApi, rekognition, roboflow};
 use crate::declared::{Declared, Kind};
 use crate::engine::Engine;
-use crate::intake::Intake;
 use crate::platform::Platform;
 use crate::queue::Queue;
+use crate::request_content::RequestContent;
 use crate::token::Token;
 use crate::work::{self, Context, Done};
 use crate::{page, reply};
@@ -252,10 +252,10 @@ impl App {
                 let max_bytes = engine.detector.limits().max_bytes;
                 let most = (declared.kind == Kind::Photo).then_some(max_bytes);
                 let decoded = app.0.bodies.decode(received, &codings, most, &abandoned)?;
-                let intake = Intake::read(declared, decoded.bytes, max_bytes)?;
+                let content = RequestContent::read(declared, decoded.bytes, max_bytes)?;
                 // The share is held as long as the photos are.
                 let _share = decoded.share;
-                work::answer(engine, intake, &context, &mut done)
+                work::answer(engine, content, &context, &mut done)
             });
             drop(permit);
             // Nobody waits for it: then it is lost.

@@ -15,9 +15,9 @@ use wire::{Answer, Code, Format, ItemError, Problem, TimingsMs};
 
 use crate::compatible_api;
 use crate::engine::Engine;
-use crate::intake::Intake;
 use crate::platform::Platform;
 use crate::reply;
+use crate::request_content::RequestContent;
 
 /// What was done for a request, for its log line and its metrics.
 #[derive(Debug, Default)]
@@ -75,21 +75,21 @@ pub(crate) struct Context<'a> {
 /// request share its session, so each is said to have waited as long as the request.
 pub(crate) fn answer(
     engine: &Engine,
-    intake: Intake,
+    content: RequestContent,
     context: &Context<'_>,
     done: &mut Done,
 ) -> Result<Response<Bytes>, Problem> {
     let platform = context.platform;
-    let format = intake.options.format.unwrap_or(context.format);
-    let thresholds = intake.options.thresholds(&engine.defaults, engine.detector.labels())?;
-    let options = intake.options.clone().or(engine.options.clone());
+    let format = content.options.format.unwrap_or(context.format);
+    let thresholds = content.options.thresholds(&engine.defaults, engine.detector.labels())?;
+    let options = content.options.clone().or(engine.options.clone());
     let (annotate, redaction) = (options.annotate.unwrap_or(false), options.redaction());
-    let pictures = intake.photos.len() * (usize::from(annotate) + usize::from(redaction.is_some()));
+    let pictures = content.photos.len() * (usize::from(annotate) + usize::from(redaction.is_some()));
     let budget = platform.max_picture_bytes() / pictures.max(1);
     let photo_options = PhotoOptions { thresholds, slicing: options.slicing(), annotate, redaction, budget };
     done.cold_start = engine.is_cold_start();
-    let mut outcomes = Vec::with_capacity(intake.photos.len());
-    for photo in intake.photos {
+    let mut outcomes = Vec::with_capacity(content.photos.len());
+    for photo in content.photos {
         if (context.abandoned)() {
             break;
         }
@@ -112,7 +112,7 @@ pub(crate) fn answer(
         }));
     }
     done.timings = done.timings.after(context.waited);
-    let response = if intake.many {
+    let response = if content.many {
         let outcomes: Vec<Result<Answer, ItemError>> = outcomes
             .into_iter()
             .map(|outcome| match outcome {
@@ -124,12 +124,12 @@ pub(crate) fn answer(
     } else {
         let Answered { answer, pictures } = outcomes.pop().unwrap_or_else(|| Err(internal()))?;
         match pictures {
-            Pictures { annotated: Some(picture), .. } | Pictures { redacted: Some(picture), .. } if intake.raw => {
+            Pictures { annotated: Some(picture), .. } | Pictures { redacted: Some(picture), .. } if content.raw => {
                 reply::jpeg(picture)
             }
             pictures => {
                 let answer = with_pictures(Answered { answer, pictures });
-                match &intake.wanted {
+                match &content.wanted {
                     Some(wanted) => compatible_api::rekognition::answered(&answer, wanted),
                     None => reply::one(&answer, format),
                 }

@@ -9,8 +9,8 @@ use serde::Serialize;
 use wire::rekognition::{Request, S3Object, Wanted, detect_labels};
 use wire::{Answer, Code, Problem, decode_base64};
 
-use crate::intake::Intake;
 use crate::reply;
+use crate::request_content::RequestContent;
 
 const TARGET: HeaderName = HeaderName::from_static("x-amz-target");
 const ERROR_TYPE: HeaderName = HeaderName::from_static("x-amzn-errortype");
@@ -36,7 +36,7 @@ pub(crate) fn check(headers: &HeaderMap) -> Result<(), Problem> {
 }
 
 /// Reads a request's body; called where the runtime lets a thread block.
-pub(crate) fn intake(body: &[u8], max_bytes: usize) -> Result<Intake, Problem> {
+pub(crate) fn content(body: &[u8], max_bytes: usize) -> Result<RequestContent, Problem> {
     let mut request = Request::parse(body)?;
     let (options, wanted) = request.options()?;
     let photo = match (request.image.bytes, request.image.s3_object) {
@@ -44,7 +44,7 @@ pub(crate) fn intake(body: &[u8], max_bytes: usize) -> Result<Intake, Problem> {
         (None, Some(object)) => fetched(&object, max_bytes)?,
         _ => return Err(Problem::new(Code::InvalidParameter, "Image must have either Bytes or S3Object.")),
     };
-    Ok(Intake { photos: vec![Ok(photo)], many: false, raw: false, options, wanted: Some(wanted) })
+    Ok(RequestContent { photos: vec![Ok(photo)], many: false, raw: false, options, wanted: Some(wanted) })
 }
 
 /// A photo in S3.

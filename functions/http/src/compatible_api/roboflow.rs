@@ -9,8 +9,8 @@ use serde_json::{Map, Value};
 use wire::{Code, MAX_IMAGES, Options, Problem, decode_base64};
 
 use crate::engine::Engine;
-use crate::intake::Intake;
 use crate::reply;
+use crate::request_content::RequestContent;
 
 /// Which models there are.
 pub(crate) const REGISTRY: &str = "/model/registry";
@@ -56,7 +56,7 @@ const OPTIONS: [(&str, &str); 5] = [
 ];
 
 /// Reads the body of [`INFER`].
-pub(crate) fn intake(body: &[u8], max_bytes: usize) -> Result<Intake, Problem> {
+pub(crate) fn content(body: &[u8], max_bytes: usize) -> Result<RequestContent, Problem> {
     let Request { image, others } = serde_json::from_slice(body).map_err(|error| {
         let code = if error.is_data() { Code::InvalidParameter } else { Code::InvalidJson };
         let at = format!("line {}, column {}", error.line(), error.column());
@@ -76,7 +76,7 @@ pub(crate) fn intake(body: &[u8], max_bytes: usize) -> Result<Intake, Problem> {
         _ => Err(Problem::new(Code::InvalidParameter, "image.type must be base64: nothing is fetched from elsewhere.")),
     };
     let photos = images.into_iter().map(photo).collect();
-    Ok(Intake { photos, many, raw: false, options, wanted: None })
+    Ok(RequestContent { photos, many, raw: false, options, wanted: None })
 }
 
 /// The models of the registry: what is loaded, under its own name and the one that was asked for.

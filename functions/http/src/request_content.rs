@@ -17,7 +17,7 @@ const CONTENT_TRANSFER_ENCODING: HeaderName = HeaderName::from_static("content-t
 
 /// The photos of a request and what is asked of them.
 #[derive(Debug)]
-pub(crate) struct Intake {
+pub(crate) struct RequestContent {
     /// Each photo's bytes, or why it has none.
     pub(crate) photos: Vec<Result<Bytes, Problem>>,
     /// The answer is a list, also for one photo.
@@ -30,15 +30,15 @@ pub(crate) struct Intake {
     pub(crate) wanted: Option<Wanted>,
 }
 
-impl Intake {
+impl RequestContent {
     /// Reads a body, as its head declares it; no photo of JSON may have more than `max_bytes`. Called where the runtime
     /// lets a thread block.
     pub(crate) fn read(declared: Declared, body: Bytes, max_bytes: usize) -> Result<Self, Problem> {
-        let mut intake = match declared.kind {
+        let mut content = match declared.kind {
             Kind::Form(content_type) => Handle::current().block_on(multipart(body, &content_type, max_bytes))?,
             Kind::Json => json(&body, max_bytes)?,
-            Kind::CompatibleApi(CompatibleApi::Rekognition) => rekognition::intake(&body, max_bytes)?,
-            Kind::CompatibleApi(CompatibleApi::Roboflow) => roboflow::intake(&body, max_bytes)?,
+            Kind::CompatibleApi(CompatibleApi::Rekognition) => rekognition::content(&body, max_bytes)?,
+            Kind::CompatibleApi(CompatibleApi::Roboflow) => roboflow::content(&body, max_bytes)?,
             Kind::Photo => raw(body)?,
             Kind::Undeclared | Kind::UrlEncoded if body.trim_ascii_start().starts_with(b"{") => json(&body, max_bytes)?,
             Kind::UrlEncoded if is_url_encoded(&body) => {
@@ -46,8 +46,8 @@ impl Intake {
             }
             Kind::Undeclared | Kind::UrlEncoded => raw(body)?,
         };
-        intake.options = intake.options.or(declared.options);
-        Ok(intake)
+        content.options = content.options.or(declared.options);
+        Ok(content)
     }
 }
 
@@ -61,23 +61,23 @@ fn missing() -> Problem {
     Problem::new(Code::MissingImage, "The body is empty. Send a photo.")
 }
 
-fn raw(body: Bytes) -> Result<Intake, Problem> {
+fn raw(body: Bytes) -> Result<RequestContent, Problem> {
     if body.is_empty() {
         return Err(missing());
     }
-    Ok(Intake { photos: vec![Ok(body)], many: false, raw: true, options: Options::default(), wanted: None })
+    Ok(RequestContent { photos: vec![Ok(body)], many: false, raw: true, options: Options::default(), wanted: None })
 }
 
-fn json(body: &[u8], max_bytes: usize) -> Result<Intake, Problem> {
+fn json(body: &[u8], max_bytes: usize) -> Result<RequestContent, Problem> {
     let RequestBody { images, many, options } = RequestBody::parse(body)?;
     let decode = |text: Cow<'_, str>| decode_base64(&text, max_bytes).map(Bytes::from);
     let photos = images.into_iter().map(|image| image.and_then(decode)).collect();
-    Ok(Intake { photos, many, raw: false, options, wanted: None })
+    Ok(RequestContent { photos, many, raw: false, options, wanted: None })
 }
 
 /// Every part with a file name, or named like a photo, is a photo; the other parts are options. An input that was left
 /// empty is as if it were not there: browsers send it all the same, a file input with an empty file name.
-async fn multipart(body: Bytes, content_type: &str, max_bytes: usize) -> Result<Intake, Problem> {
+async fn multipart(body: Bytes, content_type: &str, max_bytes: usize) -> Result<RequestContent, Problem> {
     if body.is_empty() {
         return Err(missing());
     }
@@ -111,7 +111,13 @@ async fn multipart(body: Bytes, content_type: &str, max_bytes: usize) -> Result<
     if photos.is_empty() {
         return Err(Problem::new(Code::MissingImage, "The form has no file. Add one, for example as \"image\"."));
     }
-    Ok(Intake { many: photos.len() > 1, raw: false, photos, options: Options::from_pairs(pairs)?, wanted: None })
+    Ok(RequestContent {
+        many: photos.len() > 1,
+        raw: false,
+        photos,
+        options: Options::from_pairs(pairs)?,
+        wanted: None,
+    })
 }
 
 fn malformed(error: multer::Error) -> Problem {
