@@ -15,7 +15,6 @@ use tracing::{Instrument, Span};
 use wire::{Code, Format, Problem, Settings, Unknown};
 
 use crate::about::{Health, Model};
-use crate::account::{self, Ids};
 use crate::body::{self, Bodies};
 use crate::coding::{self, Codings};
 use crate::compatible_api::{CompatibleApi, rekognition, roboflow};
@@ -24,6 +23,7 @@ use crate::engine::Engine;
 use crate::platform::Platform;
 use crate::queue::Queue;
 use crate::request_content::RequestContent;
+use crate::request_log::{self, Ids};
 use crate::token::Token;
 use crate::work::{self, Context, Done};
 use crate::{page, reply};
@@ -140,7 +140,8 @@ impl App {
             }
         });
         let response = reply::with_cold_start(response, done.cold_start);
-        let entry = account::Entry { ids, method: &method, path: &path, status: response.status(), done: &done, start };
+        let entry =
+            request_log::Entry { ids, method: &method, path: &path, status: response.status(), done: &done, start };
         match &self.0.options.metrics {
             Some(metrics) => metrics.emit(entry.document(self.0.engine.get())),
             None => entry.log(),

@@ -7,7 +7,6 @@
 //! invocation error: Lambda would turn that into a bare 502.
 
 mod about;
-mod account;
 mod app;
 mod arguments;
 mod body;
@@ -22,6 +21,7 @@ mod program;
 mod queue;
 mod reply;
 mod request_content;
+mod request_log;
 pub mod server;
 mod token;
 mod work;
