@@ -1,4 +1,4 @@
-//! Bodies with codings, through both doors: what is read, what is refused, and what wants to be larger than it looks.
+//! Bodies with codings, through both entry points: what is read, what is refused, and what wants to be larger than it looks.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod common;
@@ -11,7 +11,7 @@ use flate2::Compression;
 use flate2::write::{DeflateEncoder, GzEncoder, ZlibEncoder};
 use serde_json::{Value, json};
 
-use common::{DOORS, Door, FORM, app, case, form, photo, post};
+use common::{ENTRY_POINTS, EntryPoint, FORM, app, case, form, photo, post};
 
 /// A way to encode: the value of Content-Encoding, and what does it.
 type Way = (&'static str, fn(&[u8]) -> Vec<u8>);
@@ -55,20 +55,20 @@ fn bodies() -> [(&'static str, Vec<u8>); 3] {
 }
 
 #[tokio::test]
-async fn every_coding_of_every_body_is_read_through_both_doors() {
+async fn every_coding_of_every_body_is_read_through_both_entry_points() {
     let app = app(None);
     let path = "/detect?confidence=0.1";
-    let expected = post(&app, Door::Plain, path, &[], &photo()).await.detections();
+    let expected = post(&app, EntryPoint::Plain, path, &[], &photo()).await.detections();
     assert!(!expected.as_array().unwrap().is_empty());
-    for door in DOORS {
+    for entry_point in ENTRY_POINTS {
         for (kind, body) in bodies() {
             for (coding, encode) in WAYS {
                 let headers = [("content-type", kind), ("content-encoding", coding)];
-                let answer = post(&app, door, path, &headers, &encode(&body)).await;
-                assert_eq!(answer.detections(), expected, "{door:?} {kind} {coding}");
+                let answer = post(&app, entry_point, path, &headers, &encode(&body)).await;
+                assert_eq!(answer.detections(), expected, "{entry_point:?} {kind} {coding}");
             }
         }
-        let drawn = post(&app, door, "/detect?annotate=true", &coded("br"), &brotli(&photo())).await;
+        let drawn = post(&app, entry_point, "/detect?annotate=true", &coded("br"), &brotli(&photo())).await;
         assert_eq!((drawn.status, &drawn.body[..2]), (200, &b"\xff\xd8"[..]));
     }
 }
@@ -78,7 +78,7 @@ async fn names_are_a_list_in_the_order_of_encoding() {
     let app = app(None);
     let photo = photo();
     let both = brotli(&gzip(&photo));
-    for door in DOORS {
+    for entry_point in ENTRY_POINTS {
         for (coding, body) in [
             ("identity", photo.clone()),
             ("", photo.clone()),
@@ -88,14 +88,18 @@ async fn names_are_a_list_in_the_order_of_encoding() {
             ("identity,GZIP , , Br", both.clone()),
             ("br, deflate, gzip", gzip(&bare(&brotli(&photo)))),
         ] {
-            assert_eq!(post(&app, door, "/detect", &coded(coding), &body).await.status, 200, "{door:?} {coding}");
+            assert_eq!(
+                post(&app, entry_point, "/detect", &coded(coding), &body).await.status,
+                200,
+                "{entry_point:?} {coding}"
+            );
         }
-        let wrong = post(&app, door, "/detect", &coded("br, gzip"), &both).await;
+        let wrong = post(&app, entry_point, "/detect", &coded("br, gzip"), &both).await;
         assert_eq!(wrong.code(), "invalid_encoding");
     }
     // A header of two lines is one list; an event has no two lines.
     let two = [("content-encoding", "gzip"), ("content-encoding", "br")];
-    assert_eq!(post(&app, Door::Plain, "/detect", &two, &both).await.status, 200);
+    assert_eq!(post(&app, EntryPoint::Plain, "/detect", &two, &both).await.status, 200);
 }
 
 #[tokio::test]
@@ -115,11 +119,11 @@ async fn members_follow_each_other_and_what_else_follows_is_left_alone() {
         }
     }
     for (coding, body) in bodies {
-        let answer = post(&app, Door::Plain, "/detect", &coded(coding), &body).await;
+        let answer = post(&app, EntryPoint::Plain, "/detect", &coded(coding), &body).await;
         assert_eq!(answer.status, 200, "{coding}, {} bytes: {}", body.len(), String::from_utf8_lossy(&answer.body));
     }
     let torn = [&members, &gzip(end)[..20]].concat();
-    assert_eq!(post(&app, Door::Plain, "/detect", &coded("gzip"), &torn).await.code(), "invalid_encoding");
+    assert_eq!(post(&app, EntryPoint::Plain, "/detect", &coded("gzip"), &torn).await.code(), "invalid_encoding");
 }
 
 #[tokio::test]
@@ -130,7 +134,7 @@ async fn what_is_torn_or_no_such_thing_is_said_to_be() {
         let whole = encode(&small);
         for length in 0..whole.len() {
             let headers = [("content-type", "application/json"), ("content-encoding", coding)];
-            let answer = post(&app, DOORS[length % 2], "/detect", &headers, &whole[..length]).await;
+            let answer = post(&app, ENTRY_POINTS[length % 2], "/detect", &headers, &whole[..length]).await;
             // Nothing at all is no photo, whatever it is encoded as.
             let code = if length == 0 { "missing_image" } else { "invalid_encoding" };
             assert_eq!(answer.code(), code, "{coding}: {length} of {} bytes", whole.len());
@@ -138,7 +142,7 @@ async fn what_is_torn_or_no_such_thing_is_said_to_be() {
         }
         let whole = encode(&photo());
         for body in [&whole[..whole.len() / 2], &photo(), b"{}", b"hello, world", &[0xff; 100]] {
-            let answer = post(&app, Door::Event, "/detect", &coded(coding), body).await;
+            let answer = post(&app, EntryPoint::Event, "/detect", &coded(coding), body).await;
             assert_eq!((answer.status, answer.code().as_str()), (400, "invalid_encoding"), "{coding}");
         }
     }
@@ -146,7 +150,7 @@ async fn what_is_torn_or_no_such_thing_is_said_to_be() {
     for (coding, mut body) in [("gzip", gzip(&photo())), ("deflate", zlib(&photo()))] {
         let place = body.len() - if coding == "gzip" { 8 } else { 4 };
         body[place] ^= 1;
-        assert_eq!(post(&app, Door::Plain, "/detect", &coded(coding), &body).await.code(), "invalid_encoding");
+        assert_eq!(post(&app, EntryPoint::Plain, "/detect", &coded(coding), &body).await.code(), "invalid_encoding");
     }
 }
 
@@ -170,7 +174,7 @@ async fn broken_streams_are_never_the_functions_failure() {
                 body[below(length)] ^= 1 << below(8);
             }
             body.truncate(if below(4) == 0 { below(body.len()) } else { body.len() });
-            let answer = post(&app, Door::Plain, "/detect", &coded(coding), &body).await;
+            let answer = post(&app, EntryPoint::Plain, "/detect", &coded(coding), &body).await;
             assert!(answer.status == 200 || (400..500).contains(&answer.status), "{coding} {number}: {answer:?}");
         }
     }
@@ -180,8 +184,8 @@ async fn broken_streams_are_never_the_functions_failure() {
 async fn nothing_in_a_coding_is_no_photo() {
     let app = app(None);
     for (coding, encode) in WAYS {
-        for door in DOORS {
-            let answer = post(&app, door, "/detect", &coded(coding), &encode(b"")).await;
+        for entry_point in ENTRY_POINTS {
+            let answer = post(&app, entry_point, "/detect", &coded(coding), &encode(b"")).await;
             assert_eq!(answer.code(), "missing_image", "{coding}");
         }
     }
@@ -190,11 +194,11 @@ async fn nothing_in_a_coding_is_no_photo() {
 #[tokio::test]
 async fn other_codings_are_refused_with_those_that_are_read() {
     let app = app(None);
-    for door in DOORS {
+    for entry_point in ENTRY_POINTS {
         for coding in
             ["zstd", "compress", "gzip, zstd", "dcb", "aws-chunked", "*", "gzip;q=1", "gzip, gzip, gzip, gzip"]
         {
-            let answer = post(&app, door, "/detect", &coded(coding), &gzip(&photo())).await;
+            let answer = post(&app, entry_point, "/detect", &coded(coding), &gzip(&photo())).await;
             assert_eq!((answer.status, answer.code().as_str()), (415, "unsupported_media_type"), "{coding}");
             assert_eq!(answer.headers["accept-encoding"], "gzip, deflate, br", "{coding}");
             let detail = answer.json()["detail"].as_str().unwrap().to_owned();
@@ -203,7 +207,7 @@ async fn other_codings_are_refused_with_those_that_are_read() {
         }
         // With other reasons it must not be there.
         for (kind, body) in [("text/plain", &b"hello"[..]), ("image/jpeg", b"hello")] {
-            let answer = post(&app, door, "/detect", &[("content-type", kind)], body).await;
+            let answer = post(&app, entry_point, "/detect", &[("content-type", kind)], body).await;
             assert_eq!(answer.status, 415);
             assert!(!answer.headers.contains_key("accept-encoding"));
         }
@@ -216,21 +220,21 @@ async fn bounds_count_what_comes_out() {
     let app = app(Some(most));
     let request = 40_000 * 64 + (1 << 20);
     for (coding, encode) in WAYS {
-        for door in DOORS {
+        for entry_point in ENTRY_POINTS {
             for (kind, bound) in [("image/webp", most), ("application/json", request), (FORM, request)] {
                 let headers = [("content-type", kind), ("content-encoding", coding)];
-                let answer = post(&app, door, "/detect", &headers, &encode(&vec![b' '; bound + 1])).await;
+                let answer = post(&app, entry_point, "/detect", &headers, &encode(&vec![b' '; bound + 1])).await;
                 assert_eq!((answer.status, answer.code().as_str()), (413, "too_many_bytes"), "{coding} {kind}");
-                let answer = post(&app, door, "/detect", &headers, &encode(&vec![b' '; bound])).await;
+                let answer = post(&app, entry_point, "/detect", &headers, &encode(&vec![b' '; bound])).await;
                 assert!([400, 415].contains(&answer.status), "{coding} {kind}: {answer:?}");
             }
         }
     }
     // Layers do not multiply, whatever comes out in the end.
     let empties = gzip(b"").repeat(1_000_000);
-    let answer = post(&app, Door::Plain, "/detect", &coded("gzip, gzip"), &gzip(&empties)).await;
+    let answer = post(&app, EntryPoint::Plain, "/detect", &coded("gzip, gzip"), &gzip(&empties)).await;
     assert_eq!(answer.code(), "too_many_bytes");
-    let answer = post(&app, Door::Plain, "/detect", &coded("gzip"), &empties[..20 * 70_000]).await;
+    let answer = post(&app, EntryPoint::Plain, "/detect", &coded("gzip"), &empties[..20 * 70_000]).await;
     assert_eq!(answer.code(), "invalid_encoding");
 }
 
@@ -238,13 +242,13 @@ async fn bounds_count_what_comes_out() {
 async fn a_case_that_was_handed_out() {
     let Some(body) = case("gzip.jpg.gz") else { return };
     let app = app(None);
-    for door in DOORS {
+    for entry_point in ENTRY_POINTS {
         let headers = [("content-type", "image/jpeg"), ("content-encoding", "gzip")];
-        let answer = post(&app, door, "/detect", &headers, &body).await;
+        let answer = post(&app, entry_point, "/detect", &headers, &body).await;
         assert_eq!(answer.status, 200);
         let mut photo = Vec::new();
         std::io::Read::read_to_end(&mut flate2::read::GzDecoder::new(&body[..]), &mut photo).unwrap();
-        let plain = post(&app, door, "/detect", &headers[..1], &photo).await;
+        let plain = post(&app, entry_point, "/detect", &headers[..1], &photo).await;
         assert_eq!(without_times(answer.json()), without_times(plain.json()));
     }
 }

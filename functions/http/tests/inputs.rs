@@ -7,7 +7,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
 
-use common::{DOORS, FORM, app, case, form, photo, post};
+use common::{ENTRY_POINTS, FORM, app, case, form, photo, post};
 
 const OPTIONS: [&str; 13] = [
     "confidence",
@@ -31,8 +31,8 @@ const EMPTY: &str = "name=\"image\"; filename=\"\"\r\nContent-Type: application/
 async fn file_inputs_left_empty_are_no_photos() {
     let (app, photo) = (app(None), photo());
     let (file, empty, text) = ((FILE, &photo[..]), (EMPTY, &b""[..]), ("name=\"photo\"", &b""[..]));
-    for door in DOORS {
-        let ask = async |parts: &[_]| post(&app, door, "/detect", &[("content-type", FORM)], &form(parts)).await;
+    for entry_point in ENTRY_POINTS {
+        let ask = async |parts: &[_]| post(&app, entry_point, "/detect", &[("content-type", FORM)], &form(parts)).await;
         let expected = ask(&[file]).await.detections();
         for parts in [&[file, empty][..], &[empty, file], &[empty, text, file, empty]] {
             let answer = ask(parts).await;
@@ -61,12 +61,12 @@ async fn file_inputs_left_empty_are_no_photos() {
 async fn options_left_empty_are_as_if_not_there() {
     let (app, photo) = (app(None), photo());
     let inputs = OPTIONS.map(|option| format!("name=\"{option}\""));
-    for door in DOORS {
+    for entry_point in ENTRY_POINTS {
         for kind in ["", "/api"] {
             let path = format!("{kind}/detect");
             let with = async |query: &str, parts: &[_]| {
                 let path = format!("{path}{query}");
-                let answer = post(&app, door, &path, &[("content-type", FORM)], &form(parts)).await;
+                let answer = post(&app, entry_point, &path, &[("content-type", FORM)], &form(parts)).await;
                 let mut found = answer.json();
                 assert_eq!(answer.status, 200, "{path}: {found}");
                 found.as_object_mut().unwrap().retain(|name, _| !name.contains("time") && !name.contains("timings"));
@@ -102,19 +102,20 @@ async fn every_label_of_a_box_is_asked_for_in_every_way() {
         ("name=\"max_detections\"", b"10000"),
         ("name=\"multi_label\"", b"yes"),
     ];
-    for door in DOORS {
+    for entry_point in ENTRY_POINTS {
         let count = |answer: &common::Answer| answer.json()["detections"].as_array().unwrap().len();
-        let best = post(&app, door, query, &[], &photo).await;
-        let every = post(&app, door, &format!("{query}&multi_label=1"), &[], &photo).await;
+        let best = post(&app, entry_point, query, &[], &photo).await;
+        let every = post(&app, entry_point, &format!("{query}&multi_label=1"), &[], &photo).await;
         assert!(count(&every) > count(&best) && count(&best) > 0);
-        let off = post(&app, door, &format!("{query}&multi_label=false"), &[], &photo).await;
+        let off = post(&app, entry_point, &format!("{query}&multi_label=false"), &[], &photo).await;
         assert_eq!(off.detections(), best.detections());
         let json =
-            post(&app, door, "/detect", &[("content-type", "application/json")], body.to_string().as_bytes()).await;
+            post(&app, entry_point, "/detect", &[("content-type", "application/json")], body.to_string().as_bytes())
+                .await;
         assert_eq!(json.detections(), every.detections());
-        let form = post(&app, door, "/detect", &[("content-type", FORM)], &form(&parts)).await;
+        let form = post(&app, entry_point, "/detect", &[("content-type", FORM)], &form(&parts)).await;
         assert_eq!(form.detections(), every.detections());
-        let wrong = post(&app, door, "/detect?multi_label=some", &[], &photo).await;
+        let wrong = post(&app, entry_point, "/detect?multi_label=some", &[], &photo).await;
         assert_eq!((wrong.status, wrong.code().as_str()), (400, "invalid_parameter"));
     }
 }
@@ -124,7 +125,7 @@ async fn types_that_say_nothing_leave_it_to_the_body() {
     let (app, photo) = (app(None), photo());
     let text = json!({ "image": STANDARD.encode(&photo) }).to_string();
     let url_encoded = ("content-type", "application/x-www-form-urlencoded");
-    for door in DOORS {
+    for entry_point in ENTRY_POINTS {
         for headers in [
             &[][..],
             &[("content-type", "")],
@@ -132,10 +133,17 @@ async fn types_that_say_nothing_leave_it_to_the_body() {
             &[("content-type", "APPLICATION/x-www-form-urlencoded; charset=utf-8")],
         ] {
             for body in [&photo[..], text.as_bytes()] {
-                assert_eq!(post(&app, door, "/detect", headers, body).await.status, 200, "{door:?} {headers:?}");
+                assert_eq!(
+                    post(&app, entry_point, "/detect", headers, body).await.status,
+                    200,
+                    "{entry_point:?} {headers:?}"
+                );
             }
-            assert_eq!(post(&app, door, "/detect", headers, b"").await.code(), "missing_image");
-            assert_eq!(post(&app, door, "/detect", headers, b"\xff\xd8\xff no").await.code(), "undecodable_image");
+            assert_eq!(post(&app, entry_point, "/detect", headers, b"").await.code(), "missing_image");
+            assert_eq!(
+                post(&app, entry_point, "/detect", headers, b"\xff\xd8\xff no").await.code(),
+                "undecodable_image"
+            );
         }
         let refused = [
             (url_encoded, &b"a=b"[..]),
@@ -145,7 +153,7 @@ async fn types_that_say_nothing_leave_it_to_the_body() {
             (("content-type", "text/html"), b"hello"),
         ];
         for (header, body) in refused {
-            let answer = post(&app, door, "/detect", &[header], body).await;
+            let answer = post(&app, entry_point, "/detect", &[header], body).await;
             assert_eq!(answer.code(), "unsupported_media_type", "{header:?}");
             let detail = answer.json()["detail"].as_str().unwrap().to_owned();
             let kind = header.1.split(';').next().unwrap();
@@ -158,9 +166,9 @@ async fn types_that_say_nothing_leave_it_to_the_body() {
 async fn parts_may_say_that_they_are_base64() {
     let (app, photo) = (app(None), photo());
     let part = |encoding: &str| format!("name=\"image\"; filename=\"a.webp\"\r\nContent-Transfer-Encoding: {encoding}");
-    for door in DOORS {
+    for entry_point in ENTRY_POINTS {
         let ask = async |head: &str, content: &[u8]| {
-            post(&app, door, "/detect", &[("content-type", FORM)], &form(&[(head, content)])).await
+            post(&app, entry_point, "/detect", &[("content-type", FORM)], &form(&[(head, content)])).await
         };
         let text = STANDARD.encode(&photo);
         let lines: Vec<&str> = text.as_bytes().chunks(76).map(|line| std::str::from_utf8(line).unwrap()).collect();
@@ -178,10 +186,11 @@ async fn parts_may_say_that_they_are_base64() {
 async fn cases_that_were_handed_out() {
     let (Some(file), Some(number)) = (case("form-empty-file.body"), case("form-empty-number.body")) else { return };
     let app = app(None);
-    for door in DOORS {
+    for entry_point in ENTRY_POINTS {
         for body in [&file, &number] {
             let answer =
-                post(&app, door, "/detect", &[("content-type", "multipart/form-data; boundary=cases")], body).await;
+                post(&app, entry_point, "/detect", &[("content-type", "multipart/form-data; boundary=cases")], body)
+                    .await;
             assert!(answer.detections().is_array());
             let answer = answer.json();
             assert!(answer.get("results").is_none() && answer.get("error").is_none());
@@ -194,7 +203,7 @@ async fn cases_that_were_handed_out() {
 async fn options_that_do_not_exist_are_refused_before_the_body_is_looked_at() {
     let (app, photo) = (app(None), photo());
     let json = ("content-type", "application/json");
-    for door in DOORS {
+    for entry_point in ENTRY_POINTS {
         for (path, expected) in [
             ("/detect?conf=0.4", Some("did you mean confidence?")),
             ("/?max-detections=3", Some("did you mean max_detections?")),
@@ -204,23 +213,27 @@ async fn options_that_do_not_exist_are_refused_before_the_body_is_looked_at() {
             ("/api/detect?colour=red", None),
             ("/detect?utm_source=letter&X-Amz-Signature=0a&_=17", None),
         ] {
-            let answer = post(&app, door, path, &[], &photo).await;
+            let answer = post(&app, entry_point, path, &[], &photo).await;
             let Some(expected) = expected else {
                 assert_eq!(answer.status, 200, "{path}");
                 continue;
             };
             let detail = answer.json()["detail"].as_str().unwrap_or_default().to_owned();
             assert!(answer.code() == "invalid_parameter" && detail.contains(expected), "{path}: {detail}");
-            assert_eq!(post(&app, door, path, &[], b"").await.code(), "invalid_parameter", "{path}");
+            assert_eq!(post(&app, entry_point, path, &[], b"").await.code(), "invalid_parameter", "{path}");
         }
         // Beside a photo in JSON or a form may be data of the caller's own; what looks like an option is meant as one.
         let image = STANDARD.encode(&photo);
         for (name, status) in [("timestamp", 200), ("id", 200), ("conf", 400), ("iou_threshold", 400)] {
             let body = json!({ "image": image, name: 0.4 }).to_string();
-            assert_eq!(post(&app, door, "/detect", &[json], body.as_bytes()).await.status, status, "{name}");
+            assert_eq!(post(&app, entry_point, "/detect", &[json], body.as_bytes()).await.status, status, "{name}");
             let input = format!("name=\"{name}\"");
             let body = form(&[(FILE, &photo), (&input, b"0.4")]);
-            assert_eq!(post(&app, door, "/detect", &[("content-type", FORM)], &body).await.status, status, "{name}");
+            assert_eq!(
+                post(&app, entry_point, "/detect", &[("content-type", FORM)], &body).await.status,
+                status,
+                "{name}"
+            );
         }
     }
 }

@@ -10,7 +10,7 @@ use base64::engine::general_purpose::STANDARD;
 use image::{DynamicImage, ImageFormat, RgbImage};
 use serde_json::{Value, json};
 
-use common::{DOORS, FORM, app, form, photo, post};
+use common::{ENTRY_POINTS, FORM, app, form, photo, post};
 
 /// The photo four times over, in a square, as PNG.
 fn four_times() -> Vec<u8> {
@@ -33,25 +33,25 @@ async fn slices_are_asked_for_in_every_way_and_counted() {
     let body = json!({"image": STANDARD.encode(&photo), "slice": side, "slice_overlap": 0.0}).to_string();
     let (side_text, image) = (side.to_string(), "name=\"image\"; filename=\"a.png\"");
     let parts = [(image, &photo[..]), ("name=\"slice\"", side_text.as_bytes()), ("name=\"slice_overlap\"", b"0")];
-    for door in DOORS {
-        let plain = post(&app, door, "/detect", &[], &photo).await;
+    for entry_point in ENTRY_POINTS {
+        let plain = post(&app, entry_point, "/detect", &[], &photo).await;
         assert!(plain.json()["timings_ms"].get("slices").is_none());
-        let sliced = post(&app, door, &query, &[], &photo).await;
+        let sliced = post(&app, entry_point, &query, &[], &photo).await;
         let slices = sliced.json()["timings_ms"]["slices"].as_u64().unwrap();
         assert!(slices >= 4, "{slices}");
         let timing = sliced.headers["server-timing"].to_str().unwrap();
         assert!(timing.ends_with(&format!("slices;desc=\"{slices}\"")), "{timing}");
         assert_ne!(sliced.detections(), plain.detections());
-        let json = post(&app, door, "/detect", &[("content-type", "application/json")], body.as_bytes()).await;
+        let json = post(&app, entry_point, "/detect", &[("content-type", "application/json")], body.as_bytes()).await;
         assert_eq!(json.detections(), sliced.detections());
-        let form = post(&app, door, "/detect", &[("content-type", FORM)], &form(&parts)).await;
+        let form = post(&app, entry_point, "/detect", &[("content-type", FORM)], &form(&parts)).await;
         assert_eq!(form.detections(), sliced.detections());
         // A photo that fits into one slice is looked at once.
-        let fits = post(&app, door, "/detect?slice=32768", &[], &photo).await;
+        let fits = post(&app, entry_point, "/detect?slice=32768", &[], &photo).await;
         assert_eq!(fits.detections(), plain.detections());
-        let few = post(&app, door, &format!("{query}&max_slices=3"), &[], &photo).await;
+        let few = post(&app, entry_point, &format!("{query}&max_slices=3"), &[], &photo).await;
         assert_eq!((few.status, few.code().as_str()), (413, "too_many_slices"));
-        let many = post(&app, door, "/detect?slice=32&slice_overlap=0.9", &[], &photo).await;
+        let many = post(&app, entry_point, "/detect?slice=32&slice_overlap=0.9", &[], &photo).await;
         assert_eq!(many.code(), "too_many_slices");
     }
 }
@@ -62,8 +62,8 @@ async fn one_photo_with_too_many_slices_spoils_no_neighbour() {
     let images = [four_times(), photo()].map(|photo| STANDARD.encode(photo));
     let side = image::load_from_memory(&photo()).unwrap().to_rgb8().dimensions();
     let body = json!({"images": images, "slice": side.0.max(side.1), "max_slices": 1}).to_string();
-    for door in DOORS {
-        let answer = post(&app, door, "/detect", &[("content-type", "application/json")], body.as_bytes()).await;
+    for entry_point in ENTRY_POINTS {
+        let answer = post(&app, entry_point, "/detect", &[("content-type", "application/json")], body.as_bytes()).await;
         let results = answer.json()["results"].clone();
         assert_eq!(results[0]["error"]["code"], "too_many_slices", "{results}");
         assert!(results[1]["detections"].is_array());
@@ -80,14 +80,14 @@ fn pixels(jpeg: &[u8]) -> RgbImage {
 async fn objects_are_made_unrecognisable_and_the_rest_is_left() {
     let (app, photo) = (app(None), photo());
     let original = image::load_from_memory(&photo).unwrap().to_rgb8();
-    for door in DOORS {
-        let found = post(&app, door, "/detect?confidence=0.3", &[], &photo).await.detections();
+    for entry_point in ENTRY_POINTS {
+        let found = post(&app, entry_point, "/detect?confidence=0.3", &[], &photo).await.detections();
         let boxes: Vec<[f64; 4]> =
             found.as_array().unwrap().iter().map(|d| serde_json::from_value(d["box"].clone()).unwrap()).collect();
         assert!(!boxes.is_empty());
         for style in ["blur", "pixelate", "fill"] {
             let query = format!("/detect?confidence=0.3&redact={style}&redact_margin=0");
-            let raw = post(&app, door, &query, &[], &photo).await;
+            let raw = post(&app, entry_point, &query, &[], &photo).await;
             assert_eq!(raw.headers["content-type"], "image/jpeg");
             let redacted = pixels(&raw.body);
             assert_eq!(redacted.dimensions(), original.dimensions());
@@ -106,8 +106,14 @@ async fn objects_are_made_unrecognisable_and_the_rest_is_left() {
             }
             let body =
                 json!({"image": STANDARD.encode(&photo), "confidence": 0.3, "redact": style, "redact_margin": 0});
-            let answer =
-                post(&app, door, "/detect", &[("content-type", "application/json")], body.to_string().as_bytes()).await;
+            let answer = post(
+                &app,
+                entry_point,
+                "/detect",
+                &[("content-type", "application/json")],
+                body.to_string().as_bytes(),
+            )
+            .await;
             let inside = STANDARD.decode(answer.json()["redacted"].as_str().unwrap()).unwrap();
             assert_eq!((inside, answer.detections()), (raw.body, found.clone()));
         }
@@ -117,7 +123,7 @@ async fn objects_are_made_unrecognisable_and_the_rest_is_left() {
 #[tokio::test]
 async fn boxes_are_drawn_on_the_redacted_photo_and_only_chosen_classes_are_hidden() {
     let (app, photo) = (app(None), photo());
-    let post = async |query: &str| post(&app, DOORS[0], query, &[], &photo).await;
+    let post = async |query: &str| post(&app, ENTRY_POINTS[0], query, &[], &photo).await;
     let found = post("/detect?confidence=0.3").await.detections();
     let present: Vec<&str> = found.as_array().unwrap().iter().map(|d| d["label"].as_str().unwrap()).collect();
     let untouched = pixels(&post("/detect?max_detections=0&redact=fill").await.body);

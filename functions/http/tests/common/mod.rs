@@ -1,4 +1,4 @@
-//! The service in process, through both of its doors: a request as the server hands it on, and a Lambda event.
+//! The service in process, through both of its entry points: a request as the server hands it on, and a Lambda event.
 
 #![allow(dead_code, unreachable_pub, reason = "each test file uses its own part of this")]
 
@@ -15,16 +15,16 @@ use http_body_util::Full;
 use serde_json::{Value, json};
 use wire::{Problem, Settings};
 
-/// The door that a request takes.
+/// The entry point that a request takes.
 #[derive(Debug, Clone, Copy)]
-pub enum Door {
+pub enum EntryPoint {
     Plain,
     Event,
 }
 
-pub const DOORS: [Door; 2] = [Door::Plain, Door::Event];
+pub const ENTRY_POINTS: [EntryPoint; 2] = [EntryPoint::Plain, EntryPoint::Event];
 
-/// An answer, whichever door it came through.
+/// An answer, whichever entry point it came through.
 #[derive(Debug)]
 pub struct Answer {
     pub status: u16,
@@ -65,9 +65,9 @@ pub fn app(max_image_bytes: Option<usize>) -> App {
 }
 
 /// Posts a body.
-pub async fn post(app: &App, door: Door, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
-    match door {
-        Door::Plain => {
+pub async fn post(app: &App, entry_point: EntryPoint, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
+    match entry_point {
+        EntryPoint::Plain => {
             let mut request = Request::post(format!("http://localhost{path}"));
             for (name, value) in headers {
                 request = request.header(*name, *value);
@@ -76,7 +76,7 @@ pub async fn post(app: &App, door: Door, path: &str, headers: &[(&str, &str)], b
             let (head, body) = response.into_parts();
             Answer { status: head.status.as_u16(), headers: head.headers, body: body.into() }
         }
-        Door::Event => {
+        EntryPoint::Event => {
             let (path, query) = path.split_once('?').unwrap_or((path, ""));
             let headers: std::collections::HashMap<_, _> = headers.iter().copied().collect();
             let event = json!({
