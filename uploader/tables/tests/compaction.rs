@@ -17,12 +17,12 @@ use serde_json::{Value, json};
 use tables::{Folder, Job, Object, Store, Stored, Summary};
 use tempfile::TempDir;
 
-struct Scene {
+struct Fixture {
     folder: TempDir,
     notices: Mutex<Vec<String>>,
 }
 
-impl Scene {
+impl Fixture {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         fs::create_dir(folder.path().join("results")).unwrap();
@@ -105,14 +105,14 @@ fn strings(keys: &[&str]) -> Vec<String> {
 
 #[test]
 fn a_row_holds_what_its_line_says() {
-    let scene = Scene::new();
+    let fixture = Fixture::new();
     let mut empty: Value = serde_json::from_str(&cat("empty.jpg", "e", "c789")).unwrap();
     empty["detections"] = json!([]);
     empty["request_id"] = json!("r-1");
-    scene.put("date=2026-11-30/part-1.jsonl", &[cat("a.jpg", "e", "c789"), broken("b.jpg"), empty.to_string()]);
-    let summary = scene.run();
+    fixture.put("date=2026-11-30/part-1.jsonl", &[cat("a.jpg", "e", "c789"), broken("b.jpg"), empty.to_string()]);
+    let summary = fixture.run();
     assert_eq!((summary.rows_added, summary.repeats, summary.other_lines), (3, 0, 0));
-    let rows = rows(&scene.file("2026-11-30"));
+    let rows = rows(&fixture.file("2026-11-30"));
     let line: Value = serde_json::from_str(&cat("a.jpg", "e", "c789")).unwrap();
     for (name, value) in line.as_object().unwrap() {
         if name != "something_new" && name != "source" && name != "model" {
@@ -128,89 +128,89 @@ fn a_row_holds_what_its_line_says() {
 
 #[test]
 fn repeats_are_dropped_on_whatever_day_they_come() {
-    let scene = Scene::new();
+    let fixture = Fixture::new();
     let (a, b) = (cat("a.jpg", "e", "m1"), cat("b.jpg", "e", "m1"));
-    scene.put("date=2026-11-30/part-1.jsonl", &[a.clone(), a.clone(), b.clone(), cat("a.jpg", "e2", "m1")]);
-    scene.put("date=2026-12-01/part-2.jsonl", &[a.clone(), cat("a.jpg", "e", "m2"), cat("c.jpg", "e", "m1")]);
-    let summary = scene.run();
+    fixture.put("date=2026-11-30/part-1.jsonl", &[a.clone(), a.clone(), b.clone(), cat("a.jpg", "e2", "m1")]);
+    fixture.put("date=2026-12-01/part-2.jsonl", &[a.clone(), cat("a.jpg", "e", "m2"), cat("c.jpg", "e", "m1")]);
+    let summary = fixture.run();
     assert_eq!((summary.rows_added, summary.repeats, summary.days_written), (5, 2, 2));
     let expected = [("2026-11-30", vec!["a.jpg", "a.jpg", "b.jpg"]), ("2026-12-01", vec!["a.jpg", "c.jpg"])];
     let expected: BTreeMap<String, Vec<String>> =
         expected.into_iter().map(|(date, keys)| (date.to_owned(), strings(&keys))).collect();
-    assert_eq!(scene.keys(), expected);
+    assert_eq!(fixture.keys(), expected);
 
     // A second run has nothing to do; files stay as they are.
-    let before = fs::metadata(scene.file("2026-11-30")).unwrap().modified().unwrap();
-    let summary = scene.run();
+    let before = fs::metadata(fixture.file("2026-11-30")).unwrap().modified().unwrap();
+    let summary = fixture.run();
     assert_eq!((summary.files(), summary.new_files().0, summary.days_written), (2, 0, 0));
-    assert_eq!(fs::metadata(scene.file("2026-11-30")).unwrap().modified().unwrap(), before);
+    assert_eq!(fs::metadata(fixture.file("2026-11-30")).unwrap().modified().unwrap(), before);
 
     // What comes later is added where it belongs, also to an earlier day, and only if it is nowhere.
-    scene.put("date=2026-11-30/part-3.jsonl", &[cat("c.jpg", "e", "m1"), cat("d.jpg", "e", "m1"), b]);
-    let summary = scene.run();
+    fixture.put("date=2026-11-30/part-3.jsonl", &[cat("c.jpg", "e", "m1"), cat("d.jpg", "e", "m1"), b]);
+    let summary = fixture.run();
     assert_eq!((summary.rows_added, summary.repeats, summary.days_written, summary.new_files().0), (1, 2, 1, 1));
-    assert_eq!(scene.keys()["2026-11-30"], strings(&["a.jpg", "a.jpg", "b.jpg", "d.jpg"]));
+    assert_eq!(fixture.keys()["2026-11-30"], strings(&["a.jpg", "a.jpg", "b.jpg", "d.jpg"]));
 
     // Rows stay when their results are deleted.
-    fs::remove_dir_all(scene.folder.path().join("results/date=2026-11-30")).unwrap();
-    scene.put("date=2026-11-30/part-4.jsonl", &[cat("e.jpg", "e", "m1"), a]);
-    let summary = scene.run();
+    fs::remove_dir_all(fixture.folder.path().join("results/date=2026-11-30")).unwrap();
+    fixture.put("date=2026-11-30/part-4.jsonl", &[cat("e.jpg", "e", "m1"), a]);
+    let summary = fixture.run();
     assert_eq!((summary.rows_added, summary.repeats), (1, 1));
-    assert_eq!(scene.keys()["2026-11-30"], strings(&["a.jpg", "a.jpg", "b.jpg", "d.jpg", "e.jpg"]));
+    assert_eq!(fixture.keys()["2026-11-30"], strings(&["a.jpg", "a.jpg", "b.jpg", "d.jpg", "e.jpg"]));
 }
 
 #[test]
 fn every_layout_is_read_and_nothing_else() {
-    let scene = Scene::new();
-    scene.put("part-old.jsonl", &[cat("1.jpg", "e", "m")]);
-    scene.put("albums/2.jpg.json", &[cat("albums/2.jpg", "e", "m")]);
-    scene.put("date=2024-02-29/albums/3.jpg.json", &[cat("albums/3.jpg", "e", "m")]);
+    let fixture = Fixture::new();
+    fixture.put("part-old.jsonl", &[cat("1.jpg", "e", "m")]);
+    fixture.put("albums/2.jpg.json", &[cat("albums/2.jpg", "e", "m")]);
+    fixture.put("date=2024-02-29/albums/3.jpg.json", &[cat("albums/3.jpg", "e", "m")]);
     // One object, printed over several lines.
     let pretty =
         serde_json::to_string_pretty(&serde_json::from_str::<Value>(&cat("4.jpg", "e", "m")).unwrap()).unwrap();
-    scene.put("date=2024-02-29/4.jpg.json", &[pretty]);
+    fixture.put("date=2024-02-29/4.jpg.json", &[pretty]);
     let mut torn = cat("5.jpg", "e", "m");
     torn.truncate(80);
     let long = format!("{{\"source\": \"{}\"}}", "x".repeat(2 << 20));
     let huge = cat("7.jpg", "e", "m").replace("\"class_id\":15", "\"class_id\":99999999999999999999");
     let foreign = json!({"level": "INFO"}).to_string();
-    scene.put("date=2024-02-29/part-1.jsonl", &[torn, foreign, long, huge, String::new(), cat("6.jpg", "e", "m")]);
-    scene.put("date=2024-02-29/a.jpg.annotated.jpg", &["a picture".to_owned()]);
-    scene.put("manifest.csv", &["in,a.jpg".to_owned()]);
-    let summary = scene.run();
+    fixture.put("date=2024-02-29/part-1.jsonl", &[torn, foreign, long, huge, String::new(), cat("6.jpg", "e", "m")]);
+    fixture.put("date=2024-02-29/a.jpg.annotated.jpg", &["a picture".to_owned()]);
+    fixture.put("manifest.csv", &["in,a.jpg".to_owned()]);
+    let summary = fixture.run();
     assert_eq!((summary.rows_added, summary.other_lines, summary.failed, summary.files()), (5, 4, 0, 5));
-    let keys = scene.keys();
+    let keys = fixture.keys();
     assert_eq!(keys["2024-02-29"], strings(&["4.jpg", "6.jpg", "albums/3.jpg"]));
     // What lies in no day's folder was stored just now.
     let today: Vec<&Vec<String>> =
         keys.iter().filter(|(date, _)| *date != "2024-02-29").map(|(_, keys)| keys).collect();
     assert_eq!(today.into_iter().flatten().cloned().collect::<Vec<_>>(), strings(&["1.jpg", "albums/2.jpg"]));
-    let notices = scene.notices.lock().unwrap();
+    let notices = fixture.notices.lock().unwrap();
     assert_eq!(notices.len(), 4);
     assert!(notices.iter().all(|notice| notice.starts_with("date=2024-02-29/part-1.jsonl line ")), "{notices:?}");
     // They are no news to the next run.
-    assert_eq!(scene.run().new_files().0, 0);
+    assert_eq!(fixture.run().new_files().0, 0);
 }
 
 #[test]
 fn a_dry_run_counts_and_writes_nothing() {
-    let scene = Scene::new();
-    scene.put("date=2026-11-30/part-1.jsonl", &[cat("a.jpg", "e", "m")]);
-    scene.put("date=2026-12-01/part-2.jsonl", &[cat("a.jpg", "e", "m")]);
-    let summary = scene.run_with(scene.store("tables"), true).unwrap();
+    let fixture = Fixture::new();
+    fixture.put("date=2026-11-30/part-1.jsonl", &[cat("a.jpg", "e", "m")]);
+    fixture.put("date=2026-12-01/part-2.jsonl", &[cat("a.jpg", "e", "m")]);
+    let summary = fixture.run_with(fixture.store("tables"), true).unwrap();
     assert_eq!((summary.files(), summary.new_files().0, summary.days_written), (2, 2, 2));
-    assert!(!scene.folder.path().join("tables").exists());
+    assert!(!fixture.folder.path().join("tables").exists());
 }
 
 #[test]
 fn files_of_others_are_not_replaced() {
-    let scene = Scene::new();
-    scene.put("date=2026-11-30/part-1.jsonl", &[cat("a.jpg", "e", "m")]);
-    fs::create_dir_all(scene.file("2026-11-30").parent().unwrap()).unwrap();
-    fs::write(scene.file("2026-11-30"), "PAR1 of somebody else's making").unwrap();
-    let error = scene.run_with(scene.store("tables"), false).unwrap_err();
+    let fixture = Fixture::new();
+    fixture.put("date=2026-11-30/part-1.jsonl", &[cat("a.jpg", "e", "m")]);
+    fs::create_dir_all(fixture.file("2026-11-30").parent().unwrap()).unwrap();
+    fs::write(fixture.file("2026-11-30"), "PAR1 of somebody else's making").unwrap();
+    let error = fixture.run_with(fixture.store("tables"), false).unwrap_err();
     assert!(format!("{error:#}").contains("is no Parquet file"), "{error:#}");
-    assert_eq!(fs::read(scene.file("2026-11-30")).unwrap(), b"PAR1 of somebody else's making");
+    assert_eq!(fs::read(fixture.file("2026-11-30")).unwrap(), b"PAR1 of somebody else's making");
 }
 
 /// A folder in which somebody else does something just before a file is replaced, once.
@@ -242,56 +242,56 @@ impl Store for Crowded {
 
 #[test]
 fn who_comes_second_loses_nothing() {
-    let scene = Arc::new(Scene::new());
-    scene.put("date=2026-11-30/part-1.jsonl", &[cat("a.jpg", "e", "m")]);
-    let other = Arc::clone(&scene);
+    let fixture = Arc::new(Fixture::new());
+    fixture.put("date=2026-11-30/part-1.jsonl", &[cat("a.jpg", "e", "m")]);
+    let other = Arc::clone(&fixture);
     let meanwhile = move || {
         // Another run sees one result more, and is through first.
         other.put("date=2026-11-30/part-2.jsonl", &[cat("b.jpg", "e", "m"), cat("a.jpg", "e", "m")]);
         assert_eq!(other.run().rows_added, 2);
         other.put("date=2026-11-30/part-3.jsonl", &[cat("c.jpg", "e", "m")]);
     };
-    let crowded = Crowded { inner: scene.store("tables"), before: Mutex::new(Some(Box::new(meanwhile))) };
-    let summary = scene.run_with(Arc::new(crowded), false).unwrap();
+    let crowded = Crowded { inner: fixture.store("tables"), before: Mutex::new(Some(Box::new(meanwhile))) };
+    let summary = fixture.run_with(Arc::new(crowded), false).unwrap();
     assert_eq!((summary.rows_added, summary.rows), (1, 3));
-    assert_eq!(scene.keys()["2026-11-30"], strings(&["a.jpg", "b.jpg", "c.jpg"]));
+    assert_eq!(fixture.keys()["2026-11-30"], strings(&["a.jpg", "b.jpg", "c.jpg"]));
 }
 
 #[test]
 fn a_row_on_two_days_is_mended() {
-    let scene = Scene::new();
+    let fixture = Fixture::new();
     // Two runs that knew nothing of each other: made in two places, and put together.
     for (date, keys) in [("2026-11-30", ["a.jpg", "b.jpg"]), ("2026-12-01", ["a.jpg", "c.jpg"])] {
-        let apart = Scene::new();
+        let apart = Fixture::new();
         apart.put(&format!("date={date}/part-1.jsonl"), &keys.map(|key| cat(key, "e", "m")));
         apart.run();
-        fs::create_dir_all(scene.file(date).parent().unwrap()).unwrap();
-        fs::copy(apart.file(date), scene.file(date)).unwrap();
+        fs::create_dir_all(fixture.file(date).parent().unwrap()).unwrap();
+        fs::copy(apart.file(date), fixture.file(date)).unwrap();
     }
-    scene.put("date=2026-12-02/part-1.jsonl", &[cat("d.jpg", "e", "m")]);
-    let summary = scene.run();
+    fixture.put("date=2026-12-02/part-1.jsonl", &[cat("d.jpg", "e", "m")]);
+    let summary = fixture.run();
     assert_eq!((summary.rows_added, summary.repeats, summary.days_written), (1, 1, 2));
-    let keys = scene.keys();
+    let keys = fixture.keys();
     assert_eq!(keys["2026-11-30"], strings(&["a.jpg", "b.jpg"]));
     assert_eq!(keys["2026-12-01"], strings(&["c.jpg"]));
 }
 
 #[test]
 fn row_groups_grow_to_a_sane_size() {
-    let scene = Scene::new();
+    let fixture = Fixture::new();
     let lines = |from: usize, to: usize| (from..to).map(|n| cat(&format!("{n}.jpg"), "e", "m")).collect::<Vec<_>>();
     let groups = || -> Vec<i64> {
-        let reader = SerializedFileReader::new(File::open(scene.file("2026-11-30")).unwrap()).unwrap();
+        let reader = SerializedFileReader::new(File::open(fixture.file("2026-11-30")).unwrap()).unwrap();
         reader.metadata().row_groups().iter().map(parquet::file::metadata::RowGroupMetaData::num_rows).collect()
     };
-    scene.put("date=2026-11-30/part-1.jsonl", &lines(0, 1000));
-    scene.run();
-    scene.put("date=2026-11-30/part-2.jsonl", &lines(500, 124_000));
-    scene.run();
-    scene.put("date=2026-11-30/part-3.jsonl", &lines(124_000, 125_000));
-    let summary = scene.run();
+    fixture.put("date=2026-11-30/part-1.jsonl", &lines(0, 1000));
+    fixture.run();
+    fixture.put("date=2026-11-30/part-2.jsonl", &lines(500, 124_000));
+    fixture.run();
+    fixture.put("date=2026-11-30/part-3.jsonl", &lines(124_000, 125_000));
+    let summary = fixture.run();
     assert_eq!((summary.rows_added, summary.rows), (1000, 125_000));
     assert_eq!(groups(), [122_880, 2120]);
-    let keys = &scene.keys()["2026-11-30"];
+    let keys = &fixture.keys()["2026-11-30"];
     assert!(keys.len() == 125_000 && keys.windows(2).all(|pair| pair[0] != pair[1]));
 }
