@@ -214,12 +214,12 @@ fn files_of_others_are_not_replaced() {
 }
 
 /// A folder in which somebody else does something just before a file is replaced, once.
-struct Crowded {
+struct RacingStore {
     inner: Arc<dyn Store>,
     before: Mutex<Option<Box<dyn FnOnce() + Send>>>,
 }
 
-impl Store for Crowded {
+impl Store for RacingStore {
     fn list(&self, each: &mut dyn FnMut(Object) -> anyhow::Result<()>) -> anyhow::Result<()> {
         self.inner.list(each)
     }
@@ -251,8 +251,8 @@ fn who_comes_second_loses_nothing() {
         assert_eq!(other.run().rows_added, 2);
         other.put("date=2026-11-30/part-3.jsonl", &[cat("c.jpg", "e", "m")]);
     };
-    let crowded = Crowded { inner: fixture.store("tables"), before: Mutex::new(Some(Box::new(meanwhile))) };
-    let summary = fixture.run_with(Arc::new(crowded), false).unwrap();
+    let racing = RacingStore { inner: fixture.store("tables"), before: Mutex::new(Some(Box::new(meanwhile))) };
+    let summary = fixture.run_with(Arc::new(racing), false).unwrap();
     assert_eq!((summary.rows_added, summary.rows), (1, 3));
     assert_eq!(fixture.keys()["2026-11-30"], strings(&["a.jpg", "b.jpg", "c.jpg"]));
 }
