@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use std::process::{Command, Output};
 
 use common::{Say, Seen, Server, err, out, uploader};
-use dataset::Scene;
+use dataset::DatasetFixture;
 use dataset::s3::{KEY, SECRET};
 use serde_json::{Value, json};
 
@@ -25,13 +25,13 @@ const PROOF: &str = "-----BEGIN EC PRIVATE KEY-----\nMHcCAQEEIDWeTREZ0Q2kWdZjWjf
 
 /// An account's files, and an S3 that takes nobody's keys but the right ones.
 struct Stage {
-    scene: Scene,
+    dataset: DatasetFixture,
     home: tempfile::TempDir,
 }
 
 impl Stage {
     fn new(config: &str) -> Self {
-        let stage = Self { scene: Scene::new().photos(1), home: tempfile::tempdir().unwrap() };
+        let stage = Self { dataset: DatasetFixture::new().photos(1), home: tempfile::tempdir().unwrap() };
         stage.write("config", config);
         stage
     }
@@ -74,8 +74,8 @@ impl Stage {
 
     fn command(&self, options: &[&str]) -> Command {
         let places = ["--bucket", "s3://photos-in/set", "--results", "s3://results/run", "--dry-run", "-v"];
-        let endpoint = ["--endpoint-url", &self.scene.server.endpoint()];
-        let arguments = [&["bulk", self.scene.folder()], &places[..], &endpoint[..], options].concat();
+        let endpoint = ["--endpoint-url", &self.dataset.server.endpoint()];
+        let arguments = [&["bulk", self.dataset.folder()], &places[..], &endpoint[..], options].concat();
         let mut command = uploader(&arguments);
         command.env("HOME", self.home.path()).env("AWS_CONFIG_FILE", self.path("config"));
         command.env("AWS_SHARED_CREDENTIALS_FILE", self.path("credentials"));
@@ -96,14 +96,14 @@ impl Stage {
     }
 
     fn fails(&self, environment: &[(&str, &str)], says: &[&str]) {
-        let before = self.scene.server.count_all("GET");
+        let before = self.dataset.server.count_all("GET");
         let output = self.run(environment);
         let said = err(&output);
         assert_eq!(output.status.code(), Some(2), "{environment:?}: {}{said}", out(&output));
         for part in says {
             assert!(said.contains(part), "{part} is missing in {said}");
         }
-        assert_eq!(self.scene.server.count_all("GET"), before, "nothing is asked of S3");
+        assert_eq!(self.dataset.server.count_all("GET"), before, "nothing is asked of S3");
     }
 }
 
@@ -376,7 +376,7 @@ fn signed_requests_have_the_same_sources() {
     let function = Server::start(|_, _| Say::json(200, &common::cat()));
     let detect = |profile: &str| {
         let mut command =
-            uploader(&["detect", stage.scene.folder(), "--url", &function.url(), "--sign", "us-east-1", "-v"]);
+            uploader(&["detect", stage.dataset.folder(), "--url", &function.url(), "--sign", "us-east-1", "-v"]);
         command.env("HOME", stage.home.path()).env("AWS_CONFIG_FILE", stage.path("config"));
         command.env("AWS_PROFILE", profile).output().unwrap()
     };

@@ -16,20 +16,20 @@ use std::time::Duration;
 use common::{err, out, text};
 use dataset::queue::{Queue, QueueFault};
 use dataset::s3::{self, Fault, Server};
-use dataset::{Scene, broken, cat, code, lines, pairs, summary, wait_until};
+use dataset::{DatasetFixture, broken, cat, code, lines, pairs, summary, wait_until};
 use serde_json::Value;
 
 const RESULTS: [&str; 2] = ["--results", "s3://results/run"];
 /// What goes wrong here is to be told soon.
 const SOON: [&str; 2] = ["--timeout", "30"];
 
-fn existing(scene: &Scene, queue: &Queue, options: &[&str]) -> Command {
+fn existing(dataset: &DatasetFixture, queue: &Queue, options: &[&str]) -> Command {
     let places = ["bulk", "--existing", "s3://photos-in/set", "--queue", &queue.url];
-    scene.command(&[&places[..], &RESULTS, &SOON, options].concat())
+    dataset.command(&[&places[..], &RESULTS, &SOON, options].concat())
 }
 
-fn run(scene: &Scene, queue: &Queue, options: &[&str]) -> Output {
-    existing(scene, queue, options).output().unwrap()
+fn run(dataset: &DatasetFixture, queue: &Queue, options: &[&str]) -> Output {
+    existing(dataset, queue, options).output().unwrap()
 }
 
 /// All that it has said.
@@ -37,20 +37,20 @@ fn said(output: &Output) -> String {
     out(output) + &err(output)
 }
 
-fn put(scene: &Scene, keys: &[&str]) {
-    keys.iter().for_each(|key| scene.server.put(key, key.as_bytes()));
+fn put(dataset: &DatasetFixture, keys: &[&str]) {
+    keys.iter().for_each(|key| dataset.server.put(key, key.as_bytes()));
 }
 
 /// Photos `set/0000.jpg`, `set/0001.jpg`, ….
-fn numbered(scene: &Scene, count: usize) {
+fn numbered(dataset: &DatasetFixture, count: usize) {
     (0..count)
-        .for_each(|number| scene.server.put(&format!("set/{number:04}.jpg"), format!("photo {number}").as_bytes()));
+        .for_each(|number| dataset.server.put(&format!("set/{number:04}.jpg"), format!("photo {number}").as_bytes()));
 }
 
 /// Plays detect-bulk: takes what is on the queue, and answers for each message with a part.
 fn play<'scope>(
     scope: &'scope std::thread::Scope<'scope, '_>,
-    scene: &'scope Scene,
+    dataset: &'scope DatasetFixture,
     queue: &'scope Queue,
     stop: &'scope AtomicBool,
 ) {
@@ -64,10 +64,10 @@ fn play<'scope>(
                     let key = dataset::decoded(&object["key"].as_str().unwrap().replace('+', " "));
                     let name = key.strip_prefix("set/").unwrap();
                     // This server's listings have no entity tags.
-                    let etag = &scene.etag(name);
+                    let etag = &dataset.etag(name);
                     if name.starts_with("bad") { broken(name, etag) } else { cat(name, etag) }
                 });
-                scene.write_part(&format!("q{number}"), &answers.collect::<Vec<_>>());
+                dataset.write_part(&format!("q{number}"), &answers.collect::<Vec<_>>());
                 done = number + 1;
             }
             std::thread::sleep(Duration::from_millis(20));
@@ -77,15 +77,15 @@ fn play<'scope>(
 
 #[test]
 fn photos_of_a_bucket_are_queued_and_their_results_come_home() {
-    let (scene, queue) = (Scene::new(), Queue::start());
+    let (dataset, queue) = (DatasetFixture::new(), Queue::start());
     let names = ["A file+name é(1).jpg", "c%20d.JPG", "sub dir/2.png", "bad.jpg", "日本/x&y=z.webp"];
-    names.iter().for_each(|name| put(&scene, &[&format!("set/{name}")]));
-    put(&scene, &["set/notes.txt", "set2/other.jpg", "set/sub dir/README"]);
-    scene.write_part("before", &[cat("c%20d.JPG", "an older result")]);
+    names.iter().for_each(|name| put(&dataset, &[&format!("set/{name}")]));
+    put(&dataset, &["set/notes.txt", "set2/other.jpg", "set/sub dir/README"]);
+    dataset.write_part("before", &[cat("c%20d.JPG", "an older result")]);
     let stop = AtomicBool::new(false);
     let output = std::thread::scope(|scope| {
-        play(scope, &scene, &queue, &stop);
-        let output = run(&scene, &queue, &["--format", "jsonl"]);
+        play(scope, &dataset, &queue, &stop);
+        let output = run(&dataset, &queue, &["--format", "jsonl"]);
         stop.store(true, Ordering::Relaxed);
         output
     });
@@ -122,18 +122,18 @@ fn photos_of_a_bucket_are_queued_and_their_results_come_home() {
     ] {
         assert!(said.contains(part), "{part} is missing in {said}");
     }
-    assert_eq!(scene.server.count_all("PUT"), 0, "nothing is written to the buckets");
+    assert_eq!(dataset.server.count_all("PUT"), 0, "nothing is written to the buckets");
     // Once more: nothing is queued, and the same results are there.
-    let again = run(&scene, &queue, &["--format", "jsonl"]);
+    let again = run(&dataset, &queue, &["--format", "jsonl"]);
     assert_eq!((summary(&dataset::lines(&again)), queue.len()), (summary(&lines), 1), "{}", err(&again));
     assert!(err(&again).contains("skipped 5: queued before"), "{}", err(&again));
 }
 
 #[test]
 fn messages_are_full_and_few() {
-    let (scene, queue) = (Scene::new(), Queue::start());
-    numbered(&scene, 1234);
-    let output = run(&scene, &queue, &["--no-wait", "--concurrency", "4"]);
+    let (dataset, queue) = (DatasetFixture::new(), Queue::start());
+    numbered(&dataset, 1234);
+    let output = run(&dataset, &queue, &["--no-wait", "--concurrency", "4"]);
     assert_eq!(code(&output), 0, "{}", err(&output));
     let keys = queue.keys();
     assert_eq!((keys.len(), keys.values().max()), (1234, Some(&1)));
@@ -148,7 +148,7 @@ fn messages_are_full_and_few() {
     assert!(said.contains("collect --journal ") && said.contains("--results s3://results/run"), "{said}");
 
     let other = Queue::start();
-    let output = run(&scene, &other, &["--no-wait", "--per-message", "1000"]);
+    let output = run(&dataset, &other, &["--no-wait", "--per-message", "1000"]);
     assert_eq!((code(&output), other.requests().iter().flatten().count()), (0, 2), "{}", err(&output));
 }
 
@@ -157,13 +157,14 @@ fn a_run_that_is_killed_puts_nothing_on_the_queue_twice_but_what_was_under_way()
     const PHOTOS: usize = 4000;
     let late = Duration::from_millis(30);
     let queue = Queue::with_faults(move |_| Some(QueueFault::Late(late)));
-    let scene = Scene::new();
-    numbered(&scene, PHOTOS);
-    let journal = scene.state.path().join("journal.jsonl");
+    let dataset = DatasetFixture::new();
+    numbered(&dataset, PHOTOS);
+    let journal = dataset.state.path().join("journal.jsonl");
     let options = ["--no-wait", "--journal", text(&journal)];
     for kill in 1..=3 {
         let enough = queue.len() + 5;
-        let mut child = existing(&scene, &queue, &options).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        let mut child =
+            existing(&dataset, &queue, &options).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
         wait_until("progress", || queue.len() >= enough);
         child.kill().unwrap();
         child.wait().unwrap();
@@ -172,7 +173,7 @@ fn a_run_that_is_killed_puts_nothing_on_the_queue_twice_but_what_was_under_way()
         let notes = std::fs::read(&journal).unwrap();
         std::fs::write(&journal, &notes[..notes.len() - 20]).unwrap();
     }
-    let output = run(&scene, &queue, &options);
+    let output = run(&dataset, &queue, &options);
     assert_eq!(code(&output), 0, "{}", err(&output));
     let keys = queue.keys();
     assert_eq!(keys.len(), PHOTOS, "photos were lost");
@@ -181,28 +182,28 @@ fn a_run_that_is_killed_puts_nothing_on_the_queue_twice_but_what_was_under_way()
     assert!(twice <= 3 * 5 * 100, "{twice} photos are on the queue twice");
     assert!(err(&output).contains("may be on the queue already"), "{}", err(&output));
     let before = queue.len();
-    let output = run(&scene, &queue, &options);
+    let output = run(&dataset, &queue, &options);
     assert_eq!((code(&output), queue.len()), (0, before), "{}", err(&output));
     assert!(said(&output).contains("skipped 4000: queued before"), "{}", said(&output));
     assert!(!err(&output).contains("may be on the queue"), "{}", err(&output));
     // All are, where somebody wants it so.
-    let output = run(&scene, &queue, &[&options[..], &["--force"]].concat());
+    let output = run(&dataset, &queue, &[&options[..], &["--force"]].concat());
     assert!(said(&output).contains("queued              4000 photos"), "{}", said(&output));
 }
 
 #[test]
 fn ctrl_c_leaves_nothing_in_doubt() {
     let queue = Queue::with_faults(|_| Some(QueueFault::Late(Duration::from_millis(50))));
-    let scene = Scene::new();
-    numbered(&scene, 3000);
-    let child = existing(&scene, &queue, &["--no-wait"]).stderr(Stdio::piped()).spawn().unwrap();
+    let dataset = DatasetFixture::new();
+    numbered(&dataset, 3000);
+    let child = existing(&dataset, &queue, &["--no-wait"]).stderr(Stdio::piped()).spawn().unwrap();
     wait_until("progress", || queue.len() >= 5);
     let kill = Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
     assert!(kill.success());
     let output = child.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(130), "{}", err(&output));
     assert!(err(&output).contains("run the same command again to resume"), "{}", err(&output));
-    let output = run(&scene, &queue, &["--no-wait"]);
+    let output = run(&dataset, &queue, &["--no-wait"]);
     assert_eq!(code(&output), 0, "{}", err(&output));
     let keys = queue.keys();
     assert_eq!((keys.len(), keys.values().max()), (3000, Some(&1)));
@@ -216,9 +217,9 @@ fn messages_that_were_not_taken_are_sent_again() {
         2 => Some(QueueFault::Refused { places: vec![0], senders: false }),
         _ => None,
     });
-    let scene = Scene::new();
-    numbered(&scene, 100);
-    let output = run(&scene, &queue, &["--no-wait"]);
+    let dataset = DatasetFixture::new();
+    numbered(&dataset, 100);
+    let output = run(&dataset, &queue, &["--no-wait"]);
     assert_eq!(code(&output), 0, "{}", err(&output));
     let keys = queue.keys();
     assert_eq!((keys.len(), keys.values().max()), (100, Some(&1)));
@@ -227,10 +228,10 @@ fn messages_that_were_not_taken_are_sent_again() {
     // What never will be taken ends the run; the rest is noted.
     let stubborn =
         Queue::with_faults(|number| (number == 0).then_some(QueueFault::Refused { places: vec![2], senders: true }));
-    let output = run(&scene, &stubborn, &["--no-wait"]);
+    let output = run(&dataset, &stubborn, &["--no-wait"]);
     assert_eq!(code(&output), 2);
     assert!(err(&output).contains("1 messages were not accepted: Not now."), "{}", err(&output));
-    let output = run(&scene, &stubborn, &["--no-wait"]);
+    let output = run(&dataset, &stubborn, &["--no-wait"]);
     assert_eq!(code(&output), 0, "{}", err(&output));
     let keys = stubborn.keys();
     assert_eq!((keys.len(), keys.values().max()), (100, Some(&1)));
@@ -238,10 +239,10 @@ fn messages_that_were_not_taken_are_sent_again() {
 
 #[test]
 fn a_dry_run_counts_and_says_what_it_costs() {
-    let (scene, queue) = (Scene::new(), Queue::start());
-    numbered(&scene, 1500);
-    put(&scene, &["set/notes.txt", "set/raw.dng"]);
-    let output = run(&scene, &queue, &["--dry-run", "--ms-per-photo", "100", "--function-concurrency", "5"]);
+    let (dataset, queue) = (DatasetFixture::new(), Queue::start());
+    numbered(&dataset, 1500);
+    put(&dataset, &["set/notes.txt", "set/raw.dng"]);
+    let output = run(&dataset, &queue, &["--dry-run", "--ms-per-photo", "100", "--function-concurrency", "5"]);
     assert_eq!(code(&output), 0, "{}", err(&output));
     let said = out(&output);
     for part in [
@@ -256,15 +257,15 @@ fn a_dry_run_counts_and_says_what_it_costs() {
         assert!(said.contains(part), "{part} is missing in {said}");
     }
     assert_eq!(queue.len(), 0);
-    assert!(!scene.state.path().join("spotter").exists(), "a dry run leaves no journal");
+    assert!(!dataset.state.path().join("spotter").exists(), "a dry run leaves no journal");
 }
 
 #[test]
 fn photos_are_chosen_by_name_size_and_age_and_at_random() {
-    let (scene, queue) = (Scene::new(), Queue::start());
-    put(&scene, &["set/a.jpg", "set/large one.jpg", "set/b/c.png", "set/raw.dng", "set/none"]);
+    let (dataset, queue) = (DatasetFixture::new(), Queue::start());
+    put(&dataset, &["set/a.jpg", "set/large one.jpg", "set/b/c.png", "set/raw.dng", "set/none"]);
     let chosen = |options: &[&str]| {
-        let output = run(&scene, &queue, &[&["--dry-run"], options].concat());
+        let output = run(&dataset, &queue, &[&["--dry-run"], options].concat());
         assert_eq!(code(&output), 0, "{}", err(&output));
         out(&output)
             .lines()
@@ -290,14 +291,14 @@ fn photos_are_chosen_by_name_size_and_age_and_at_random() {
     ] {
         assert_eq!(chosen(&options), expected, "{options:?}");
     }
-    let output = run(&scene, &queue, &["--newer-than", "2999-01-01"]);
+    let output = run(&dataset, &queue, &["--newer-than", "2999-01-01"]);
     assert_eq!(code(&output), 2);
     assert!(err(&output).contains("3 by --newer-than"), "{}", err(&output));
 
-    numbered(&scene, 200);
+    numbered(&dataset, 200);
     let sampled = |options: &[&str]| {
         let queue = Queue::start();
-        let output = run(&scene, &queue, &[&["--no-wait", "--sample", "20"], options].concat());
+        let output = run(&dataset, &queue, &[&["--no-wait", "--sample", "20"], options].concat());
         assert_eq!(code(&output), 0, "{}", err(&output));
         let said = err(&output);
         let seed = said.split("--seed ").nth(1).unwrap().split_whitespace().next().unwrap().to_owned();
@@ -312,16 +313,16 @@ fn photos_are_chosen_by_name_size_and_age_and_at_random() {
 #[test]
 fn an_inventory_stands_for_the_listing() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/inventory/parquet");
-    let scene = Scene::new();
+    let dataset = DatasetFixture::new();
     let manifest = std::fs::read_to_string(folder.join("manifest.json")).unwrap();
     for (name, from) in [("2026-11-01T00-00Z/manifest.json", "manifest.json"), ("data/1.parquet", "data/1.parquet")] {
         let key = format!("inventory/photos-in/all/{name}");
-        s3::write(scene.server.root(), "results", &key, &std::fs::read(folder.join(from)).unwrap());
+        s3::write(dataset.server.root(), "results", &key, &std::fs::read(folder.join(from)).unwrap());
     }
     let local = folder.join("manifest.json");
     for inventory in [text(&local), "s3://results/inventory/photos-in/all/2026-11-01T00-00Z/manifest.json"] {
         let queue = Queue::start();
-        let output = run(&scene, &queue, &["--no-wait", "--inventory", inventory]);
+        let output = run(&dataset, &queue, &["--no-wait", "--inventory", inventory]);
         assert_eq!(code(&output), 0, "{}", err(&output));
         let mut versions: Vec<(String, Value)> = queue
             .records()
@@ -344,13 +345,13 @@ fn an_inventory_stands_for_the_listing() {
         assert!(said.contains("1 outside the prefix, 1 old versions, 1 delete markers"), "{said}");
         assert!(said.contains("inventory of 2023-11-14T22:13:20Z"), "{said}");
     }
-    assert_eq!(scene.server.count("GET", "/photos-in"), 0, "the bucket was listed all the same");
+    assert_eq!(dataset.server.count("GET", "/photos-in"), 0, "the bucket was listed all the same");
 
     let queue = Queue::start();
     let refused = |content: String, options: &[&str]| {
-        let path = scene.state.path().join("manifest.json");
+        let path = dataset.state.path().join("manifest.json");
         std::fs::write(&path, content).unwrap();
-        let output = run(&scene, &queue, &[&["--no-wait", "--inventory", text(&path)], options].concat());
+        let output = run(&dataset, &queue, &[&["--no-wait", "--inventory", text(&path)], options].concat());
         assert_eq!(code(&output), 2);
         err(&output)
     };
@@ -363,8 +364,8 @@ fn an_inventory_stands_for_the_listing() {
     let said = refused(manifest.replace("optional int64 size;", ""), &["--min-size", "1"]);
     assert!(said.contains("--min-size") && said.contains("no field Size"), "{said}");
     assert!(refused("{}".to_owned(), &[]).contains("not the manifest.json"));
-    std::fs::create_dir(scene.state.path().join("data")).unwrap();
-    std::fs::write(scene.state.path().join("data/1.parquet"), "another file").unwrap();
+    std::fs::create_dir(dataset.state.path().join("data")).unwrap();
+    std::fs::write(dataset.state.path().join("data/1.parquet"), "another file").unwrap();
     let said = refused(manifest, &[]);
     assert!(said.contains("MD5"), "{said}");
     assert_eq!(queue.len(), 0);
@@ -372,10 +373,10 @@ fn an_inventory_stands_for_the_listing() {
 
 #[test]
 fn mistakes_name_their_flags() {
-    let (scene, queue) = (Scene::new(), Queue::start());
-    put(&scene, &["set/a.jpg"]);
+    let (dataset, queue) = (DatasetFixture::new(), Queue::start());
+    put(&dataset, &["set/a.jpg"]);
     let said = |args: &[&str]| {
-        let output = scene.command(&[&["bulk"], args].concat()).output().unwrap();
+        let output = dataset.command(&[&["bulk"], args].concat()).output().unwrap();
         assert_eq!(code(&output), 2, "{args:?}");
         err(&output)
     };
@@ -418,20 +419,20 @@ fn mistakes_name_their_flags() {
 
 #[test]
 fn results_of_before_are_not_this_runs() {
-    let (scene, queue) = (Scene::new(), Queue::start());
-    put(&scene, &["set/a.jpg"]);
-    let etag = scene.etag("a.jpg");
-    scene.write_part("old", &[broken("a.jpg", &etag)]);
-    let output = run(&scene, &queue, &["--no-wait"]);
+    let (dataset, queue) = (DatasetFixture::new(), Queue::start());
+    put(&dataset, &["set/a.jpg"]);
+    let etag = dataset.etag("a.jpg");
+    dataset.write_part("old", &[broken("a.jpg", &etag)]);
+    let output = run(&dataset, &queue, &["--no-wait"]);
     assert_eq!(code(&output), 0, "{}", err(&output));
-    scene.write_part("new", &[cat("a.jpg", &etag)]);
+    dataset.write_part("new", &[cat("a.jpg", &etag)]);
     // However it goes on: with the same command, or with the one that it has told.
-    let output = run(&scene, &queue, &["--format", "jsonl"]);
+    let output = run(&dataset, &queue, &["--format", "jsonl"]);
     assert_eq!((code(&output), summary(&lines(&output))), (0, pairs(&[("a.jpg", "ok")])), "{}", err(&output));
-    let journals = std::fs::read_dir(scene.state.path().join("spotter/bulk")).unwrap();
+    let journals = std::fs::read_dir(dataset.state.path().join("spotter/bulk")).unwrap();
     let journal = journals.map(|entry| entry.unwrap().path()).next().unwrap();
     let args = [&["collect", "--journal", text(&journal), "--format", "jsonl"], &RESULTS[..], &SOON].concat();
-    let output = scene.command(&args).output().unwrap();
+    let output = dataset.command(&args).output().unwrap();
     assert_eq!((code(&output), summary(&lines(&output))), (0, pairs(&[("a.jpg", "ok")])), "{}", err(&output));
 }
 
@@ -444,19 +445,19 @@ fn passing_trouble_of_listing_is_waited_out_and_other_trouble_ends_the_run() {
         let refused = is_list && left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |n| n.checked_sub(1)).is_ok();
         refused.then_some(Fault::Refused(503, "SlowDown"))
     });
-    let (scene, queue) = (Scene::with_server(server), Queue::start());
-    numbered(&scene, 30);
-    let output = run(&scene, &queue, &["--no-wait"]);
+    let (dataset, queue) = (DatasetFixture::with_server(server), Queue::start());
+    numbered(&dataset, 30);
+    let output = run(&dataset, &queue, &["--no-wait"]);
     assert_eq!((code(&output), queue.keys().len(), refusals.load(Ordering::SeqCst)), (0, 30, 0), "{}", err(&output));
 
     let denied = Server::with_faults(|method, path, _| {
         (method == "GET" && path.starts_with("/photos-in")).then_some(Fault::Refused(403, "AccessDenied"))
     });
-    let output = run(&Scene::with_server(denied), &queue, &["--no-wait"]);
+    let output = run(&DatasetFixture::with_server(denied), &queue, &["--no-wait"]);
     assert_eq!(code(&output), 2);
     assert!(err(&output).contains("s3:ListBucket"), "{}", err(&output));
     let denied = Queue::with_faults(|_| Some(QueueFault::Failed(403, "AccessDenied")));
-    let output = run(&scene, &denied, &["--no-wait"]);
+    let output = run(&dataset, &denied, &["--no-wait"]);
     assert_eq!(code(&output), 2);
     assert!(err(&output).contains("sqs:SendMessage"), "{}", err(&output));
 }

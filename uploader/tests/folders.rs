@@ -16,7 +16,7 @@ use std::process::{Command, Output};
 
 use common::{Say, Server, as_ordinary_user, cat, codes, err, json_lines, out, photo, photos, run, text};
 use dataset::s3::{self, Fault, KEY, SECRET};
-use dataset::{Function, PLACES, Scene, code, pairs};
+use dataset::{DatasetFixture, Function, PLACES, code, pairs};
 use serde_json::{Value, json};
 
 /// Everything that may be wrong with a folder, and two good photos.
@@ -177,26 +177,26 @@ fn compare_sends_no_bad_entry_to_anybody() {
     assert!(err(&output).contains("P/broken.jpg: broken_link:"), "{}", err(&output));
 }
 
-fn of_bulk(scene: &Scene, trouble: &Trouble, more: &[&str]) -> Output {
-    let endpoint = scene.server.endpoint();
+fn of_bulk(dataset: &DatasetFixture, trouble: &Trouble, more: &[&str]) -> Output {
+    let endpoint = dataset.server.endpoint();
     let folder = trouble.path("P");
     let args = [&["bulk", text(&folder)], &PLACES[..], &["--endpoint-url", &endpoint], more].concat();
     let mut command = as_ordinary_user(trouble.0.path(), &args);
-    fs::set_permissions(scene.state.path(), Permissions::from_mode(0o777)).unwrap();
+    fs::set_permissions(dataset.state.path(), Permissions::from_mode(0o777)).unwrap();
     command
         .env("AWS_ACCESS_KEY_ID", KEY)
         .env("AWS_SECRET_ACCESS_KEY", SECRET)
-        .env("XDG_STATE_HOME", scene.state.path());
+        .env("XDG_STATE_HOME", dataset.state.path());
     command.env_remove("AWS_REGION").env_remove("AWS_DEFAULT_REGION").output().unwrap()
 }
 
 #[test]
 fn bulk_tells_each_bad_entry_and_uploads_the_others() {
-    let (trouble, scene) = (Trouble::new(), Scene::new());
-    let _function = Function::of_cats(&scene);
+    let (trouble, dataset) = (Trouble::new(), DatasetFixture::new());
+    let _function = Function::of_cats(&dataset);
     // A name that is not UTF-8 cannot be a key, and bulk says so.
     let expected = ENTRIES.map(|(name, code)| (name, if code == "invalid_name" { "invalid_key" } else { code }));
-    let output = of_bulk(&scene, &trouble, &["--dry-run"]);
+    let output = of_bulk(&dataset, &trouble, &["--dry-run"]);
     assert_eq!(code(&output), 1, "{}{}", out(&output), err(&output));
     let said = out(&output);
     for (name, code) in expected.iter().filter(|(_, code)| *code != "ok") {
@@ -204,22 +204,22 @@ fn bulk_tells_each_bad_entry_and_uploads_the_others() {
     }
     assert!(said.contains("would upload 2 photos (0.0 MB); 0 already in the bucket, 7 failed"), "{said}");
     assert!(said.ends_with("1 file is not a photo: 1 pipe, socket or device\n"), "{said}");
-    assert_eq!(scene.server.count_all("PUT"), 0);
+    assert_eq!(dataset.server.count_all("PUT"), 0);
 
-    let output = of_bulk(&scene, &trouble, &["-f", "jsonl"]);
+    let output = of_bulk(&dataset, &trouble, &["-f", "jsonl"]);
     assert_eq!(code(&output), 1, "{}", err(&output));
     assert_eq!(codes(&json_lines(&output)), pairs(&expected));
-    assert_eq!(scene.stored(), [("a.jpg".to_owned(), 1), ("deep/b.jpg".to_owned(), 1)].into());
+    assert_eq!(dataset.stored(), [("a.jpg".to_owned(), 1), ("deep/b.jpg".to_owned(), 1)].into());
     assert!(err(&output).contains("skipped             1 file is not a photo"), "{}", err(&output));
 }
 
 #[test]
 fn a_closed_folder_is_told_whatever_is_picked_from_it() {
-    let (trouble, scene) = (Trouble::new(), Scene::new());
-    let output = of_bulk(&scene, &trouble, &["--dry-run", "--include", "a.jpg"]);
+    let (trouble, dataset) = (Trouble::new(), DatasetFixture::new());
+    let output = of_bulk(&dataset, &trouble, &["--dry-run", "--include", "a.jpg"]);
     assert_eq!(code(&output), 1);
     assert!(out(&output).contains("P/closed: unreadable:") && !out(&output).contains("broken"), "{}", out(&output));
-    let output = of_bulk(&scene, &trouble, &["--dry-run", "--include", "a.jpg", "--exclude", "closed"]);
+    let output = of_bulk(&dataset, &trouble, &["--dry-run", "--include", "a.jpg", "--exclude", "closed"]);
     assert_eq!(code(&output), 0, "{}", out(&output));
 }
 
@@ -286,10 +286,10 @@ fn a_photo_that_changes_while_it_is_uploaded_is_told_as_such() {
         fs::write(file, b"\xff\xd8\xff another content").unwrap();
         Some(Fault::Refused(400, "BadDigest"))
     });
-    let scene = Scene::with_server(server).photos(2);
-    file.set(scene.path("1.jpg")).unwrap();
-    let _function = Function::of_cats(&scene);
-    let output = scene.run(&["-f", "jsonl"]);
+    let dataset = DatasetFixture::with_server(server).photos(2);
+    file.set(dataset.path("1.jpg")).unwrap();
+    let _function = Function::of_cats(&dataset);
+    let output = dataset.run(&["-f", "jsonl"]);
     assert_eq!(code(&output), 1, "{}", err(&output));
     assert_eq!(codes(&json_lines(&output)), pairs(&[("1.jpg", "changed"), ("2.jpg", "ok")]));
 }

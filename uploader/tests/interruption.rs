@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use common::{Say, Server, cat, err, out, photos, signal, text, uploader, within};
-use dataset::{PLACES, Scene, cat as line_of, s3, wait_until};
+use dataset::{DatasetFixture, PLACES, cat as line_of, s3, wait_until};
 use serde_json::Value;
 
 /// Answers so many photos at once, and no more.
@@ -174,18 +174,18 @@ fn compare_reports_what_has_been_to_all_targets_or_nothing() {
 
 #[test]
 fn bulk_notes_what_it_sent_and_goes_on_from_there() {
-    let scene = Scene::new().photos(4);
+    let dataset = DatasetFixture::new().photos(4);
     let results = tempfile::NamedTempFile::new().unwrap();
-    let mut child = scene
+    let mut child = dataset
         .bulk(&["-f", "coco", "-o", text(results.path())])
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    wait_until("uploads", || scene.server.stored().len() == 4);
-    scene.write_part("1", &[line_of("1.jpg", &scene.etag("1.jpg")), line_of("3.jpg", &scene.etag("3.jpg"))]);
+    wait_until("uploads", || dataset.server.stored().len() == 4);
+    dataset.write_part("1", &[line_of("1.jpg", &dataset.etag("1.jpg")), line_of("3.jpg", &dataset.etag("3.jpg"))]);
     let part = "/results/run/part-1.jsonl";
-    wait_until("the part to be read", || scene.server.count("GET", part) > 0);
+    wait_until("the part to be read", || dataset.server.count("GET", part) > 0);
     std::thread::sleep(Duration::from_secs(1));
     signal("INT", child.id());
     let code = child.wait().unwrap().code();
@@ -200,27 +200,27 @@ fn bulk_notes_what_it_sent_and_goes_on_from_there() {
 
     let places = [PLACES[2], PLACES[3]];
     // With only --results nothing is known beforehand, and the numbers are right all the same.
-    let output = scene.command(&[&["collect"], &places[..], &["-f", "coco", "-q"]].concat()).output().unwrap();
+    let output = dataset.command(&[&["collect"], &places[..], &["-f", "coco", "-q"]].concat()).output().unwrap();
     let list: Value = serde_json::from_str(&out(&output)).unwrap();
     assert_eq!((&list[0]["image_id"], &list[1]["file_name"]), (&1.into(), &"s3://photos-in/set/3.jpg".into()));
 
     // Waiting alone can be ended, too.
-    let args = [&["collect", scene.folder()], &PLACES[..], &["-f", "csv", "-o", text(results.path())]].concat();
-    let before = scene.server.count("GET", part);
-    let mut child = scene.command(&args).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-    wait_until("the part to be read again", || scene.server.count("GET", part) > before);
+    let args = [&["collect", dataset.folder()], &PLACES[..], &["-f", "csv", "-o", text(results.path())]].concat();
+    let before = dataset.server.count("GET", part);
+    let mut child = dataset.command(&args).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    wait_until("the part to be read again", || dataset.server.count("GET", part) > before);
     std::thread::sleep(Duration::from_secs(1));
     signal("TERM", child.id());
     assert_eq!(child.wait().unwrap().code(), Some(143));
     whole("csv", results.path(), 2);
     s3::write(
-        scene.server.root(),
+        dataset.server.root(),
         "results",
         "run/part-2.jsonl",
-        line_of("2.jpg", &scene.etag("2.jpg")).to_string().as_bytes(),
+        line_of("2.jpg", &dataset.etag("2.jpg")).to_string().as_bytes(),
     );
-    scene.write_part("3", &[line_of("4.jpg", &scene.etag("4.jpg"))]);
-    let stored = scene.server.stored().len();
-    let output = scene.run(&["-f", "jsonl"]);
-    assert_eq!((output.status.code(), scene.server.stored().len()), (Some(0), stored), "{}", err(&output));
+    dataset.write_part("3", &[line_of("4.jpg", &dataset.etag("4.jpg"))]);
+    let stored = dataset.server.stored().len();
+    let output = dataset.run(&["-f", "jsonl"]);
+    assert_eq!((output.status.code(), dataset.server.stored().len()), (Some(0), stored), "{}", err(&output));
 }

@@ -11,7 +11,7 @@ use std::io::Write;
 use std::process::{Command, Output, Stdio};
 
 use common::{Say, Server, cat, codes, err, json_lines, out, photo, text, uploader};
-use dataset::{PLACES, Scene, code, pairs};
+use dataset::{DatasetFixture, PLACES, code, pairs};
 
 struct Library {
     folder: tempfile::TempDir,
@@ -161,15 +161,15 @@ fn compare_and_bulk_read_lists_too() {
     let report: serde_json::Value = serde_json::from_slice(&fs::read(report).unwrap()).unwrap();
     assert_eq!(report["settings"]["photos"], 3);
 
-    let scene = Scene::new();
+    let dataset = DatasetFixture::new();
     let bulk = |args: &[&str], input: &[u8]| {
-        let mut command = scene.command(&[&["bulk"], args, &PLACES[..], &["--no-wait"]].concat());
+        let mut command = dataset.command(&[&["bulk"], args, &PLACES[..], &["--no-wait"]].concat());
         fed(command.current_dir(library.folder.path()), input)
     };
     let output = bulk(&["--from-file", text(&list)], b"");
     assert_eq!(code(&output), 0, "{}", err(&output));
     let names = ["a b.jpg", "c.jpg", "\u{fc}.jpg"].map(|name| (name.to_owned(), 1));
-    assert_eq!(scene.stored(), names.into());
+    assert_eq!(dataset.stored(), names.into());
     assert!(err(&output).contains(&format!("/uploader collect --from-file {}", list.display())), "{}", err(&output));
     let output = bulk(&["-"], LIST.as_bytes());
     assert_eq!(code(&output), 0, "{}", err(&output));

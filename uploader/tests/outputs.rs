@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 use common::{Say, Server, cat, codes, err, json_lines, out, photo, run, text, uploader};
-use dataset::{PLACES, Scene, code, pairs};
+use dataset::{DatasetFixture, PLACES, code, pairs};
 use serde_json::{Value, json};
 
 struct House {
@@ -146,24 +146,24 @@ fn reports_and_shells_spare_what_is_read_too() {
 
 #[test]
 fn bulk_and_collect_spare_what_is_read() {
-    let scene = Scene::new().photos(2);
-    let (first, table) = (scene.path("1.jpg"), scene.path("2.jpg"));
+    let dataset = DatasetFixture::new().photos(2);
+    let (first, table) = (dataset.path("1.jpg"), dataset.path("2.jpg"));
     let before = fs::read(&first).unwrap();
-    let journal = scene.state.path().join("j.jsonl");
-    for more in [["--annotate", scene.folder()], ["--output", text(&first)], ["--journal", text(&table)]] {
-        let output = scene.run(&[&more[..], &["--no-wait"]].concat());
+    let journal = dataset.state.path().join("j.jsonl");
+    for more in [["--annotate", dataset.folder()], ["--output", text(&first)], ["--journal", text(&table)]] {
+        let output = dataset.run(&[&more[..], &["--no-wait"]].concat());
         assert_eq!(code(&output), 2, "{more:?}: {}", err(&output));
         assert!(err(&output).contains("overwrite an input"), "{}", err(&output));
     }
-    assert_eq!(scene.server.count_all("PUT"), 0);
-    assert_eq!(code(&scene.run(&["--no-wait", "--journal", text(&journal)])), 0);
+    assert_eq!(dataset.server.count_all("PUT"), 0);
+    assert_eq!(code(&dataset.run(&["--no-wait", "--journal", text(&journal)])), 0);
     let notes = fs::read(&journal).unwrap();
-    let output = scene.run(&["--no-wait", "--journal", text(&journal), "-f", "jsonl", "--output", text(&journal)]);
+    let output = dataset.run(&["--no-wait", "--journal", text(&journal), "-f", "jsonl", "--output", text(&journal)]);
     assert_eq!(code(&output), 2, "{}", err(&output));
-    for more in [["--annotate", scene.folder()], ["--output", text(&journal)], ["--output", text(&first)]] {
+    for more in [["--annotate", dataset.folder()], ["--output", text(&journal)], ["--output", text(&first)]] {
         let args =
             [&["collect", "--results", PLACES[3], "--journal", text(&journal), "--timeout", "1"], &more[..]].concat();
-        let output = scene.command(&args).output().unwrap();
+        let output = dataset.command(&args).output().unwrap();
         assert_eq!(code(&output), 2, "{more:?}: {}", err(&output));
         assert!(err(&output).contains("overwrite an input"), "{}", err(&output));
     }

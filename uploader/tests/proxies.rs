@@ -12,7 +12,7 @@ use common::authority::{Authority, Front};
 use common::proxy::{Manner, Proxy};
 use common::{Say, Server, cat, err, out, photos, text, uploader};
 use dataset::s3::{self, KEY, SECRET};
-use dataset::{Function, Scene, code};
+use dataset::{DatasetFixture, Function, code};
 use serde_json::Value;
 
 /// Nobody's: only a proxy knows where it leads.
@@ -196,13 +196,13 @@ fn a_proxy_that_does_not_help_is_named() {
 
 #[test]
 fn a_proxy_of_another_kind_is_refused_before_anything_is_sent() {
-    let scene = Scene::new().photos(1);
+    let dataset = DatasetFixture::new().photos(1);
     for url in [PLAIN, SECURE] {
-        let bulk = ["bulk", scene.folder(), "--bucket", "s3://photos-in/set", "--results", "s3://results/run"];
+        let bulk = ["bulk", dataset.folder(), "--bucket", "s3://photos-in/set", "--results", "s3://results/run"];
         let runs = [
-            detect(&scene.folder, url),
-            uploader(&["compare", scene.folder(), "--url", url, "--url", "other=http://127.0.0.1:1/"]),
-            uploader(&["model", "pull", "spotter-nano", "--from", url, "--dir", scene.folder()]),
+            detect(&dataset.folder, url),
+            uploader(&["compare", dataset.folder(), "--url", url, "--url", "other=http://127.0.0.1:1/"]),
+            uploader(&["model", "pull", "spotter-nano", "--from", url, "--dir", dataset.folder()]),
             keys(uploader(&[&bulk[..], &["--endpoint-url", url]].concat())),
         ];
         for mut run in runs {
@@ -221,10 +221,10 @@ fn keys(mut command: Command) -> Command {
 }
 
 /// A dataset's command for an S3 of another name.
-fn bulk(scene: &Scene, verb: &[&str], endpoint: &str) -> Command {
+fn bulk(dataset: &DatasetFixture, verb: &[&str], endpoint: &str) -> Command {
     let mut command = keys(uploader(verb));
     command.args(["--bucket", "s3://photos-in/set", "--results", "s3://results/run", "--endpoint-url", endpoint]);
-    command.env("XDG_STATE_HOME", scene.state.path());
+    command.env("XDG_STATE_HOME", dataset.state.path());
     command
 }
 
@@ -232,24 +232,24 @@ fn bulk(scene: &Scene, verb: &[&str], endpoint: &str) -> Command {
 fn datasets_go_through_the_proxy_and_come_back_through_it() {
     let authority = Authority::new();
     for secure in [false, true] {
-        let scene = Scene::new().photos(2);
-        let _function = Function::of_cats(&scene);
-        let pem = authority.write(&scene.state.path().join("root.pem"));
-        let front = Front::start(authority.acceptor("name.invalid"), scene.server.address);
+        let dataset = DatasetFixture::new().photos(2);
+        let _function = Function::of_cats(&dataset);
+        let pem = authority.write(&dataset.state.path().join("root.pem"));
+        let front = Front::start(authority.acceptor("name.invalid"), dataset.server.address);
         let (endpoint, to, method) = if secure {
             ("https://name.invalid", front.address, "CONNECT")
         } else {
-            ("http://name.invalid", scene.server.address, "PUT")
+            ("http://name.invalid", dataset.server.address, "PUT")
         };
         let proxy = Proxy::start(to, wants_password());
         let run = |verb: &[&str]| {
-            let mut command = bulk(&scene, verb, endpoint);
+            let mut command = bulk(&dataset, verb, endpoint);
             let output =
                 command.env("ALL_PROXY", with_user(&proxy, USER.0)).env("AWS_CA_BUNDLE", &pem).output().unwrap();
             assert_eq!(code(&output), 0, "{}{}", out(&output), err(&output));
             output
         };
-        let output = run(&["bulk", scene.folder(), "-v"]);
+        let output = run(&["bulk", dataset.folder(), "-v"]);
         assert!(out(&output).contains("2 objects in 2 photos"), "{}", out(&output));
         assert!(out(&output).contains(&format!("proxy               {} (ALL_PROXY)", proxy.url())), "{}", out(&output));
         assert!(!out(&output).contains("word"), "{}", out(&output));
@@ -262,9 +262,9 @@ fn datasets_go_through_the_proxy_and_come_back_through_it() {
 
 #[test]
 fn a_dataset_whose_proxy_does_not_help_ends_soon_and_says_so() {
-    let scene = Scene::new().photos(1);
-    let wanting = Proxy::start(scene.server.address, wants_password());
-    let refusing = Proxy::start(scene.server.address, Manner { refuses: Some(403), ..Manner::default() });
+    let dataset = DatasetFixture::new().photos(1);
+    let wanting = Proxy::start(dataset.server.address, wants_password());
+    let refusing = Proxy::start(dataset.server.address, Manner { refuses: Some(403), ..Manner::default() });
     for (proxy, endpoint, says) in [
         (&wanting, "http://name.invalid", "rejected the user name or password"),
         (&wanting, "https://name.invalid", "rejected the user name or password"),
@@ -272,7 +272,7 @@ fn a_dataset_whose_proxy_does_not_help_ends_soon_and_says_so() {
         (&refusing, "https://name.invalid", "refuses to connect to name.invalid"),
     ] {
         let start = Instant::now();
-        let mut command = bulk(&scene, &["bulk", scene.folder()], endpoint);
+        let mut command = bulk(&dataset, &["bulk", dataset.folder()], endpoint);
         let output = command.env("ALL_PROXY", with_user(proxy, "me:secret")).output().unwrap();
         let said = err(&output);
         assert_eq!(code(&output), 2, "{said}");
@@ -286,7 +286,7 @@ fn a_dataset_whose_proxy_does_not_help_ends_soon_and_says_so() {
         ("https://name.invalid", "http://me:secret@proxy.invalid:3128"),
     ] {
         let start = Instant::now();
-        let output = bulk(&scene, &["bulk", scene.folder()], endpoint).env("ALL_PROXY", at).output().unwrap();
+        let output = bulk(&dataset, &["bulk", dataset.folder()], endpoint).env("ALL_PROXY", at).output().unwrap();
         let said = err(&output);
         assert_eq!(code(&output), 2, "{said}");
         let named = at.replace("me:secret@", "");
@@ -294,17 +294,17 @@ fn a_dataset_whose_proxy_does_not_help_ends_soon_and_says_so() {
         assert!(!said.contains("secret"), "{said}");
         assert!(start.elapsed() < Duration::from_secs(10), "{:?}", start.elapsed());
     }
-    assert_eq!(scene.server.count_all("GET"), 0);
+    assert_eq!(dataset.server.count_all("GET"), 0);
 }
 
 #[test]
 fn s3s_own_refusals_are_not_the_proxys() {
-    let scene = Scene::with_server(s3::Server::with_faults(|method, _, _| {
+    let dataset = DatasetFixture::with_server(s3::Server::with_faults(|method, _, _| {
         (method == "GET").then_some(s3::Fault::Refused(403, "AccessDenied"))
     }))
     .photos(1);
-    let proxy = Proxy::to(scene.server.address);
-    let mut command = bulk(&scene, &["bulk", scene.folder()], "http://name.invalid");
+    let proxy = Proxy::to(dataset.server.address);
+    let mut command = bulk(&dataset, &["bulk", dataset.folder()], "http://name.invalid");
     let output = command.env("HTTP_PROXY", proxy.url()).output().unwrap();
     assert!(err(&output).contains("s3:ListBucket") && !err(&output).contains("proxy http"), "{}", err(&output));
 }

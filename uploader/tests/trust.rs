@@ -10,12 +10,12 @@ use std::process::{Command, Output};
 
 use common::authority::{Authority, Front};
 use common::{Say, Server, cat, err, out, photo, text, uploader};
-use dataset::Scene;
+use dataset::DatasetFixture;
 use dataset::s3::{KEY, SECRET};
 
 /// Servers that an authority of our own speaks for, and files around it.
 struct Stage {
-    scene: Scene,
+    dataset: DatasetFixture,
     files: tempfile::TempDir,
     function: Front,
     store: Front,
@@ -45,8 +45,8 @@ impl Stage {
             ),
         )
         .unwrap();
-        let scene = Scene::new();
-        photo(&scene.path("1.jpg"), 20, 20);
+        let dataset = DatasetFixture::new();
+        photo(&dataset.path("1.jpg"), 20, 20);
         let weights = std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("../model/spotter-nano/model.onnx"));
         let weights = weights.unwrap();
         let function = Server::start(|_, _| Say::json(200, &cat()));
@@ -54,10 +54,10 @@ impl Stage {
         let front = |to| Front::start(good.acceptor("localhost"), to);
         Self {
             function: front(function.address),
-            store: front(scene.server.address),
+            store: front(dataset.server.address),
             mirror: front(mirror.address),
             _servers: [function, mirror],
-            scene,
+            dataset,
             files,
         }
     }
@@ -69,7 +69,7 @@ impl Stage {
     /// Every way to reach a server with TLS.
     fn runs(&self) -> Vec<Command> {
         let at = |front: &Front| format!("https://localhost:{}/", front.address.port());
-        let photos = self.scene.folder();
+        let photos = self.dataset.folder();
         let models = self.files.path().join("models");
         let _ = std::fs::remove_dir_all(&models);
         let (function, store, mirror) = (at(&self.function), at(&self.store), format!("{}m.onnx", at(&self.mirror)));
@@ -83,7 +83,7 @@ impl Stage {
         for run in &mut runs {
             run.env("AWS_ACCESS_KEY_ID", KEY).env("AWS_SECRET_ACCESS_KEY", SECRET).env("AWS_REGION", "us-east-1");
             run.env("AWS_CONFIG_FILE", self.path("config")).env("AWS_MAX_ATTEMPTS", "1");
-            run.env("XDG_STATE_HOME", self.scene.state.path());
+            run.env("XDG_STATE_HOME", self.dataset.state.path());
         }
         runs
     }
@@ -197,7 +197,7 @@ fn the_command_lines_profile_names_its_own_authority() {
 fn where_no_tls_is_spoken_nobody_needs_to_be_trusted() {
     let stage = Stage::new();
     let server = Server::start(|_, _| Say::json(200, &cat()));
-    let mut run = uploader(&["detect", stage.scene.folder(), "--url", &server.url()]);
+    let mut run = uploader(&["detect", stage.dataset.folder(), "--url", &server.url()]);
     let output = run.env("SSL_CERT_FILE", stage.path("gone.pem")).output().unwrap();
     assert_eq!(output.status.code(), Some(0), "{}", said(&output));
 }

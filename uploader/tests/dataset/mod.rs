@@ -23,14 +23,14 @@ use s3::{KEY, SECRET, Server};
 
 pub const PLACES: [&str; 4] = ["--bucket", "s3://photos-in/set", "--results", "s3://results/run"];
 
-/// A server, a folder of photos, and a home for journals.
-pub struct Scene {
+/// A server, a folder of photos, and a folder for journals.
+pub struct DatasetFixture {
     pub server: Server,
     pub folder: tempfile::TempDir,
     pub state: tempfile::TempDir,
 }
 
-impl Scene {
+impl DatasetFixture {
     pub fn new() -> Self {
         Self::with_server(Server::start())
     }
@@ -139,9 +139,9 @@ pub struct Function {
 
 impl Function {
     /// `answer` gets a photo's name and entity tag, and says the lines of its part; no lines, no part.
-    pub fn start(scene: &Scene, answer: impl Fn(&str, &str) -> Vec<String> + Send + 'static) -> Self {
+    pub fn start(dataset: &DatasetFixture, answer: impl Fn(&str, &str) -> Vec<String> + Send + 'static) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
-        let (stopped, root) = (Arc::clone(&stop), scene.server.root().to_owned());
+        let (stopped, root) = (Arc::clone(&stop), dataset.server.root().to_owned());
         let thread = std::thread::spawn(move || {
             let mut seen = HashSet::new();
             let mut number = 0;
@@ -167,8 +167,8 @@ impl Function {
         Self { stop, thread: Some(thread) }
     }
 
-    pub fn of_cats(scene: &Scene) -> Self {
-        Self::start(scene, |name, etag| vec![cat(name, etag).to_string()])
+    pub fn of_cats(dataset: &DatasetFixture) -> Self {
+        Self::start(dataset, |name, etag| vec![cat(name, etag).to_string()])
     }
 }
 
