@@ -24,16 +24,16 @@ const PAST: &str = "2020-01-01T00:00:00Z";
 const PROOF: &str = "-----BEGIN EC PRIVATE KEY-----\nMHcCAQEEIDWeTREZ0Q2kWdZjWjfhkSlpUxNpTz3bgN9HxqTxApOSoAoGCCqGSM49\nAwEHoUQDQgAEnWR0i2O8hgvQt22ItHXiLftlNmzLdgkumuhUMVLlJMnYOqgYU2nL\nM2hkQoeM2xRCcnZBS2XMhVsUVa8deyCJ+w==\n-----END EC PRIVATE KEY-----\n";
 
 /// An account's files, and an S3 that takes nobody's keys but the right ones.
-struct Stage {
+struct Fixture {
     dataset: DatasetFixture,
     home: tempfile::TempDir,
 }
 
-impl Stage {
+impl Fixture {
     fn new(config: &str) -> Self {
-        let stage = Self { dataset: DatasetFixture::new().photos(1), home: tempfile::tempdir().unwrap() };
-        stage.write("config", config);
-        stage
+        let fixture = Self { dataset: DatasetFixture::new().photos(1), home: tempfile::tempdir().unwrap() };
+        fixture.write("config", config);
+        fixture
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -176,53 +176,53 @@ fn sts(operation: &'static str) -> (Server, String) {
 
 #[test]
 fn keys_of_the_environment_and_of_profiles() {
-    let stage = Stage::new(&config());
-    stage.write("credentials", &format!("[filed]\naws_access_key_id = {KEY}\naws_secret_access_key = {SECRET}\n"));
+    let fixture = Fixture::new(&config());
+    fixture.write("credentials", &format!("[filed]\naws_access_key_id = {KEY}\naws_secret_access_key = {SECRET}\n"));
     let right = [("AWS_ACCESS_KEY_ID", KEY), ("AWS_SECRET_ACCESS_KEY", SECRET)];
-    stage.finds(&right, "environment");
-    stage.finds(&[("AWS_PROFILE", "keys")], "profile keys");
-    stage.finds(&[("AWS_DEFAULT_PROFILE", "keys")], "profile keys");
-    stage.finds(&[("AWS_PROFILE", "filed")], "profile filed");
+    fixture.finds(&right, "environment");
+    fixture.finds(&[("AWS_PROFILE", "keys")], "profile keys");
+    fixture.finds(&[("AWS_DEFAULT_PROFILE", "keys")], "profile keys");
+    fixture.finds(&[("AWS_PROFILE", "filed")], "profile filed");
     // AWS_PROFILE does not go before keys, --profile does.
-    stage.finds(&[&right[..], &[("AWS_PROFILE", "dev")]].concat(), "environment");
+    fixture.finds(&[&right[..], &[("AWS_PROFILE", "dev")]].concat(), "environment");
     let wrong = [("AWS_ACCESS_KEY_ID", "wrong"), ("AWS_SECRET_ACCESS_KEY", "wrong"), ("AWS_PROFILE", "dev")];
-    let output = stage.command(&["--profile", "keys"]).envs(wrong).output().unwrap();
+    let output = fixture.command(&["--profile", "keys"]).envs(wrong).output().unwrap();
     assert_eq!(output.status.code(), Some(0), "{}", err(&output));
     assert!(out(&output).contains("profile keys"), "{}", out(&output));
 }
 
 #[test]
 fn a_profile_that_is_not_there_is_named_with_those_that_are() {
-    let stage = Stage::new(&config());
+    let fixture = Fixture::new(&config());
     let says = ["\"nope\"", "available: child, default, dev, keys, role, sso"];
-    stage.fails(&[("AWS_PROFILE", "nope")], &says);
-    stage.fails(&[("AWS_PROFILE", "nope"), ("AWS_ACCESS_KEY_ID", KEY), ("AWS_SECRET_ACCESS_KEY", SECRET)], &says);
-    let output = stage.command(&["--profile", "nope"]).env("AWS_PROFILE", "keys").output().unwrap();
+    fixture.fails(&[("AWS_PROFILE", "nope")], &says);
+    fixture.fails(&[("AWS_PROFILE", "nope"), ("AWS_ACCESS_KEY_ID", KEY), ("AWS_SECRET_ACCESS_KEY", SECRET)], &says);
+    let output = fixture.command(&["--profile", "nope"]).env("AWS_PROFILE", "keys").output().unwrap();
     assert_eq!(output.status.code(), Some(2));
     assert!(err(&output).contains(says[1]), "{}", err(&output));
-    Stage::new("").fails(&[("AWS_PROFILE", "nope")], &["\"nope\"", "no profiles in"]);
-    stage.fails(&[], &["no AWS credentials found", "AWS_PROFILE"]);
+    Fixture::new("").fails(&[("AWS_PROFILE", "nope")], &["\"nope\"", "no profiles in"]);
+    fixture.fails(&[], &["no AWS credentials found", "AWS_PROFILE"]);
 }
 
 #[test]
 fn the_session_of_aws_login_is_used() {
-    let stage = Stage::new(&config());
-    stage.login(SESSION, (KEY, SECRET), LATE);
-    stage.finds(&[("AWS_PROFILE", "dev")], "profile dev (aws login)");
+    let fixture = Fixture::new(&config());
+    fixture.login(SESSION, (KEY, SECRET), LATE);
+    fixture.finds(&[("AWS_PROFILE", "dev")], "profile dev (aws login)");
     let (_sts, url) = sts("AssumeRole");
-    stage.finds(&[("AWS_PROFILE", "child"), ("AWS_ENDPOINT_URL_STS", &url)], "profile child (assumed role)");
+    fixture.finds(&[("AWS_PROFILE", "child"), ("AWS_ENDPOINT_URL_STS", &url)], "profile child (assumed role)");
     // A folder of another place, as the AWS command knows it.
-    let elsewhere = stage.path("elsewhere");
-    std::fs::rename(stage.path(".aws/login/cache"), &elsewhere).unwrap();
-    stage.fails(&[("AWS_PROFILE", "dev")], &["run aws login"]);
+    let elsewhere = fixture.path("elsewhere");
+    std::fs::rename(fixture.path(".aws/login/cache"), &elsewhere).unwrap();
+    fixture.fails(&[("AWS_PROFILE", "dev")], &["run aws login"]);
     let elsewhere = elsewhere.to_str().unwrap();
-    stage.finds(&[("AWS_PROFILE", "dev"), ("AWS_LOGIN_CACHE_DIRECTORY", elsewhere)], "profile dev (aws login)");
+    fixture.finds(&[("AWS_PROFILE", "dev"), ("AWS_LOGIN_CACHE_DIRECTORY", elsewhere)], "profile dev (aws login)");
 }
 
 #[test]
 fn a_session_of_aws_login_that_is_old_is_renewed() {
-    let stage = Stage::new(&config());
-    stage.login(SESSION, ("old", "old"), PAST);
+    let fixture = Fixture::new(&config());
+    fixture.login(SESSION, ("old", "old"), PAST);
     let (server, url) = service(|_| {
         let keys = json!({"accessKeyId": KEY, "secretAccessKey": SECRET, "sessionToken": "token"});
         Say::json(
@@ -230,63 +230,63 @@ fn a_session_of_aws_login_that_is_old_is_renewed() {
             &json!({"accessToken": keys, "tokenType": "aws_sigv4", "expiresIn": 900, "refreshToken": "next"}),
         )
     });
-    stage.finds(&[("AWS_PROFILE", "dev"), ("AWS_ENDPOINT_URL_SIGNIN", &url)], "profile dev (aws login)");
+    fixture.finds(&[("AWS_PROFILE", "dev"), ("AWS_ENDPOINT_URL_SIGNIN", &url)], "profile dev (aws login)");
     let asked = server.seen();
     assert!(asked[0].headers.contains_key("dpop"), "{asked:?}");
     // What was renewed is kept: nobody is asked again.
-    stage.finds(&[("AWS_PROFILE", "dev")], "profile dev (aws login)");
+    fixture.finds(&[("AWS_PROFILE", "dev")], "profile dev (aws login)");
     assert_eq!(server.seen().len(), 1);
 }
 
 #[test]
 fn without_a_session_of_aws_login_it_says_how_to_get_one() {
     let with_default = format!("[default]\nlogin_session = {SESSION}");
-    let stage = Stage::new(&config().replace("[default]", &with_default));
-    stage.fails(&[], &["run aws login\n", "\"default\""]);
+    let fixture = Fixture::new(&config().replace("[default]", &with_default));
+    fixture.fails(&[], &["run aws login\n", "\"default\""]);
     for profile in ["dev", "child"] {
-        stage.fails(&[("AWS_PROFILE", profile)], &["run aws login --profile dev", "No such file"]);
+        fixture.fails(&[("AWS_PROFILE", profile)], &["run aws login --profile dev", "No such file"]);
     }
-    stage.login(SESSION, ("old", "old"), PAST);
+    fixture.login(SESSION, ("old", "old"), PAST);
     let (_server, url) = service(|_| {
         Say::json(400, &json!({"error": "TOKEN_EXPIRED", "message": "over"}))
             .with("x-amzn-errortype", "AccessDeniedException")
     });
     let environment = [("AWS_PROFILE", "dev"), ("AWS_ENDPOINT_URL_SIGNIN", url.as_str())];
-    stage.fails(&environment, &["run aws login --profile dev", "Your session has expired"]);
+    fixture.fails(&environment, &["run aws login --profile dev", "Your session has expired"]);
     // Nobody is told to sign in again because the network is down.
     let nowhere = [("AWS_PROFILE", "dev"), ("AWS_ENDPOINT_URL_SIGNIN", "https://name.invalid")];
-    stage.fails(&nowhere, &["cannot get the AWS credentials", "proxy http://127.0.0.1:1 (ALL_PROXY)"]);
-    stage.write(&format!(".aws/login/cache/{}.json", hex(&sha2::Sha256::digest(SESSION))), "{");
-    stage.fails(&[("AWS_PROFILE", "dev")], &["run aws login --profile dev"]);
+    fixture.fails(&nowhere, &["cannot get the AWS credentials", "proxy http://127.0.0.1:1 (ALL_PROXY)"]);
+    fixture.write(&format!(".aws/login/cache/{}.json", hex(&sha2::Sha256::digest(SESSION))), "{");
+    fixture.fails(&[("AWS_PROFILE", "dev")], &["run aws login --profile dev"]);
 }
 
 #[test]
 fn sso_sessions_are_used_and_renewed_by_hand() {
-    let stage = Stage::new(&config());
+    let fixture = Fixture::new(&config());
     let (portal, url) = service(|_| {
         let keys = keys_as(["accessKeyId", "secretAccessKey", "sessionToken", "expiration"], &json!(LATE_MS));
         Say::json(200, &json!({"roleCredentials": keys}))
     });
     let environment = [("AWS_PROFILE", "sso"), ("AWS_ENDPOINT_URL_SSO", url.as_str())];
     let says = ["run aws sso login --profile sso"];
-    stage.fails(&environment, &says);
-    stage.sso(PAST);
-    stage.fails(&environment, &says);
+    fixture.fails(&environment, &says);
+    fixture.sso(PAST);
+    fixture.fails(&environment, &says);
     assert_eq!(portal.seen().len(), 0);
-    stage.sso(LATE);
+    fixture.sso(LATE);
     let (_portal, refusing) = service(|_| {
         Say::json(401, &json!({"message": "Session token not found or invalid"}))
             .with("x-amzn-errortype", "UnauthorizedException")
     });
-    stage.fails(&[("AWS_PROFILE", "sso"), ("AWS_ENDPOINT_URL_SSO", &refusing)], &[says[0], "not found or invalid"]);
-    stage.finds(&environment, "profile sso (SSO)");
+    fixture.fails(&[("AWS_PROFILE", "sso"), ("AWS_ENDPOINT_URL_SSO", &refusing)], &[says[0], "not found or invalid"]);
+    fixture.finds(&environment, "profile sso (SSO)");
     assert_eq!(portal.seen()[0].headers["x-amz-sso_bearer_token"], "bearer");
 }
 
 #[test]
 fn processes_give_credentials_or_say_why_not() {
-    let stage = Stage::new("");
-    let script = stage.write(
+    let fixture = Fixture::new("");
+    let script = fixture.write(
         "give",
         &format!(
             "#!/bin/sh\necho '{{\"Version\": 1, \"AccessKeyId\": \"{KEY}\", \"SecretAccessKey\": \"{SECRET}\"}}'\n"
@@ -294,21 +294,21 @@ fn processes_give_credentials_or_say_why_not() {
     );
     std::fs::set_permissions(&script, std::fs::Permissions::from_mode(0o755)).unwrap();
     let process = |command: &str| {
-        stage.write("config", &format!("[profile p]\nregion = us-east-1\ncredential_process = {command}\n"));
+        fixture.write("config", &format!("[profile p]\nregion = us-east-1\ncredential_process = {command}\n"));
     };
     process(script.to_str().unwrap());
-    stage.finds(&[("AWS_PROFILE", "p")], "profile p (process)");
-    let stage = Stage::new(
+    fixture.finds(&[("AWS_PROFILE", "p")], "profile p (process)");
+    let fixture = Fixture::new(
         "[profile p]\nregion = us-east-1\ncredential_process = /bin/sh -c 'echo no smart card >&2; exit 1'\n",
     );
-    stage.fails(&[("AWS_PROFILE", "p")], &["profile \"p\"", "no smart card"]);
+    fixture.fails(&[("AWS_PROFILE", "p")], &["profile \"p\"", "no smart card"]);
 }
 
 #[test]
 fn roles_are_assumed() {
-    let stage = Stage::new(&config());
+    let fixture = Fixture::new(&config());
     let (server, url) = sts("AssumeRole");
-    stage.finds(&[("AWS_PROFILE", "role"), ("AWS_ENDPOINT_URL_STS", &url)], "profile role (assumed role)");
+    fixture.finds(&[("AWS_PROFILE", "role"), ("AWS_ENDPOINT_URL_STS", &url)], "profile role (assumed role)");
     let asked = String::from_utf8(server.seen()[0].body.to_vec()).unwrap();
     assert!(asked.contains("Action=AssumeRole&") && asked.contains("role%2Fr"), "{asked}");
     let (_server, refusing) = service(|_| {
@@ -317,33 +317,34 @@ fn roles_are_assumed() {
             "<ErrorResponse><Error><Code>AccessDenied</Code><Message>not for you</Message></Error></ErrorResponse>",
         )
     });
-    stage.fails(&[("AWS_PROFILE", "role"), ("AWS_ENDPOINT_URL_STS", &refusing)], &["profile \"role\"", "not for you"]);
+    fixture
+        .fails(&[("AWS_PROFILE", "role"), ("AWS_ENDPOINT_URL_STS", &refusing)], &["profile \"role\"", "not for you"]);
 }
 
 #[test]
 fn web_identities_are_exchanged() {
-    let stage = Stage::new(&config());
-    let token = stage.write("token", "identity");
+    let fixture = Fixture::new(&config());
+    let token = fixture.write("token", "identity");
     let (server, url) = sts("AssumeRoleWithWebIdentity");
     let environment = [
         ("AWS_WEB_IDENTITY_TOKEN_FILE", token.to_str().unwrap()),
         ("AWS_ROLE_ARN", "arn:aws:iam::111122223333:role/r"),
         ("AWS_ENDPOINT_URL_STS", &url),
     ];
-    stage.finds(&environment, "web identity");
+    fixture.finds(&environment, "web identity");
     let asked = String::from_utf8(server.seen()[0].body.to_vec()).unwrap();
     assert!(asked.contains("WebIdentityToken=identity"), "{asked}");
 }
 
 #[test]
 fn containers_and_instances_are_asked_directly() {
-    let stage = Stage::new(&config());
+    let fixture = Fixture::new(&config());
     let (server, url) =
         service(|_| Say::json(200, &keys_as(["AccessKeyId", "SecretAccessKey", "Token", "Expiration"], &json!(LATE))));
     let at = format!("{url}/keys");
     let environment =
         [("AWS_CONTAINER_CREDENTIALS_FULL_URI", at.as_str()), ("AWS_CONTAINER_AUTHORIZATION_TOKEN", "mine")];
-    stage.finds(&environment, "container");
+    fixture.finds(&environment, "container");
     assert_eq!(server.seen()[0].headers["authorization"], "mine");
 
     let (server, url) = service(|seen| {
@@ -361,10 +362,10 @@ fn containers_and_instances_are_asked_directly() {
         }
     });
     let environment = [("AWS_EC2_METADATA_SERVICE_ENDPOINT", url.as_str()), ("AWS_EC2_METADATA_DISABLED", "false")];
-    stage.finds(&environment, "instance metadata");
+    fixture.finds(&environment, "instance metadata");
     let (_refusing, refusing) = service(|_| Say::new(403, ""));
     let nowhere = [("AWS_EC2_METADATA_SERVICE_ENDPOINT", refusing.as_str()), ("AWS_EC2_METADATA_DISABLED", "false")];
-    Stage::new("").fails(&nowhere, &["no AWS credentials found", "IMDS"]);
+    Fixture::new("").fails(&nowhere, &["no AWS credentials found", "IMDS"]);
     assert!(
         server.seen().iter().any(|seen| seen.headers.get("x-aws-ec2-metadata-token").is_some_and(|key| key == "key"))
     );
@@ -372,12 +373,12 @@ fn containers_and_instances_are_asked_directly() {
 
 #[test]
 fn signed_requests_have_the_same_sources() {
-    let stage = Stage::new(&config());
+    let fixture = Fixture::new(&config());
     let function = Server::start(|_, _| Say::json(200, &common::cat()));
     let detect = |profile: &str| {
         let mut command =
-            uploader(&["detect", stage.dataset.folder(), "--url", &function.url(), "--sign", "us-east-1", "-v"]);
-        command.env("HOME", stage.home.path()).env("AWS_CONFIG_FILE", stage.path("config"));
+            uploader(&["detect", fixture.dataset.folder(), "--url", &function.url(), "--sign", "us-east-1", "-v"]);
+        command.env("HOME", fixture.home.path()).env("AWS_CONFIG_FILE", fixture.path("config"));
         command.env("AWS_PROFILE", profile).output().unwrap()
     };
     let output = detect("dev");
@@ -385,7 +386,7 @@ fn signed_requests_have_the_same_sources() {
     assert!(err(&output).contains("run aws login --profile dev"), "{}", err(&output));
     let output = detect("nope");
     assert!(err(&output).contains("available: child, default, dev"), "{}", err(&output));
-    stage.login(SESSION, (KEY, SECRET), LATE);
+    fixture.login(SESSION, (KEY, SECRET), LATE);
     let output = detect("dev");
     assert_eq!(output.status.code(), Some(0), "{}", err(&output));
     assert!(out(&output).contains("credentials         profile dev (aws login)"), "{}", out(&output));

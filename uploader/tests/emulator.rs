@@ -42,9 +42,9 @@ http.server.ThreadingHTTPServer(("127.0.0.1", port), Handler).serve_forever()
 const FUNCTION: &str = "#!/bin/sh\nenv > \"$PLAY_NOTES/env\"\necho $$ > \"$PLAY_NOTES/pid.new\"\nmv \"$PLAY_NOTES/pid.new\" \"$PLAY_NOTES/pid\"\nexec sleep 600\n";
 const BROKEN_FUNCTION: &str = "#!/bin/sh\necho 'the model is broken' >&2\nexit 7\n";
 
-struct Stage(tempfile::TempDir);
+struct Fixture(tempfile::TempDir);
 
-impl Stage {
+impl Fixture {
     fn new(function: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         for (name, script) in [("cargo-lambda", EMULATOR), ("function", function)] {
@@ -108,13 +108,13 @@ fn signal(name: &str, pid: u32) {
 
 #[test]
 fn the_first_line_is_the_url_and_ctrl_c_ends_everything() {
-    let stage = Stage::new(FUNCTION);
-    let (mut child, url) = stage.local();
+    let fixture = Fixture::new(FUNCTION);
+    let (mut child, url) = fixture.local();
     assert!(url.starts_with("http://127.0.0.1:") && url.ends_with("/lambda-url/detect-http/"), "{url}");
-    let told = std::fs::read_to_string(stage.path("env")).unwrap_or_default();
+    let told = std::fs::read_to_string(fixture.path("env")).unwrap_or_default();
     let port = url.split(['/', ':']).nth(4).unwrap();
-    let pid = stage.function_pid();
-    let told = if told.is_empty() { std::fs::read_to_string(stage.path("env")).unwrap() } else { told };
+    let pid = fixture.function_pid();
+    let told = if told.is_empty() { std::fs::read_to_string(fixture.path("env")).unwrap() } else { told };
     for line in [
         format!("AWS_LAMBDA_RUNTIME_API=http://127.0.0.1:{port}/.rt/detect-http"),
         "AWS_LAMBDA_FUNCTION_NAME=detect-http".to_owned(),
@@ -135,9 +135,9 @@ fn the_first_line_is_the_url_and_ctrl_c_ends_everything() {
 
 #[test]
 fn children_end_even_where_we_are_killed() {
-    let stage = Stage::new(FUNCTION);
-    let (mut child, url) = stage.local();
-    let pid = stage.function_pid();
+    let fixture = Fixture::new(FUNCTION);
+    let (mut child, url) = fixture.local();
+    let pid = fixture.function_pid();
     child.kill().unwrap();
     child.wait().unwrap();
     within(|| (!is_alive(pid)).then_some(()));
@@ -147,11 +147,11 @@ fn children_end_even_where_we_are_killed() {
 
 #[test]
 fn a_dead_worker_is_replaced() {
-    let stage = Stage::new(FUNCTION);
-    let (mut child, _) = stage.local();
-    let first = stage.function_pid();
+    let fixture = Fixture::new(FUNCTION);
+    let (mut child, _) = fixture.local();
+    let first = fixture.function_pid();
     signal("KILL", first);
-    let second = within(|| Some(stage.function_pid()).filter(|pid| *pid != first));
+    let second = within(|| Some(fixture.function_pid()).filter(|pid| *pid != first));
     assert!(is_alive(second));
     signal("TERM", child.id());
     child.wait().unwrap();
@@ -160,9 +160,9 @@ fn a_dead_worker_is_replaced() {
 
 #[test]
 fn a_function_that_cannot_start_is_quoted() {
-    let stage = Stage::new(BROKEN_FUNCTION);
+    let fixture = Fixture::new(BROKEN_FUNCTION);
     let folder = photos(1, 32, 32);
-    let mut command = stage.command(&["detect", text(folder.path()), "--emulator"]);
+    let mut command = fixture.command(&["detect", text(folder.path()), "--emulator"]);
     let output = command.env("PLAY_STATUS", "503").output().unwrap();
     assert_eq!(output.status.code(), Some(2), "{}", out(&output));
     assert!(err(&output).contains("the model is broken") && err(&output).contains("detect-http"), "{}", err(&output));
@@ -170,20 +170,20 @@ fn a_function_that_cannot_start_is_quoted() {
 
 #[test]
 fn the_emulator_is_a_target() {
-    let stage = Stage::new(FUNCTION);
+    let fixture = Fixture::new(FUNCTION);
     let folder = photos(3, 32, 32);
-    let output = stage.command(&["detect", text(folder.path()), "--emulator", "-c", "1"]).output().unwrap();
+    let output = fixture.command(&["detect", text(folder.path()), "--emulator", "-c", "1"]).output().unwrap();
     assert_eq!(output.status.code(), Some(0), "{}{}", out(&output), err(&output));
     assert!(out(&output).contains("local emulator"), "{}", out(&output));
-    let pid = stage.function_pid();
+    let pid = fixture.function_pid();
     within(|| (!is_alive(pid)).then_some(()));
 }
 
 #[test]
 fn without_the_emulator_it_says_how_to_get_it() {
-    let stage = Stage::new(FUNCTION);
+    let fixture = Fixture::new(FUNCTION);
     let folder = photos(1, 32, 32);
-    let mut command = stage.command(&["detect", text(folder.path()), "--emulator"]);
+    let mut command = fixture.command(&["detect", text(folder.path()), "--emulator"]);
     command.env("PATH", "/nonexistent").current_dir(folder.path());
     let output = command.output().unwrap();
     // A checkout that `make` has set up has one, above the test's binary.

@@ -61,9 +61,9 @@ print(f"http://{host}:{server.server_address[1]}/", flush=True)
 server.serve_forever()
 "#;
 
-struct Stage(tempfile::TempDir);
+struct Fixture(tempfile::TempDir);
 
-impl Stage {
+impl Fixture {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("function");
@@ -114,27 +114,27 @@ fn is_alive(pid: u32) -> bool {
 
 #[test]
 fn it_is_the_default_target_and_ends_with_the_run() {
-    let (stage, folder) = (Stage::new(), photos(3, 32, 32));
+    let (fixture, folder) = (Fixture::new(), photos(3, 32, 32));
     let args = ["detect", text(folder.path()), "--sessions", "3", "--threads", "2", "--model", "yolox-s"];
-    let output = stage.command(&args).output().unwrap();
+    let output = fixture.command(&args).output().unwrap();
     assert_eq!(output.status.code(), Some(0), "{}{}", out(&output), err(&output));
     let said = out(&output);
     assert!(said.contains("local server, model yolox-s, sessions 3, threads 2"), "{said}");
-    assert_eq!(stage.note("args"), "--listen\n127.0.0.1:0\n--sessions\n3\n--threads\n2\n--queue\n64");
-    let told = stage.note("env");
+    assert_eq!(fixture.note("args"), "--listen\n127.0.0.1:0\n--sessions\n3\n--threads\n2\n--queue\n64");
+    let told = fixture.note("env");
     assert!(told.lines().any(|line| line == "MODEL=yolox-s"), "{told}");
     // It is ours alone: no token, and no other role.
     for name in ["API_TOKEN=", "AWS_LAMBDA_RUNTIME_API=", "LISTEN="] {
         assert!(!told.lines().any(|line| line.starts_with(name)), "{name} in {told}");
     }
-    let pid = stage.function_pid();
+    let pid = fixture.function_pid();
     within(|| (!is_alive(pid)).then_some(()));
 }
 
 #[test]
 fn who_dies_is_replaced_and_its_photo_sent_again() {
-    let (stage, folder) = (Stage::new(), photos(5, 32, 32));
-    let output = stage.command(&["detect", text(folder.path()), "--local"]).env("PLAY", "once").output().unwrap();
+    let (fixture, folder) = (Fixture::new(), photos(5, 32, 32));
+    let output = fixture.command(&["detect", text(folder.path()), "--local"]).env("PLAY", "once").output().unwrap();
     assert_eq!(output.status.code(), Some(0), "{}{}", out(&output), err(&output));
     assert!(out(&output).contains("5 objects in 5 photos"), "{}", out(&output));
     assert!(out(&output).contains("retried             "), "{}", out(&output));
@@ -142,9 +142,9 @@ fn who_dies_is_replaced_and_its_photo_sent_again() {
 
 #[test]
 fn every_photo_gets_its_line_even_where_nobody_is_left() {
-    let (stage, folder) = (Stage::new(), photos(12, 32, 32));
+    let (fixture, folder) = (Fixture::new(), photos(12, 32, 32));
     let args = ["detect", text(folder.path()), "--format", "jsonl", "-c", "2", "--retries", "3"];
-    let output = stage.command(&args).env("PLAY", "always").output().unwrap();
+    let output = fixture.command(&args).env("PLAY", "always").output().unwrap();
     assert_eq!(output.status.code(), Some(1), "{}{}", out(&output), err(&output));
     let lines: Vec<Value> = out(&output).lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!(lines.len(), 12);
@@ -159,8 +159,8 @@ fn every_photo_gets_its_line_even_where_nobody_is_left() {
 
 #[test]
 fn what_cannot_start_is_quoted_with_its_reason_first() {
-    let (stage, folder) = (Stage::new(), photos(1, 32, 32));
-    let output = stage.command(&["detect", text(folder.path())]).env("PLAY", "broken").output().unwrap();
+    let (fixture, folder) = (Fixture::new(), photos(1, 32, 32));
+    let output = fixture.command(&["detect", text(folder.path())]).env("PLAY", "broken").output().unwrap();
     assert_eq!(output.status.code(), Some(2), "{}", out(&output));
     let said = err(&output);
     assert!(said.starts_with("uploader: detect-http: the model is broken\n"), "{said}");
@@ -169,18 +169,21 @@ fn what_cannot_start_is_quoted_with_its_reason_first() {
 
 #[test]
 fn what_local_prints_is_the_page_and_ctrl_c_ends_everything() {
-    let stage = Stage::new();
-    let (mut child, url) = stage.local(&["--quiet"]);
+    let fixture = Fixture::new();
+    let (mut child, url) = fixture.local(&["--quiet"]);
     let port: u16 = url.strip_prefix("http://127.0.0.1:").unwrap().strip_suffix('/').unwrap().parse().unwrap();
-    assert!(stage.note("env").lines().any(|line| line == "API_TOKEN=secret"), "others may come here: the token counts");
+    assert!(
+        fixture.note("env").lines().any(|line| line == "API_TOKEN=secret"),
+        "others may come here: the token counts"
+    );
     let folder = photos(2, 32, 32);
     let output = uploader(&["detect", text(folder.path()), "--url", &url]).output().unwrap();
     assert_eq!(output.status.code(), Some(0), "{}", err(&output));
 
     // The next one is at the same address.
-    let first = stage.function_pid();
+    let first = fixture.function_pid();
     signal("KILL", first);
-    let second = within(|| Some(stage.function_pid()).filter(|pid| *pid != first));
+    let second = within(|| Some(fixture.function_pid()).filter(|pid| *pid != first));
     within(|| std::net::TcpStream::connect(("127.0.0.1", port)).ok());
 
     signal("INT", child.id());
@@ -191,9 +194,9 @@ fn what_local_prints_is_the_page_and_ctrl_c_ends_everything() {
 
 #[test]
 fn it_ends_even_where_we_are_killed() {
-    let stage = Stage::new();
-    let (mut child, _) = stage.local(&[]);
-    let pid = stage.function_pid();
+    let fixture = Fixture::new();
+    let (mut child, _) = fixture.local(&[]);
+    let pid = fixture.function_pid();
     child.kill().unwrap();
     child.wait().unwrap();
     within(|| (!is_alive(pid)).then_some(()));
@@ -201,12 +204,12 @@ fn it_ends_even_where_we_are_killed() {
 
 #[test]
 fn two_of_them_are_compared_in_turns_each_with_its_own_settings() {
-    let (stage, folder) = (Stage::new(), photos(3, 32, 32));
+    let (fixture, folder) = (Fixture::new(), photos(3, 32, 32));
     let photo = folder.path().join("1.jpg");
     let report = folder.path().join("report.json");
     // A photo behind a bare --local is a photo.
-    let mut command = stage.command(&["compare", "--local", text(&photo), text(&folder.path().join("2.jpg"))]);
-    let good = format!("good=,model=yolox-s,threads=2,function={}", text(&stage.path("function")));
+    let mut command = fixture.command(&["compare", "--local", text(&photo), text(&folder.path().join("2.jpg"))]);
+    let good = format!("good=,model=yolox-s,threads=2,function={}", text(&fixture.path("function")));
     let output = command.args(["--local", &good, "--ladder", "0", "--report", text(&report)]).output().unwrap();
     assert_eq!(output.status.code(), Some(0), "{}{}", out(&output), err(&output));
     let report: Value = serde_json::from_slice(&std::fs::read(&report).unwrap()).unwrap();
@@ -219,7 +222,7 @@ fn two_of_them_are_compared_in_turns_each_with_its_own_settings() {
 
 #[test]
 fn wrong_settings_are_told_with_those_that_are_possible() {
-    let (stage, folder) = (Stage::new(), photos(1, 32, 32));
+    let (fixture, folder) = (Fixture::new(), photos(1, 32, 32));
     for (args, words) in [
         (&["--local", "a=,modle=x", "--local", "b="][..], &["a=,modle=x", "\"modle\"", "model, sessions, threads"][..]),
         (&["--emulator", "a=,memory=12", "--local"], &["memory", "128", "10240", "\"12\""]),
@@ -229,7 +232,7 @@ fn wrong_settings_are_told_with_those_that_are_possible() {
         (&["--local", "--local"], &["two targets are called \"local\""]),
         (&["--url", "http://h/", "--emulator", "--sessions", "2"], &["--sessions", "--local"]),
     ] {
-        let output = stage.command(&[&["compare", text(folder.path())], args].concat()).output().unwrap();
+        let output = fixture.command(&[&["compare", text(folder.path())], args].concat()).output().unwrap();
         assert_eq!(output.status.code(), Some(2), "{args:?}: {}", out(&output));
         for word in words {
             assert!(err(&output).contains(word), "{word} is missing in {}", err(&output));
@@ -239,11 +242,11 @@ fn wrong_settings_are_told_with_those_that_are_possible() {
 
 #[test]
 fn a_reader_who_has_seen_enough_is_no_panic() {
-    let (stage, folder) = (Stage::new(), photos(1, 32, 32));
+    let (fixture, folder) = (Fixture::new(), photos(1, 32, 32));
     // Without the function each photo is told on standard error, which nobody reads.
     std::fs::write(folder.path().join("2.jpg"), b"\xff\xd8\xff").unwrap();
-    std::fs::write(stage.path("answer"), "nonsense").unwrap();
-    let mut command = stage.command(&["detect", text(folder.path()), "--format", "jsonl", "--output", "/dev/null"]);
+    std::fs::write(fixture.path("answer"), "nonsense").unwrap();
+    let mut command = fixture.command(&["detect", text(folder.path()), "--format", "jsonl", "--output", "/dev/null"]);
     let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
     drop(child.stderr.take());
     assert_eq!(child.wait().unwrap().code(), Some(1));

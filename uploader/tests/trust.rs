@@ -14,7 +14,7 @@ use dataset::DatasetFixture;
 use dataset::s3::{KEY, SECRET};
 
 /// Servers that an authority of our own speaks for, and files around it.
-struct Stage {
+struct Fixture {
     dataset: DatasetFixture,
     files: tempfile::TempDir,
     function: Front,
@@ -23,7 +23,7 @@ struct Stage {
     _servers: [Server; 2],
 }
 
-impl Stage {
+impl Fixture {
     fn new() -> Self {
         let files = tempfile::tempdir().unwrap();
         let (good, other) = (Authority::new(), Authority::new());
@@ -99,7 +99,7 @@ fn said(output: &Output) -> String {
 
 #[test]
 fn each_way_to_name_an_authority_counts_for_every_connection() {
-    let stage = Stage::new();
+    let fixture = Fixture::new();
     let ways: [&[(&str, &str)]; 8] = [
         &[("AWS_CA_BUNDLE", "good.pem")],
         &[("AWS_CA_BUNDLE", "both.pem")],
@@ -112,11 +112,11 @@ fn each_way_to_name_an_authority_counts_for_every_connection() {
         &[("AWS_CA_BUNDLE", "good.pem"), ("SSL_CERT_FILE", "gone.pem")],
     ];
     for way in ways {
-        for mut run in stage.runs() {
+        for mut run in fixture.runs() {
             for (name, value) in way {
                 match value.strip_prefix('=') {
                     Some(value) => run.env(name, value),
-                    None => run.env(name, stage.path(value)),
+                    None => run.env(name, fixture.path(value)),
                 };
             }
             let output = run.output().unwrap();
@@ -127,18 +127,18 @@ fn each_way_to_name_an_authority_counts_for_every_connection() {
 
 #[test]
 fn whoever_is_not_trusted_is_not_spoken_to() {
-    let stage = Stage::new();
+    let fixture = Fixture::new();
     let ways: [&[(&str, &str)]; 3] = [
         &[("SSL_CERT_FILE", "other.pem")],
         &[("AWS_CA_BUNDLE", "other.pem"), ("SSL_CERT_FILE", "good.pem")],
         &[("AWS_PROFILE", "=other"), ("SSL_CERT_DIR", "good")],
     ];
     for way in ways {
-        for mut run in stage.runs().into_iter().take(2) {
+        for mut run in fixture.runs().into_iter().take(2) {
             for (name, value) in way {
                 match value.strip_prefix('=') {
                     Some(value) => run.env(name, value),
-                    None => run.env(name, stage.path(value)),
+                    None => run.env(name, fixture.path(value)),
                 };
             }
             let output = run.output().unwrap();
@@ -150,7 +150,7 @@ fn whoever_is_not_trusted_is_not_spoken_to() {
 
 #[test]
 fn a_file_that_is_not_there_or_empty_ends_the_run_before_anything_is_sent() {
-    let stage = Stage::new();
+    let fixture = Fixture::new();
     for (name, value, file, says) in [
         ("AWS_CA_BUNDLE", "gone.pem", "gone.pem", "cannot read"),
         ("AWS_CA_BUNDLE", "empty.pem", "empty.pem", "no PEM certificates"),
@@ -160,44 +160,44 @@ fn a_file_that_is_not_there_or_empty_ends_the_run_before_anything_is_sent() {
         ("SSL_CERT_DIR", "gone", "gone", "no PEM certificates"),
         ("AWS_PROFILE", "=gone", "gone.pem", "cannot read"),
     ] {
-        for mut run in stage.runs() {
+        for mut run in fixture.runs() {
             match value.strip_prefix('=') {
                 Some(value) => run.env(name, value),
-                None => run.env(name, stage.path(value)),
+                None => run.env(name, fixture.path(value)),
             };
             let output = run.output().unwrap();
             let said = err(&output);
             assert_eq!(output.status.code(), Some(2), "{name} {value}: {said}");
             let named = if name == "AWS_PROFILE" { "ca_bundle of AWS profile gone" } else { name };
-            assert!(said.contains(named) && said.contains(text(&stage.path(file))) && said.contains(says), "{said}");
+            assert!(said.contains(named) && said.contains(text(&fixture.path(file))) && said.contains(says), "{said}");
             assert!(said.matches("No such file").count() < 2, "{said}");
         }
     }
-    assert_eq!(stage.connections(), 0);
+    assert_eq!(fixture.connections(), 0);
 }
 
 #[test]
 fn the_command_lines_profile_names_its_own_authority() {
-    let stage = Stage::new();
-    let mut run = stage.runs().remove(2);
+    let fixture = Fixture::new();
+    let mut run = fixture.runs().remove(2);
     let output = run.args(["--profile", "good", "-v"]).env("AWS_PROFILE", "other").output().unwrap();
     // It has no keys, and with --profile those of the environment do not count.
     assert_eq!(output.status.code(), Some(2), "{}", said(&output));
     assert!(err(&output).contains("no AWS credentials"), "{}", err(&output));
-    let output = stage.runs().remove(2).args(["-v"]).env("AWS_PROFILE", "good").output().unwrap();
+    let output = fixture.runs().remove(2).args(["-v"]).env("AWS_PROFILE", "good").output().unwrap();
     assert_eq!(output.status.code(), Some(0), "{}", said(&output));
     let certificates =
-        format!("certificates        ca_bundle of AWS profile good, {}", stage.path("good.pem").display());
+        format!("certificates        ca_bundle of AWS profile good, {}", fixture.path("good.pem").display());
     assert!(out(&output).contains(&certificates), "{}", out(&output));
-    let output = stage.runs().remove(0).args(["-v"]).env("SSL_CERT_FILE", stage.path("good.pem")).output().unwrap();
+    let output = fixture.runs().remove(0).args(["-v"]).env("SSL_CERT_FILE", fixture.path("good.pem")).output().unwrap();
     assert!(out(&output).contains("certificates        SSL_CERT_FILE, "), "{}", out(&output));
 }
 
 #[test]
 fn where_no_tls_is_spoken_nobody_needs_to_be_trusted() {
-    let stage = Stage::new();
+    let fixture = Fixture::new();
     let server = Server::start(|_, _| Say::json(200, &cat()));
-    let mut run = uploader(&["detect", stage.dataset.folder(), "--url", &server.url()]);
-    let output = run.env("SSL_CERT_FILE", stage.path("gone.pem")).output().unwrap();
+    let mut run = uploader(&["detect", fixture.dataset.folder(), "--url", &server.url()]);
+    let output = run.env("SSL_CERT_FILE", fixture.path("gone.pem")).output().unwrap();
     assert_eq!(output.status.code(), Some(0), "{}", said(&output));
 }
