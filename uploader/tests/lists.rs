@@ -13,12 +13,12 @@ use std::process::{Command, Output, Stdio};
 use common::{Say, Server, cat, codes, err, json_lines, out, photo, text, uploader};
 use dataset::{DatasetFixture, PLACES, code, pairs};
 
-struct Library {
+struct PhotoFolder {
     folder: tempfile::TempDir,
     server: Server,
 }
 
-impl Library {
+impl PhotoFolder {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         fs::create_dir(folder.path().join("sub")).unwrap();
@@ -51,7 +51,7 @@ const LISTED: [(&str, &str); 3] = [("a b.jpg", "ok"), ("c.jpg", "ok"), ("\u{fc}.
 
 #[test]
 fn lists_are_read_in_every_way_in_which_they_are_written() {
-    let library = Library::new();
+    let folder = PhotoFolder::new();
     let marked = format!("\u{feff}{LIST}");
     let windows = LIST.replace('\n', "\r\n");
     let lists = [
@@ -66,29 +66,29 @@ fn lists_are_read_in_every_way_in_which_they_are_written() {
         ("UTF-16LE", utf16(&windows, u16::to_le_bytes)),
         ("UTF-16BE", utf16(&windows, u16::to_be_bytes)),
     ];
-    let file = library.folder.path().join("list.txt");
+    let file = folder.folder.path().join("list.txt");
     for (name, list) in lists {
-        let output = library.detect(&["-"], &list);
+        let output = folder.detect(&["-"], &list);
         assert_eq!(output.status.code(), Some(0), "{name}: {}", err(&output));
         assert_eq!(codes(&json_lines(&output)), pairs(&LISTED), "{name}");
         fs::write(&file, list).unwrap();
-        let output = library.detect(&["--from-file", "list.txt"], b"");
+        let output = folder.detect(&["--from-file", "list.txt"], b"");
         assert_eq!(codes(&json_lines(&output)), pairs(&LISTED), "{name} in a file");
     }
     // Beside others.
-    let output = library.detect(&["not listed.jpg", "--from-file", "list.txt", "-"], b"sub/c.jpg\n");
+    let output = folder.detect(&["not listed.jpg", "--from-file", "list.txt", "-"], b"sub/c.jpg\n");
     assert_eq!(json_lines(&output).len(), 5);
 }
 
 #[test]
 fn nothing_is_walked_that_is_not_listed() {
-    let library = Library::new();
+    let folder = PhotoFolder::new();
     for blank in ["", "\n", "\r\n", "  \n", "\t\n\n", "\u{feff}", "\0\0"] {
-        let output = library.detect(&["-"], blank.as_bytes());
+        let output = folder.detect(&["-"], blank.as_bytes());
         assert_eq!(output.status.code(), Some(2), "{blank:?}: {}", out(&output));
         assert!(err(&output).contains("list (standard input)"), "{}", err(&output));
     }
-    let jpeg = fs::read(library.folder.path().join("a b.jpg")).unwrap();
+    let jpeg = fs::read(folder.folder.path().join("a b.jpg")).unwrap();
     let noise: Vec<u8> = (0..4096_u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
     let pieces = b"a\0.\0/\0\0b\0".to_vec();
     for (bytes, says) in [
@@ -100,47 +100,47 @@ fn nothing_is_walked_that_is_not_listed() {
         (b"<!DOCTYPE html>\n<html>".to_vec(), "HTML page"),
         (b"\x1b[0ma b.jpg\x1b[0m\n".to_vec(), "binary data"),
     ] {
-        let output = library.detect(&["-"], &bytes);
+        let output = folder.detect(&["-"], &bytes);
         assert_eq!(output.status.code(), Some(2), "{says}: {}", out(&output));
         assert!(err(&output).contains(says), "{says}: {}", err(&output));
     }
-    assert!(library.server.seen().is_empty());
+    assert!(folder.server.seen().is_empty());
 }
 
 #[test]
 fn what_find_prints_is_meant_once() {
-    let library = Library::new();
+    let folder = PhotoFolder::new();
     for script in ["find . | sort", "find . -print0", "find . -depth", "find \"$PWD\""] {
-        let found = Command::new("sh").args(["-c", script]).current_dir(library.folder.path()).output().unwrap().stdout;
-        let lines = json_lines(&library.detect(&["-"], &found));
+        let found = Command::new("sh").args(["-c", script]).current_dir(folder.folder.path()).output().unwrap().stdout;
+        let lines = json_lines(&folder.detect(&["-"], &found));
         let expected = [("a b.jpg", "ok"), ("c.jpg", "ok"), ("not listed.jpg", "ok"), ("\u{fc}.jpg", "ok")];
         assert_eq!(codes(&lines), pairs(&expected), "{script}");
     }
     // Who lists a photo twice wants it twice.
-    assert_eq!(json_lines(&library.detect(&["-"], b"sub/c.jpg\nsub/c.jpg\n")).len(), 2);
+    assert_eq!(json_lines(&folder.detect(&["-"], b"sub/c.jpg\nsub/c.jpg\n")).len(), 2);
 }
 
 #[test]
 fn what_is_gone_is_an_error_of_its_own_and_a_list_that_is_gone_is_a_mistake() {
-    let library = Library::new();
-    let output = library.detect(&["-"], b"gone.jpg\nsub/c.jpg\nhttps://example.com/x.jpg\n");
+    let folder = PhotoFolder::new();
+    let output = folder.detect(&["-"], b"gone.jpg\nsub/c.jpg\nhttps://example.com/x.jpg\n");
     assert_eq!(output.status.code(), Some(1));
     assert_eq!(
         codes(&json_lines(&output)),
         pairs(&[("c.jpg", "ok"), ("gone.jpg", "unreadable"), ("x.jpg", "unreadable")])
     );
-    let output = library.detect(&["--from-file", "no/such/list"], b"");
+    let output = folder.detect(&["--from-file", "no/such/list"], b"");
     assert_eq!(output.status.code(), Some(2));
     assert!(err(&output).contains("no/such/list"), "{}", err(&output));
 }
 
 #[test]
 fn compare_and_bulk_read_lists_too() {
-    let library = Library::new();
-    let list = library.folder.path().join("list.txt");
+    let folder = PhotoFolder::new();
+    let list = folder.folder.path().join("list.txt");
     fs::write(&list, utf16(&format!("\u{feff}{LIST}"), u16::to_le_bytes)).unwrap();
-    let (here, there) = (format!("here={}", library.server.url()), format!("there={}", library.server.url()));
-    let report = library.folder.path().join("r.json");
+    let (here, there) = (format!("here={}", folder.server.url()), format!("there={}", folder.server.url()));
+    let report = folder.folder.path().join("r.json");
     let args = [
         "compare",
         "--from-file",
@@ -156,7 +156,7 @@ fn compare_and_bulk_read_lists_too() {
         "--report",
         "r.json",
     ];
-    let output = uploader(&args).current_dir(library.folder.path()).output().unwrap();
+    let output = uploader(&args).current_dir(folder.folder.path()).output().unwrap();
     assert_eq!(output.status.code(), Some(0), "{}", err(&output));
     let report: serde_json::Value = serde_json::from_slice(&fs::read(report).unwrap()).unwrap();
     assert_eq!(report["settings"]["photos"], 3);
@@ -164,7 +164,7 @@ fn compare_and_bulk_read_lists_too() {
     let dataset = DatasetFixture::new();
     let bulk = |args: &[&str], input: &[u8]| {
         let mut command = dataset.command(&[&["bulk"], args, &PLACES[..], &["--no-wait"]].concat());
-        fed(command.current_dir(library.folder.path()), input)
+        fed(command.current_dir(folder.folder.path()), input)
     };
     let output = bulk(&["--from-file", text(&list)], b"");
     assert_eq!(code(&output), 0, "{}", err(&output));
