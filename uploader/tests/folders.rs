@@ -20,7 +20,7 @@ use dataset::{DatasetFixture, Function, PLACES, code, pairs};
 use serde_json::{Value, json};
 
 /// Everything that may be wrong with a folder, and two good photos.
-struct Trouble(tempfile::TempDir);
+struct BadFolder(tempfile::TempDir);
 
 /// What each entry comes to for an ordinary user.
 const ENTRIES: [(&str, &str); 9] = [
@@ -35,26 +35,26 @@ const ENTRIES: [(&str, &str); 9] = [
     ("y", "link_loop"),
 ];
 
-impl Trouble {
+impl BadFolder {
     fn new() -> Self {
-        let trouble = Self(tempfile::tempdir().unwrap());
-        fs::create_dir_all(trouble.path("P/deep")).unwrap();
+        let fixture = Self(tempfile::tempdir().unwrap());
+        fs::create_dir_all(fixture.path("P/deep")).unwrap();
         for name in ["P/a.jpg", "P/deep/b.jpg", "P/closed.jpg"] {
-            photo(&trouble.path(name), 32, 32);
+            photo(&fixture.path(name), 32, 32);
         }
-        symlink("/nowhere", trouble.path("P/broken.jpg")).unwrap();
-        symlink(trouble.path("P"), trouble.path("P/deep/up")).unwrap();
-        symlink(trouble.path("P/y"), trouble.path("P/x")).unwrap();
-        symlink(trouble.path("P/x"), trouble.path("P/y")).unwrap();
-        fs::copy(trouble.path("P/a.jpg"), trouble.path("P").join(OsStr::from_bytes(b"caf\xe9.jpg"))).unwrap();
-        fs::create_dir(trouble.path("P/closed")).unwrap();
-        fs::copy(trouble.path("P/a.jpg"), trouble.path("P/closed/c.jpg")).unwrap();
+        symlink("/nowhere", fixture.path("P/broken.jpg")).unwrap();
+        symlink(fixture.path("P"), fixture.path("P/deep/up")).unwrap();
+        symlink(fixture.path("P/y"), fixture.path("P/x")).unwrap();
+        symlink(fixture.path("P/x"), fixture.path("P/y")).unwrap();
+        fs::copy(fixture.path("P/a.jpg"), fixture.path("P").join(OsStr::from_bytes(b"caf\xe9.jpg"))).unwrap();
+        fs::create_dir(fixture.path("P/closed")).unwrap();
+        fs::copy(fixture.path("P/a.jpg"), fixture.path("P/closed/c.jpg")).unwrap();
         // It would keep whoever opens it waiting for ever.
-        assert!(Command::new("mkfifo").arg(trouble.path("P/pipe.jpg")).status().unwrap().success());
+        assert!(Command::new("mkfifo").arg(fixture.path("P/pipe.jpg")).status().unwrap().success());
         for name in ["P/closed", "P/closed.jpg"] {
-            fs::set_permissions(trouble.path(name), Permissions::from_mode(0o000)).unwrap();
+            fs::set_permissions(fixture.path(name), Permissions::from_mode(0o000)).unwrap();
         }
-        trouble
+        fixture
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -66,7 +66,7 @@ impl Trouble {
     }
 }
 
-impl Drop for Trouble {
+impl Drop for BadFolder {
     fn drop(&mut self) {
         // Or nobody but root could remove it.
         let _ = fs::set_permissions(self.path("P/closed"), Permissions::from_mode(0o755));
@@ -79,8 +79,8 @@ fn server() -> Server {
 
 #[test]
 fn detect_tells_each_bad_entry_and_sends_the_others() {
-    let (trouble, server) = (Trouble::new(), server());
-    let output = trouble.run(&["detect", text(&trouble.path("P")), "--url", &server.url(), "-f", "jsonl"]);
+    let (fixture, server) = (BadFolder::new(), server());
+    let output = fixture.run(&["detect", text(&fixture.path("P")), "--url", &server.url(), "-f", "jsonl"]);
     assert_eq!(output.status.code(), Some(1), "{}", err(&output));
     assert_eq!(codes(&json_lines(&output)), pairs(&ENTRIES));
     assert_eq!(server.seen().len(), 2);
@@ -98,17 +98,17 @@ fn detect_tells_each_bad_entry_and_sends_the_others() {
         ("csv", "P/broken.jpg,,,,,,,,,,,,0,broken_link: Broken link to"),
         ("text", "P/broken.jpg: broken_link: Broken link to"),
     ] {
-        let output = trouble.run(&["detect", text(&trouble.path("P")), "--url", &server.url(), "-f", format]);
+        let output = fixture.run(&["detect", text(&fixture.path("P")), "--url", &server.url(), "-f", format]);
         assert!(out(&output).replace('"', "").contains(line), "{line} is missing in {}", out(&output));
     }
-    let output = trouble.run(&["detect", text(&trouble.path("P")), "--url", &server.url(), "-f", "coco"]);
+    let output = fixture.run(&["detect", text(&fixture.path("P")), "--url", &server.url(), "-f", "coco"]);
     let list: Value = serde_json::from_str(&out(&output)).unwrap();
     assert_eq!((output.status.code(), list.as_array().unwrap().len()), (Some(1), 2));
 }
 
 #[test]
 fn named_outright_it_is_the_same() {
-    let (trouble, server) = (Trouble::new(), server());
+    let (fixture, server) = (BadFolder::new(), server());
     for (name, expected) in [
         ("P/broken.jpg", "broken_link"),
         ("P/x", "link_loop"),
@@ -117,8 +117,8 @@ fn named_outright_it_is_the_same() {
         ("P/closed/c.jpg", "unreadable"),
         ("P/gone.jpg", "unreadable"),
     ] {
-        let (bad, good) = (trouble.path(name), trouble.path("P/a.jpg"));
-        let output = trouble.run(&["detect", text(&bad), text(&good), "--url", &server.url(), "-f", "jsonl"]);
+        let (bad, good) = (fixture.path(name), fixture.path("P/a.jpg"));
+        let output = fixture.run(&["detect", text(&bad), text(&good), "--url", &server.url(), "-f", "jsonl"]);
         assert_eq!(output.status.code(), Some(1), "{name}: {}", err(&output));
         let lines = json_lines(&output);
         assert_eq!(lines[0]["error"]["code"], expected, "{name}");
@@ -126,23 +126,23 @@ fn named_outright_it_is_the_same() {
         assert!(lines[1]["error"].is_null());
     }
     // By a glob, too, which sees only names in UTF-8.
-    let glob = trouble.path("P/*.jpg");
-    let lines = json_lines(&trouble.run(&["detect", text(&glob), "--url", &server.url(), "-f", "jsonl"]));
+    let glob = fixture.path("P/*.jpg");
+    let lines = json_lines(&fixture.run(&["detect", text(&glob), "--url", &server.url(), "-f", "jsonl"]));
     let expected = [("a.jpg", "ok"), ("broken.jpg", "broken_link"), ("closed.jpg", "unreadable")];
     assert_eq!(codes(&lines), pairs(&expected));
 }
 
 #[test]
 fn compare_sends_no_bad_entry_to_anybody() {
-    let (trouble, here, there) = (Trouble::new(), server(), server());
-    let report = trouble.path("reports");
+    let (fixture, here, there) = (BadFolder::new(), server(), server());
+    let report = fixture.path("reports");
     fs::create_dir(&report).unwrap();
     fs::set_permissions(&report, Permissions::from_mode(0o777)).unwrap();
     let report = report.join("r.json");
     let (here_url, there_url) = (format!("here={}", here.url()), format!("there={}", there.url()));
-    let output = trouble.run(&[
+    let output = fixture.run(&[
         "compare",
-        text(&trouble.path("P")),
+        text(&fixture.path("P")),
         "--url",
         &here_url,
         "--url",
@@ -177,11 +177,11 @@ fn compare_sends_no_bad_entry_to_anybody() {
     assert!(err(&output).contains("P/broken.jpg: broken_link:"), "{}", err(&output));
 }
 
-fn of_bulk(dataset: &DatasetFixture, trouble: &Trouble, more: &[&str]) -> Output {
+fn of_bulk(dataset: &DatasetFixture, fixture: &BadFolder, more: &[&str]) -> Output {
     let endpoint = dataset.server.endpoint();
-    let folder = trouble.path("P");
+    let folder = fixture.path("P");
     let args = [&["bulk", text(&folder)], &PLACES[..], &["--endpoint-url", &endpoint], more].concat();
-    let mut command = as_ordinary_user(trouble.0.path(), &args);
+    let mut command = as_ordinary_user(fixture.0.path(), &args);
     fs::set_permissions(dataset.state.path(), Permissions::from_mode(0o777)).unwrap();
     command
         .env("AWS_ACCESS_KEY_ID", KEY)
@@ -192,11 +192,11 @@ fn of_bulk(dataset: &DatasetFixture, trouble: &Trouble, more: &[&str]) -> Output
 
 #[test]
 fn bulk_tells_each_bad_entry_and_uploads_the_others() {
-    let (trouble, dataset) = (Trouble::new(), DatasetFixture::new());
+    let (fixture, dataset) = (BadFolder::new(), DatasetFixture::new());
     let _function = Function::of_cats(&dataset);
     // A name that is not UTF-8 cannot be a key, and bulk says so.
     let expected = ENTRIES.map(|(name, code)| (name, if code == "invalid_name" { "invalid_key" } else { code }));
-    let output = of_bulk(&dataset, &trouble, &["--dry-run"]);
+    let output = of_bulk(&dataset, &fixture, &["--dry-run"]);
     assert_eq!(code(&output), 1, "{}{}", out(&output), err(&output));
     let said = out(&output);
     for (name, code) in expected.iter().filter(|(_, code)| *code != "ok") {
@@ -206,7 +206,7 @@ fn bulk_tells_each_bad_entry_and_uploads_the_others() {
     assert!(said.ends_with("1 file is not a photo: 1 pipe, socket or device\n"), "{said}");
     assert_eq!(dataset.server.count_all("PUT"), 0);
 
-    let output = of_bulk(&dataset, &trouble, &["-f", "jsonl"]);
+    let output = of_bulk(&dataset, &fixture, &["-f", "jsonl"]);
     assert_eq!(code(&output), 1, "{}", err(&output));
     assert_eq!(codes(&json_lines(&output)), pairs(&expected));
     assert_eq!(dataset.stored(), [("a.jpg".to_owned(), 1), ("deep/b.jpg".to_owned(), 1)].into());
@@ -215,11 +215,11 @@ fn bulk_tells_each_bad_entry_and_uploads_the_others() {
 
 #[test]
 fn a_closed_folder_is_told_whatever_is_picked_from_it() {
-    let (trouble, dataset) = (Trouble::new(), DatasetFixture::new());
-    let output = of_bulk(&dataset, &trouble, &["--dry-run", "--include", "a.jpg"]);
+    let (fixture, dataset) = (BadFolder::new(), DatasetFixture::new());
+    let output = of_bulk(&dataset, &fixture, &["--dry-run", "--include", "a.jpg"]);
     assert_eq!(code(&output), 1);
     assert!(out(&output).contains("P/closed: unreadable:") && !out(&output).contains("broken"), "{}", out(&output));
-    let output = of_bulk(&dataset, &trouble, &["--dry-run", "--include", "a.jpg", "--exclude", "closed"]);
+    let output = of_bulk(&dataset, &fixture, &["--dry-run", "--include", "a.jpg", "--exclude", "closed"]);
     assert_eq!(code(&output), 0, "{}", out(&output));
 }
 
