@@ -7,13 +7,13 @@ use std::net::TcpListener;
 
 use serde_json::json;
 
-use common::{Say, Seen, Server, cat, err, out, photo, photos, run, text, uploader};
+use common::{Reply, Seen, Server, cat, err, out, photo, photos, run, text, uploader};
 
-fn well(seen: &Seen) -> Say {
+fn well(seen: &Seen) -> Reply {
     match (seen.method.as_str(), seen.body.is_empty()) {
-        ("GET", _) => Say::json(200, &json!({"status": "ok"})),
-        (_, true) => Say::json(400, &json!({"code": "missing_image", "detail": "The body is empty. Send a photo."})),
-        _ => Say::json(200, &cat()),
+        ("GET", _) => Reply::json(200, &json!({"status": "ok"})),
+        (_, true) => Reply::json(400, &json!({"code": "missing_image", "detail": "The body is empty. Send a photo."})),
+        _ => Reply::json(200, &cat()),
     }
 }
 
@@ -31,13 +31,13 @@ fn refused(server: &Server, args: &[&str]) -> String {
 fn a_url_behind_which_is_no_function_is_refused() {
     for (say, expected) in [
         (
-            Say::new(200, "<html>hello</html>"),
+            Reply::new(200, "<html>hello</html>"),
             "not a Spotter function: GET /health returned 200 OK: <html>hello</html>",
         ),
-        (Say::new(404, "nothing here"), "GET /health returned 404 Not Found: nothing here"),
-        (Say::json(403, &json!({"Message": "Forbidden"})), "needs AWS credentials and --sign REGION"),
+        (Reply::new(404, "nothing here"), "GET /health returned 404 Not Found: nothing here"),
+        (Reply::json(403, &json!({"Message": "Forbidden"})), "needs AWS credentials and --sign REGION"),
         (
-            Say::new(301, "").with("location", "https://elsewhere/"),
+            Reply::new(301, "").with("location", "https://elsewhere/"),
             "use the URL that it redirects to (https://elsewhere/)",
         ),
     ] {
@@ -71,8 +71,8 @@ fn a_url_behind_which_nobody_answers_is_refused() {
 #[test]
 fn a_function_that_is_being_started_is_waited_for() {
     let server = Server::of_everything(|seen, number| match number {
-        0 => Say::new(502, "Bad Gateway"),
-        1 => Say::json(503, &json!({"code": "loading", "detail": "The model is loading."})),
+        0 => Reply::new(502, "Bad Gateway"),
+        1 => Reply::json(503, &json!({"code": "loading", "detail": "The model is loading."})),
         _ => well(seen),
     });
     let folder = photos(1, 64, 48);
@@ -89,7 +89,7 @@ fn what_every_photo_would_be_refused_for_is_told_without_one() {
     ] {
         let server = Server::of_everything(move |seen, _| match seen.method.as_str() {
             "GET" => well(seen),
-            _ => Say::json(status, &json!({"code": code, "detail": detail})),
+            _ => Reply::json(status, &json!({"code": code, "detail": detail})),
         });
         assert_eq!(refused(&server, &["--classes", "unicorn"]), format!("uploader: {detail}\n"));
         let asked = server.seen().pop().unwrap().target;
@@ -102,7 +102,7 @@ fn the_summary_can_be_left_out_and_warnings_cannot() {
     let server = Server::start(|_, _| {
         let mut answer = cat();
         answer["model"]["note"] = json!("Using the weaker built-in model (`uploader model pull yolox-nano`)");
-        Say::json(200, &answer)
+        Reply::json(200, &answer)
     });
     let folder = photos(1, 64, 48);
     let detect = |args: &[&str]| run(&[&["detect", text(folder.path()), "--url", &server.url()], args].concat());
@@ -120,7 +120,7 @@ fn the_summary_can_be_left_out_and_warnings_cannot() {
 
 #[test]
 fn photos_with_boxes_keep_their_folders() {
-    let server = Server::start(|_, _| Say::json(200, &cat()));
+    let server = Server::start(|_, _| Reply::json(200, &cat()));
     let folder = tempfile::tempdir().unwrap();
     for name in ["P/a/1.jpg", "P/a/deep/2.jpg", "P/b/1.jpg"] {
         std::fs::create_dir_all(folder.path().join(name).parent().unwrap()).unwrap();

@@ -8,7 +8,7 @@ mod common;
 use std::time::Duration;
 
 use common::comparison::{PLAIN, compare, far_away, function, function_that, photos, received};
-use common::{Say, Seen, cat, err, out, photo, run, text};
+use common::{Reply, Seen, cat, err, out, photo, run, text};
 use serde_json::json;
 
 #[test]
@@ -46,7 +46,7 @@ fn different_boxes_are_named_and_names_stay_names() {
         if seen.body.len() > 3000 {
             answer["detections"][0]["label"] = json!("dog");
         }
-        Say::json(200, &answer)
+        Reply::json(200, &answer)
     });
     let files = ["x.html", "x.md", "x.csv"].map(|name| folder.path().join(name));
     let mut more = PLAIN.to_vec();
@@ -75,7 +75,7 @@ fn cold_starts_stand_apart() {
         function_that(|_, number| {
             let mut answer = cat();
             answer["cold_start"] = json!(number == 0);
-            Say::json(200, &answer).after(Duration::from_millis(if number == 0 { 900 } else { 0 }))
+            Reply::json(200, &answer).after(Duration::from_millis(if number == 0 { 900 } else { 0 }))
         })
     };
     let folder = photos(4);
@@ -97,10 +97,11 @@ fn cold_starts_stand_apart() {
 fn failures_are_counted_by_code_and_decide_the_end() {
     let here = function();
     let there = function_that(|_, number| match number {
-        1 => {
-            Say::json(422, &json!({"code": "undecodable_image", "detail": "It is broken.", "status": 422, "title": ""}))
-        }
-        _ => Say::json(200, &cat()),
+        1 => Reply::json(
+            422,
+            &json!({"code": "undecodable_image", "detail": "It is broken.", "status": 422, "title": ""}),
+        ),
+        _ => Reply::json(200, &cat()),
     });
     let folder = photos(4);
     let run = compare(folder.path(), &here.url(), &there.url(), &PLAIN);
@@ -220,7 +221,7 @@ fn folders_of_three_sizes_make_the_student_projects_table() {
 #[test]
 fn by_the_clock_latency_counts_from_the_scheduled_instant() {
     // One photo takes 100 ms, and fifty are to leave each second: all but the first are late.
-    let slow = || function_that(|_, _| Say::json(200, &cat()).after(Duration::from_millis(100)));
+    let slow = || function_that(|_, _| Reply::json(200, &cat()).after(Duration::from_millis(100)));
     let (here, there) = (slow(), slow());
     let folder = photos(5);
     let more = [&PLAIN[..], &["--rate", "50", "--quiet"]].concat();

@@ -9,12 +9,12 @@ use std::time::Duration;
 
 use common::comparison::{PLAIN, compare, far_away, function, function_that, photos};
 use common::relay::{Relay, Way};
-use common::{Say, Server, cat, out};
+use common::{Reply, Server, cat, out};
 use serde_json::json;
 
 /// Answers photos after so many milliseconds each, in turn.
 fn paced(pauses: &'static [u64]) -> Server {
-    function_that(|_, number| Say::json(200, &cat()).after(Duration::from_millis(pauses[number % pauses.len()])))
+    function_that(|_, number| Reply::json(200, &cat()).after(Duration::from_millis(pauses[number % pauses.len()])))
 }
 
 #[test]
@@ -132,7 +132,7 @@ fn that_models_differ_comes_first_and_speed_is_told_all_the_same() {
     let there = function_that(|_, _| {
         let mut answer = cat();
         answer["model"] = json!({"name": "yolox-s", "sha256": "0123456789abcdef"});
-        Say::json(200, &answer).after(Duration::from_millis(40))
+        Reply::json(200, &answer).after(Duration::from_millis(40))
     });
     let folder = photos(8);
     let run = compare(folder.path(), &here.url(), &there.url(), &PLAIN);
@@ -151,7 +151,7 @@ fn waiting_for_a_worker_is_no_upload() {
             let mut answer = cat();
             answer["timings_ms"]["queue"] = json!(150.0);
             answer["timings_ms"]["total"] = json!(160.0);
-            Say::json(200, &answer).after(Duration::from_millis(162))
+            Reply::json(200, &answer).after(Duration::from_millis(162))
         })
     };
     let (here, there) = (waits(), waits());
@@ -172,7 +172,7 @@ fn waiting_for_a_worker_is_no_upload() {
 #[test]
 fn who_answers_nothing_is_no_winner() {
     let here = function();
-    let there = function_that(|_, _| Say::new(404, ""));
+    let there = function_that(|_, _| Reply::new(404, ""));
     let folder = photos(2);
     let run = compare(folder.path(), &here.url(), &there.url(), &PLAIN);
     run.ends_with(1);

@@ -10,7 +10,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::{Command, Output};
 
-use common::{Say, Seen, Server, err, out, uploader};
+use common::{Reply, Seen, Server, err, out, uploader};
 use dataset::DatasetFixture;
 use dataset::s3::{KEY, SECRET};
 use serde_json::{Value, json};
@@ -148,7 +148,7 @@ sso_region = us-east-1
 }
 
 /// A service of AWS on this machine.
-fn service(say: impl Fn(&Seen) -> Say + Send + Sync + 'static) -> (Server, String) {
+fn service(say: impl Fn(&Seen) -> Reply + Send + Sync + 'static) -> (Server, String) {
     let server = Server::start(move |seen, _| say(seen));
     let url = server.url().trim_end_matches('/').to_owned();
     (server, url)
@@ -161,7 +161,7 @@ fn keys_as(names: [&str; 4], expires: &Value) -> Value {
 /// STS, which gives everybody the right keys.
 fn sts(operation: &'static str) -> (Server, String) {
     service(move |_| {
-        Say::new(
+        Reply::new(
             200,
             format!(
                 "<{operation}Response xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><{operation}Result>\
@@ -225,7 +225,7 @@ fn a_session_of_aws_login_that_is_old_is_renewed() {
     fixture.login(SESSION, ("old", "old"), PAST);
     let (server, url) = service(|_| {
         let keys = json!({"accessKeyId": KEY, "secretAccessKey": SECRET, "sessionToken": "token"});
-        Say::json(
+        Reply::json(
             200,
             &json!({"accessToken": keys, "tokenType": "aws_sigv4", "expiresIn": 900, "refreshToken": "next"}),
         )
@@ -248,7 +248,7 @@ fn without_a_session_of_aws_login_it_says_how_to_get_one() {
     }
     fixture.login(SESSION, ("old", "old"), PAST);
     let (_server, url) = service(|_| {
-        Say::json(400, &json!({"error": "TOKEN_EXPIRED", "message": "over"}))
+        Reply::json(400, &json!({"error": "TOKEN_EXPIRED", "message": "over"}))
             .with("x-amzn-errortype", "AccessDeniedException")
     });
     let environment = [("AWS_PROFILE", "dev"), ("AWS_ENDPOINT_URL_SIGNIN", url.as_str())];
@@ -265,7 +265,7 @@ fn sso_sessions_are_used_and_renewed_by_hand() {
     let fixture = Fixture::new(&config());
     let (portal, url) = service(|_| {
         let keys = keys_as(["accessKeyId", "secretAccessKey", "sessionToken", "expiration"], &json!(LATE_MS));
-        Say::json(200, &json!({"roleCredentials": keys}))
+        Reply::json(200, &json!({"roleCredentials": keys}))
     });
     let environment = [("AWS_PROFILE", "sso"), ("AWS_ENDPOINT_URL_SSO", url.as_str())];
     let says = ["run aws sso login --profile sso"];
@@ -275,7 +275,7 @@ fn sso_sessions_are_used_and_renewed_by_hand() {
     assert_eq!(portal.seen().len(), 0);
     fixture.sso(LATE);
     let (_portal, refusing) = service(|_| {
-        Say::json(401, &json!({"message": "Session token not found or invalid"}))
+        Reply::json(401, &json!({"message": "Session token not found or invalid"}))
             .with("x-amzn-errortype", "UnauthorizedException")
     });
     fixture.fails(&[("AWS_PROFILE", "sso"), ("AWS_ENDPOINT_URL_SSO", &refusing)], &[says[0], "not found or invalid"]);
@@ -312,7 +312,7 @@ fn roles_are_assumed() {
     let asked = String::from_utf8(server.seen()[0].body.to_vec()).unwrap();
     assert!(asked.contains("Action=AssumeRole&") && asked.contains("role%2Fr"), "{asked}");
     let (_server, refusing) = service(|_| {
-        Say::new(
+        Reply::new(
             403,
             "<ErrorResponse><Error><Code>AccessDenied</Code><Message>not for you</Message></Error></ErrorResponse>",
         )
@@ -339,8 +339,9 @@ fn web_identities_are_exchanged() {
 #[test]
 fn containers_and_instances_are_asked_directly() {
     let fixture = Fixture::new(&config());
-    let (server, url) =
-        service(|_| Say::json(200, &keys_as(["AccessKeyId", "SecretAccessKey", "Token", "Expiration"], &json!(LATE))));
+    let (server, url) = service(|_| {
+        Reply::json(200, &keys_as(["AccessKeyId", "SecretAccessKey", "Token", "Expiration"], &json!(LATE)))
+    });
     let at = format!("{url}/keys");
     let environment =
         [("AWS_CONTAINER_CREDENTIALS_FULL_URI", at.as_str()), ("AWS_CONTAINER_AUTHORIZATION_TOKEN", "mine")];
@@ -350,20 +351,22 @@ fn containers_and_instances_are_asked_directly() {
     let (server, url) = service(|seen| {
         let keys = keys_as(["AccessKeyId", "SecretAccessKey", "Token", "Expiration"], &json!(LATE));
         match (seen.method.as_str(), seen.target.as_str()) {
-            ("PUT", "/latest/api/token") => Say::new(200, "key").with("x-aws-ec2-metadata-token-ttl-seconds", "21600"),
+            ("PUT", "/latest/api/token") => {
+                Reply::new(200, "key").with("x-aws-ec2-metadata-token-ttl-seconds", "21600")
+            }
             ("GET", path) if path.ends_with("/r") => {
                 let mut keys = keys;
                 keys["Code"] = json!("Success");
                 keys["AccountId"] = json!("111122223333");
-                Say::json(200, &keys)
+                Reply::json(200, &keys)
             }
-            ("GET", path) if path.contains("security-credentials") => Say::new(200, "r"),
-            _ => Say::new(404, ""),
+            ("GET", path) if path.contains("security-credentials") => Reply::new(200, "r"),
+            _ => Reply::new(404, ""),
         }
     });
     let environment = [("AWS_EC2_METADATA_SERVICE_ENDPOINT", url.as_str()), ("AWS_EC2_METADATA_DISABLED", "false")];
     fixture.finds(&environment, "instance metadata");
-    let (_refusing, refusing) = service(|_| Say::new(403, ""));
+    let (_refusing, refusing) = service(|_| Reply::new(403, ""));
     let nowhere = [("AWS_EC2_METADATA_SERVICE_ENDPOINT", refusing.as_str()), ("AWS_EC2_METADATA_DISABLED", "false")];
     Fixture::new("").fails(&nowhere, &["no AWS credentials found", "IMDS"]);
     assert!(
@@ -374,7 +377,7 @@ fn containers_and_instances_are_asked_directly() {
 #[test]
 fn signed_requests_have_the_same_sources() {
     let fixture = Fixture::new(&config());
-    let function = Server::start(|_, _| Say::json(200, &common::cat()));
+    let function = Server::start(|_, _| Reply::json(200, &common::cat()));
     let detect = |profile: &str| {
         let mut command =
             uploader(&["detect", fixture.dataset.folder(), "--url", &function.url(), "--sign", "us-east-1", "-v"]);

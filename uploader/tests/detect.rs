@@ -6,11 +6,11 @@ mod common;
 
 use std::time::Duration;
 
-use common::{Say, Server, cat, err, out, photo, photos, run, text, uploader};
+use common::{Reply, Server, cat, err, out, photo, photos, run, text, uploader};
 use serde_json::{Value, json};
 
 fn ok() -> Server {
-    Server::start(|_, _| Say::json(200, &cat()))
+    Server::start(|_, _| Reply::json(200, &cat()))
 }
 
 #[test]
@@ -18,7 +18,7 @@ fn photos_are_posted_and_described_in_order() {
     let server = Server::start(|seen, _| {
         // The first photo is the slowest: order must not depend on it.
         let wait = if seen.body.len() > 3000 { 100 } else { 0 };
-        Say::json(200, &cat()).after(Duration::from_millis(wait))
+        Reply::json(200, &cat()).after(Duration::from_millis(wait))
     });
     let folder = photos(6, 64, 48);
     photo(&folder.path().join("0.jpg"), 640, 480);
@@ -64,7 +64,7 @@ fn one_connection_per_slot_is_kept() {
 
 #[test]
 fn a_connection_closed_meanwhile_is_opened_again_without_a_word() {
-    let server = Server::start(|_, _| Say::json(200, &cat()).hang_up());
+    let server = Server::start(|_, _| Reply::json(200, &cat()).hang_up());
     let folder = photos(4, 32, 32);
     let output =
         run(&["detect", text(folder.path()), "--url", &server.url(), "-c", "1", "--retries", "0", "--rate", "10"]);
@@ -76,12 +76,13 @@ fn a_connection_closed_meanwhile_is_opened_again_without_a_word() {
 #[test]
 fn what_may_pass_is_tried_again_and_nothing_else() {
     let server = Server::start(|_, number| match number {
-        0 => Say::json(503, &json!({"message": "busy"})),
-        1 => Say::new(429, "").with("retry-after", "1"),
-        2 => Say::json(200, &cat()),
-        _ => {
-            Say::json(422, &json!({"code": "undecodable_image", "detail": "It is broken.", "status": 422, "title": ""}))
-        }
+        0 => Reply::json(503, &json!({"message": "busy"})),
+        1 => Reply::new(429, "").with("retry-after", "1"),
+        2 => Reply::json(200, &cat()),
+        _ => Reply::json(
+            422,
+            &json!({"code": "undecodable_image", "detail": "It is broken.", "status": 422, "title": ""}),
+        ),
     });
     let folder = photos(2, 32, 32);
     let start = std::time::Instant::now();
@@ -95,7 +96,7 @@ fn what_may_pass_is_tried_again_and_nothing_else() {
 
 #[test]
 fn silence_ends_with_the_time_out() {
-    let server = Server::start(|_, _| Say::json(200, &cat()).after(Duration::from_secs(30)));
+    let server = Server::start(|_, _| Reply::json(200, &cat()).after(Duration::from_secs(30)));
     let folder = photos(1, 32, 32);
     let output = run(&["detect", text(folder.path()), "--url", &server.url(), "--timeout", "0.3"]);
     assert_eq!(output.status.code(), Some(1));
@@ -139,7 +140,7 @@ fn shrunk_photos_get_their_boxes_back() {
         let mut answer = cat();
         answer["image"] = json!({"width": width, "height": height});
         answer["detections"][0]["box"] = json!([0, 0, width / 2, height]);
-        Say::json(200, &answer)
+        Reply::json(200, &answer)
     });
     let folder = tempfile::tempdir().unwrap();
     photo(&folder.path().join("large.jpg"), 1000, 500);
@@ -196,7 +197,7 @@ fn photos_too_large_for_the_url_are_not_sent() {
 
 #[test]
 fn formats_have_standard_output_for_themselves() {
-    let server = Server::start(|_, number| if number == 1 { Say::new(404, "") } else { Say::json(200, &cat()) });
+    let server = Server::start(|_, number| if number == 1 { Reply::new(404, "") } else { Reply::json(200, &cat()) });
     let folder = photos(2, 32, 32);
     let output = run(&["detect", text(folder.path()), "--url", &server.url(), "-f", "coco", "-c", "1"]);
     assert_eq!(output.status.code(), Some(1));
@@ -267,7 +268,7 @@ fn cold_starts_and_stand_ins_are_told() {
         let mut answer = cat();
         answer["cold_start"] = json!(number == 0);
         answer["model"]["note"] = json!("stands in for yolox-nano, which is not here");
-        Say::json(200, &answer)
+        Reply::json(200, &answer)
     });
     let folder = photos(3, 32, 32);
     let text = out(&run(&["detect", text(folder.path()), "--url", &server.url(), "-c", "1"]));

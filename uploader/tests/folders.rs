@@ -14,7 +14,7 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::PathBuf;
 use std::process::{Command, Output};
 
-use common::{Say, Server, as_ordinary_user, cat, codes, err, json_lines, out, photo, photos, run, text};
+use common::{Reply, Server, as_ordinary_user, cat, codes, err, json_lines, out, photo, photos, run, text};
 use dataset::s3::{self, Fault, KEY, SECRET};
 use dataset::{DatasetFixture, Function, PLACES, code, pairs};
 use serde_json::{Value, json};
@@ -74,7 +74,7 @@ impl Drop for BadFolder {
 }
 
 fn server() -> Server {
-    Server::start(|_, _| Say::json(200, &cat()))
+    Server::start(|_, _| Reply::json(200, &cat()))
 }
 
 #[test]
@@ -234,7 +234,7 @@ fn what_vanishes_or_changes_between_looking_and_reading_is_an_error_of_its_own()
             fs::remove_file(path.join("8.jpg")).unwrap();
             fs::create_dir(path.join("8.jpg")).unwrap();
         }
-        Say::json(200, &cat())
+        Reply::json(200, &cat())
     });
     let output = run(&["detect", text(folder.path()), "--url", &server.url(), "-c", "1", "-f", "jsonl"]);
     assert_eq!(output.status.code(), Some(1), "{}", err(&output));
@@ -251,7 +251,7 @@ fn a_photo_that_vanishes_during_a_comparison_is_nobodys_turn() {
         if seen.method == "POST" {
             let _ = fs::remove_file(path.join("3.jpg"));
         }
-        Say::json(200, &cat())
+        Reply::json(200, &cat())
     });
     let there = server();
     let report = folder.path().join("r.json");
@@ -334,7 +334,7 @@ fn files_that_are_no_photos_are_counted_by_kind_and_named_on_demand() {
     }
     // Named outright, whatever it is, it is sent, and what the function says of it is its error.
     let server = Server::start(|_, _| {
-        Say::json(415, &json!({"code": "unsupported_image", "detail": "No.", "status": 415, "title": ""}))
+        Reply::json(415, &json!({"code": "unsupported_image", "detail": "No.", "status": 415, "title": ""}))
     });
     let output = run(&["detect", text(&folder.path().join("notes.txt")), "--url", &server.url()]);
     assert_eq!((output.status.code(), server.seen().len()), (Some(1), 1));

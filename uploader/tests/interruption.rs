@@ -13,7 +13,7 @@ use std::process::{Child, Output, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use common::{Say, Server, cat, err, out, photos, signal, text, uploader, within};
+use common::{Reply, Server, cat, err, out, photos, signal, text, uploader, within};
 use dataset::{DatasetFixture, PLACES, cat as line_of, s3, wait_until};
 use serde_json::Value;
 
@@ -22,7 +22,7 @@ fn server(answered: usize) -> Server {
     let photos = AtomicUsize::new(0);
     Server::start(move |seen, _| {
         let waits = seen.method == "POST" && photos.fetch_add(1, Ordering::SeqCst) >= answered;
-        Say::json(200, &cat()).after(Duration::from_secs(if waits { 600 } else { 0 }))
+        Reply::json(200, &cat()).after(Duration::from_secs(if waits { 600 } else { 0 }))
     })
 }
 
@@ -91,7 +91,7 @@ fn what_was_answered_out_of_turn_is_not_lost() {
     // The first photo is never answered, the others at once.
     let server = Server::start(|seen, _| {
         let wait = if seen.body.len() > 3000 { 600 } else { 0 };
-        Say::json(200, &cat()).after(Duration::from_secs(wait))
+        Reply::json(200, &cat()).after(Duration::from_secs(wait))
     });
     let folder = photos(5, 32, 32);
     common::photo(&folder.path().join("0.jpg"), 640, 480);

@@ -10,7 +10,7 @@ use std::fs;
 use std::io::Write;
 use std::process::{Command, Output, Stdio};
 
-use common::{Say, Server, cat, codes, err, json_lines, out, photo, text, uploader};
+use common::{Reply, Server, cat, codes, err, json_lines, out, photo, text, uploader};
 use dataset::{DatasetFixture, PLACES, code, pairs};
 
 struct PhotoFolder {
@@ -25,7 +25,7 @@ impl PhotoFolder {
         for name in ["a b.jpg", "\u{fc}.jpg", "sub/c.jpg", "not listed.jpg"] {
             photo(&folder.path().join(name), 32, 32);
         }
-        Self { folder, server: Server::start(|_, _| Say::json(200, &cat())) }
+        Self { folder, server: Server::start(|_, _| Reply::json(200, &cat())) }
     }
 
     fn detect(&self, args: &[&str], list: &[u8]) -> Output {

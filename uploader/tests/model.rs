@@ -11,7 +11,7 @@ use std::process::Output;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use common::{Say, Server, err, out, text, uploader};
+use common::{Reply, Server, err, out, text, uploader};
 
 /// The file of the one model that is in the tree: the only known digest whose bytes a test can have.
 fn weights() -> Vec<u8> {
@@ -97,7 +97,7 @@ fn what_an_earlier_run_left_is_used() {
 fn wrong_bytes_are_deleted_and_told() {
     let size = weights().len();
     for body in [vec![7; size], vec![7; 100], vec![7; size + 1]] {
-        let server = Server::start(move |_, _| Say::new(200, body.clone()));
+        let server = Server::start(move |_, _| Reply::new(200, body.clone()));
         let dir = tempfile::tempdir().unwrap();
         let output = pull(&format!("{}x.onnx", server.url()), dir.path());
         assert_eq!(output.status.code(), Some(1));
@@ -110,9 +110,9 @@ fn wrong_bytes_are_deleted_and_told() {
 fn mirrors_may_redirect_and_use_other_names() {
     let weights = weights();
     let server = Server::start(move |seen, _| match seen.target.as_str() {
-        "/models/spotter_nano.onnx" => Say::new(302, "").with("location", "/elsewhere?a=b"),
-        "/elsewhere?a=b" => Say::new(200, weights.clone()),
-        _ => Say::new(404, ""),
+        "/models/spotter_nano.onnx" => Reply::new(302, "").with("location", "/elsewhere?a=b"),
+        "/elsewhere?a=b" => Reply::new(200, weights.clone()),
+        _ => Reply::new(404, ""),
     });
     let dir = tempfile::tempdir().unwrap();
     let output = pull(&format!("{}models", server.url()), dir.path());

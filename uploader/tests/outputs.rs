@@ -12,7 +12,7 @@ use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
-use common::{Say, Server, cat, codes, err, json_lines, out, photo, run, text, uploader};
+use common::{Reply, Server, cat, codes, err, json_lines, out, photo, run, text, uploader};
 use dataset::{DatasetFixture, PLACES, code, pairs};
 use serde_json::{Value, json};
 
@@ -29,7 +29,7 @@ impl PhotoFolder {
         for (name, width) in [("P/a.jpg", 64), ("P/b.jpg", 80)] {
             photo(&folder.path().join(name), width, 48);
         }
-        Self { folder, server: Server::start(|_, _| Say::json(200, &cat())) }
+        Self { folder, server: Server::start(|_, _| Reply::json(200, &cat())) }
     }
 
     fn path(&self, name: &str) -> PathBuf {

@@ -11,7 +11,7 @@ use std::net::TcpStream;
 use std::process::{Child, Stdio};
 use std::time::Duration;
 
-use common::{Say, Server, err, signal, uploader};
+use common::{Reply, Server, err, signal, uploader};
 use serde_json::{Value, json};
 
 const HOST: &str = "http://abc123.lambda-url.eu-central-1.on.aws/";
@@ -129,7 +129,7 @@ fn signature(seen: &common::Seen) -> (String, Vec<String>) {
 fn what_is_passed_on_is_signed() {
     let server = Server::start(|seen, _| match seen.target.as_str() {
         "/" => {
-            let mut page = Say::new(200, "<html>the page</html>");
+            let mut page = Reply::new(200, "<html>the page</html>");
             page.headers = vec![
                 ("content-type", "text/html".to_owned()),
                 ("content-security-policy", "default-src 'none'".to_owned()),
@@ -138,7 +138,7 @@ fn what_is_passed_on_is_signed() {
             ];
             page
         }
-        _ => Say::json(200, &common::cat()),
+        _ => Reply::json(200, &common::cat()),
     });
     let page = Page::signed(&server, &[]);
     let answer = page.ask("GET", "/", &[("Accept-Encoding", "gzip"), ("Cookie", "mine=1")], b"");
@@ -174,7 +174,7 @@ fn what_is_passed_on_is_signed() {
 
 #[test]
 fn other_web_sites_are_refused_and_nothing_is_passed_on() {
-    let server = Server::start(|_, _| Say::json(200, &common::cat()));
+    let server = Server::start(|_, _| Reply::json(200, &common::cat()));
     let page = Page::signed(&server, &[]);
     for headers in [
         &[("Origin", "https://evil.example")][..],
@@ -199,9 +199,9 @@ fn other_web_sites_are_refused_and_nothing_is_passed_on() {
 #[test]
 fn what_goes_wrong_over_there_is_told_as_a_problem() {
     let server = Server::start(|seen, _| match seen.target.as_str() {
-        "/forbidden" => Say::new(403, r#"{"Message":"Forbidden"}"#),
+        "/forbidden" => Reply::new(403, r#"{"Message":"Forbidden"}"#),
         "/busy" => {
-            let mut busy = Say::json(
+            let mut busy = Reply::json(
                 429,
                 &json!({"Reason": "ReservedFunctionConcurrentInvocationLimitExceeded", "message": "Rate Exceeded."}),
             );
@@ -209,20 +209,20 @@ fn what_goes_wrong_over_there_is_told_as_a_problem() {
             busy
         }
         "/token" => {
-            let mut problem = Say::json(401, &json!({"code": "unauthorized", "detail": "Missing token."}));
+            let mut problem = Reply::json(401, &json!({"code": "unauthorized", "detail": "Missing token."}));
             problem.headers = vec![("content-type", "application/problem+json".to_owned())];
             problem
         }
-        "/gateway" => Say::new(502, "Internal Server Error"),
-        "/moved" => Say::new(302, ""),
+        "/gateway" => Reply::new(502, "Internal Server Error"),
+        "/moved" => Reply::new(302, ""),
         "/detect" => {
             let problem = wire::Problem::new(wire::Code::UndecodableImage, "The JPEG ends early.");
-            let mut ours = Say::json(422, &serde_json::to_value(problem).unwrap());
+            let mut ours = Reply::json(422, &serde_json::to_value(problem).unwrap());
             ours.headers = vec![("content-type", "application/problem+json".to_owned())];
             ours
         }
-        "/slow" => Say { after: Duration::from_secs(20), ..Say::new(200, "") },
-        _ => Say { hang_up: true, ..Say::new(200, "") },
+        "/slow" => Reply { after: Duration::from_secs(20), ..Reply::new(200, "") },
+        _ => Reply { hang_up: true, ..Reply::new(200, "") },
     });
     let page = Page::signed(&server, &["--timeout", "2"]);
     let said = page.ask("GET", "/forbidden", &[], b"").problem(502, "http_403");
@@ -242,7 +242,7 @@ fn what_goes_wrong_over_there_is_told_as_a_problem() {
 
 #[test]
 fn what_lambda_does_not_take_is_not_sent() {
-    let server = Server::start(|_, _| Say::json(200, &common::cat()));
+    let server = Server::start(|_, _| Reply::json(200, &common::cat()));
     let page = Page::signed(&server, &[]);
     let said = page.ask("POST", "/detect", &[], &vec![0; (6 << 20) + 1]).problem(413, "too_many_bytes");
     assert!(said.contains("6291456"), "{said}");
@@ -251,7 +251,7 @@ fn what_lambda_does_not_take_is_not_sent() {
 
 #[test]
 fn a_token_goes_along_where_nothing_is_signed() {
-    let server = Server::start(|_, _| Say::json(200, &common::cat()));
+    let server = Server::start(|_, _| Reply::json(200, &common::cat()));
     let url = server.url();
     let page = Page::start(&["--url", &url], &[("API_TOKEN", "open sesame")]);
     page.ask("GET", "/model", &[], b"");
@@ -266,7 +266,7 @@ fn a_token_goes_along_where_nothing_is_signed() {
 
 #[test]
 fn it_listens_on_this_machine_and_says_so_where_it_does_not() {
-    let server = Server::start(|_, _| Say::json(200, &common::cat()));
+    let server = Server::start(|_, _| Reply::json(200, &common::cat()));
     let url = server.url();
     let mut elsewhere = uploader(&["page", "--url", &url, "--host", "0.0.0.0", "--port", "0"])
         .stdout(Stdio::piped())
@@ -282,7 +282,7 @@ fn it_listens_on_this_machine_and_says_so_where_it_does_not() {
 
 #[test]
 fn what_is_no_function_is_told_at_once() {
-    let server = Server::of_everything(|_, _| Say::new(403, r#"{"Message":"Forbidden"}"#));
+    let server = Server::of_everything(|_, _| Reply::new(403, r#"{"Message":"Forbidden"}"#));
     let output = uploader(&["page", "--url", &server.url(), "--port", "0"]).output().unwrap();
     assert_eq!(output.status.code(), Some(2));
     assert!(err(&output).contains("403 Forbidden"), "{}", err(&output));

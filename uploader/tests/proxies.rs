@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use common::authority::{Authority, Front};
 use common::proxy::{Manner, Proxy};
-use common::{Say, Server, cat, err, out, photos, text, uploader};
+use common::{Reply, Server, cat, err, out, photos, text, uploader};
 use dataset::s3::{self, KEY, SECRET};
 use dataset::{DatasetFixture, Function, code};
 use serde_json::Value;
@@ -22,7 +22,7 @@ const SECURE: &str = "https://name.invalid/";
 const USER: (&str, &str) = ("user:p%40ss%20word", "Basic dXNlcjpwQHNzIHdvcmQ=");
 
 fn server() -> Server {
-    Server::start(|_, _| Say::json(200, &cat()))
+    Server::start(|_, _| Reply::json(200, &cat()))
 }
 
 fn detect(folder: &tempfile::TempDir, url: &str) -> Command {
@@ -315,8 +315,8 @@ fn models_come_through_the_proxy() {
         std::fs::read(std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../model/spotter-nano/model.onnx"))
             .unwrap();
     // The mirror sends on to TLS: another variable counts for it.
-    let secure = Server::start(move |_, _| Say::new(200, weights.clone()));
-    let plain = Server::start(|_, _| Say::new(302, "").with("location", "https://name.invalid/model.onnx"));
+    let secure = Server::start(move |_, _| Reply::new(200, weights.clone()));
+    let plain = Server::start(|_, _| Reply::new(302, "").with("location", "https://name.invalid/model.onnx"));
     let folder = tempfile::tempdir().unwrap();
     let authority = Authority::new();
     let pem = authority.write(&folder.path().join("root.pem"));

@@ -6,12 +6,12 @@ mod common;
 
 use std::time::Duration;
 
-use common::{Say, Server, cat, err, out, photos, run, text};
+use common::{Reply, Server, cat, err, out, photos, run, text};
 use serde_json::Value;
 
 #[test]
 fn photos_leave_by_the_clock() {
-    let server = Server::start(|_, _| Say::json(200, &cat()));
+    let server = Server::start(|_, _| Reply::json(200, &cat()));
     let folder = photos(11, 32, 32);
     let output = run(&["detect", text(folder.path()), "--url", &server.url(), "--rate", "20", "-c", "2"]);
     assert_eq!(output.status.code(), Some(0), "{}", err(&output));
@@ -24,7 +24,7 @@ fn photos_leave_by_the_clock() {
 #[test]
 fn a_slow_answer_does_not_hide_the_wait_behind_it() {
     // 100 ms each through one slot, 50 a second asked for: every photo is later than the one before.
-    let server = Server::start(|_, _| Say::json(200, &cat()).after(Duration::from_millis(100)));
+    let server = Server::start(|_, _| Reply::json(200, &cat()).after(Duration::from_millis(100)));
     let folder = photos(5, 32, 32);
     let output =
         run(&["detect", text(folder.path()), "--url", &server.url(), "--rate", "50", "-c", "1", "-f", "jsonl"]);

@@ -4,12 +4,12 @@
 
 mod common;
 
-use common::{Say, Server, cat, err, out, photos, run, text};
+use common::{Reply, Server, cat, err, out, photos, run, text};
 use image::RgbImage;
 
 /// Photos of 640x480 with a cat in 64,48 to 320,240.
 fn redacted(more: &[&str]) -> (Vec<u8>, RgbImage, RgbImage) {
-    let server = Server::start(|_, _| Say::json(200, &cat()));
+    let server = Server::start(|_, _| Reply::json(200, &cat()));
     let folder = photos(1, 640, 480);
     let photo = folder.path().join("1.jpg");
     let before = std::fs::read(&photo).unwrap();
@@ -55,7 +55,7 @@ fn what_is_found_is_hidden_and_no_more() {
 
 #[test]
 fn wrong_use_is_told_before_anything_is_sent() {
-    let server = Server::start(|_, _| Say::json(200, &cat()));
+    let server = Server::start(|_, _| Reply::json(200, &cat()));
     let folder = photos(1, 64, 48);
     let (photo, to) = (folder.path().join("1.jpg"), folder.path().join("out"));
     for (more, said) in [
@@ -76,7 +76,7 @@ fn wrong_use_is_told_before_anything_is_sent() {
 
 #[test]
 fn slices_are_asked_for_in_the_query() {
-    let server = Server::start(|_, _| Say::json(200, &cat()));
+    let server = Server::start(|_, _| Reply::json(200, &cat()));
     let folder = photos(1, 64, 48);
     let slices = ["--slice", "640", "--slice-overlap", "0.25", "--max-slices", "9", "-q"];
     let args = ["detect", text(folder.path()), "--url", &server.url()];

@@ -4,14 +4,14 @@
 
 mod common;
 
-use common::{Say, Server, cat, err, out, photos, text, uploader};
+use common::{Reply, Server, cat, err, out, photos, text, uploader};
 
 const HOST: &str = "http://abc123.lambda-url.eu-central-1.on.aws/";
 
 const KEY: &str = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY";
 
 fn server() -> Server {
-    Server::start(|_, _| Say::json(200, &cat()))
+    Server::start(|_, _| Reply::json(200, &cat()))
 }
 
 fn with_credentials(args: &[&str]) -> std::process::Output {
@@ -143,7 +143,7 @@ fn elsewhere_only_on_request() {
 
 #[test]
 fn without_credentials_asking_is_an_error_and_a_function_url_is_tried_unsigned() {
-    let server = Server::start(|_, _| Say::new(403, r#"{"Message":"Forbidden"}"#));
+    let server = Server::start(|_, _| Reply::new(403, r#"{"Message":"Forbidden"}"#));
     let folder = photos(1, 32, 32);
     let output =
         uploader(&["detect", text(folder.path()), "--url", &server.url(), "--sign", "us-east-1"]).output().unwrap();

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use common::authority::{Authority, Front};
-use common::{Say, Server, cat, err, out, photo, text, uploader};
+use common::{Reply, Server, cat, err, out, photo, text, uploader};
 use dataset::DatasetFixture;
 use dataset::s3::{KEY, SECRET};
 
@@ -49,8 +49,8 @@ impl Fixture {
         photo(&dataset.path("1.jpg"), 20, 20);
         let weights = std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("../model/spotter-nano/model.onnx"));
         let weights = weights.unwrap();
-        let function = Server::start(|_, _| Say::json(200, &cat()));
-        let mirror = Server::start(move |_, _| Say::new(200, weights.clone()));
+        let function = Server::start(|_, _| Reply::json(200, &cat()));
+        let mirror = Server::start(move |_, _| Reply::new(200, weights.clone()));
         let front = |to| Front::start(good.acceptor("localhost"), to);
         Self {
             function: front(function.address),
@@ -196,7 +196,7 @@ fn the_command_lines_profile_names_its_own_authority() {
 #[test]
 fn where_no_tls_is_spoken_nobody_needs_to_be_trusted() {
     let fixture = Fixture::new();
-    let server = Server::start(|_, _| Say::json(200, &cat()));
+    let server = Server::start(|_, _| Reply::json(200, &cat()));
     let mut run = uploader(&["detect", fixture.dataset.folder(), "--url", &server.url()]);
     let output = run.env("SSL_CERT_FILE", fixture.path("gone.pem")).output().unwrap();
     assert_eq!(output.status.code(), Some(0), "{}", said(&output));

@@ -8,21 +8,21 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::relay::{Relay, Way};
-use super::{Say, Seen, Server, cat, err, out, photo, run, text};
+use super::{Reply, Seen, Server, cat, err, out, photo, run, text};
 
 pub const DELAY: Duration = Duration::from_millis(60);
 
 /// A function: its health, its model, and cats.
 pub fn function() -> Server {
-    function_that(|_, _| Say::json(200, &cat()))
+    function_that(|_, _| Reply::json(200, &cat()))
 }
 
 /// A function that answers photos, counted from 0, in its own way.
-pub fn function_that(say: impl Fn(&Seen, usize) -> Say + Send + Sync + 'static) -> Server {
+pub fn function_that(say: impl Fn(&Seen, usize) -> Reply + Send + Sync + 'static) -> Server {
     let photos = AtomicUsize::new(0);
     Server::start(move |seen, _| match (seen.method.as_str(), seen.target.as_str()) {
-        ("GET", "/model") => Say::json(200, &json!({"name": "yolox-nano", "input_size": [40, 32]})),
-        ("GET", _) => Say::json(200, &json!({"status": "ok"})),
+        ("GET", "/model") => Reply::json(200, &json!({"name": "yolox-nano", "input_size": [40, 32]})),
+        ("GET", _) => Reply::json(200, &json!({"status": "ok"})),
         _ => say(seen, photos.fetch_add(1, Ordering::SeqCst)),
     })
 }

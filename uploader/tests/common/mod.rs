@@ -37,7 +37,7 @@ pub struct Seen {
 
 /// What the server answers.
 #[derive(Debug, Clone)]
-pub struct Say {
+pub struct Reply {
     pub status: u16,
     pub headers: Vec<(&'static str, String)>,
     pub body: Bytes,
@@ -46,7 +46,7 @@ pub struct Say {
     pub hang_up: bool,
 }
 
-impl Say {
+impl Reply {
     pub fn new(status: u16, body: impl Into<Bytes>) -> Self {
         Self { status, headers: Vec::new(), body: body.into(), after: Duration::ZERO, hang_up: false }
     }
@@ -91,35 +91,35 @@ pub struct Server {
 }
 
 impl Server {
-    /// Answers every request with what `say` makes of it and of its number, counted from 0; but not those that come before
+    /// Answers every request with what `reply` makes of it and of its number, counted from 0; but not those that come before
     /// the first photo, which are answered as a function answers them.
-    pub fn start(say: impl Fn(&Seen, usize) -> Say + Send + Sync + 'static) -> Self {
-        Self::begin(say, of_checks)
+    pub fn start(reply: impl Fn(&Seen, usize) -> Reply + Send + Sync + 'static) -> Self {
+        Self::begin(reply, of_checks)
     }
 
     /// The same with all requests.
-    pub fn of_everything(say: impl Fn(&Seen, usize) -> Say + Send + Sync + 'static) -> Self {
-        Self::begin(say, |_| None)
+    pub fn of_everything(reply: impl Fn(&Seen, usize) -> Reply + Send + Sync + 'static) -> Self {
+        Self::begin(reply, |_| None)
     }
 
-    fn begin(say: impl Fn(&Seen, usize) -> Say + Send + Sync + 'static, apart: fn(&Seen) -> Option<Say>) -> Self {
+    fn begin(reply: impl Fn(&Seen, usize) -> Reply + Send + Sync + 'static, apart: fn(&Seen) -> Option<Reply>) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
         let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
         let address = listener.local_addr().unwrap();
         let (connections, seen) = (Arc::new(AtomicUsize::new(0)), Arc::new(Mutex::new(Vec::new())));
-        let say = Arc::new(say);
+        let reply = Arc::new(reply);
         let (count, log) = (Arc::clone(&connections), Arc::clone(&seen));
         runtime.spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 stream.set_nodelay(true).unwrap();
-                let (say, log, count) = (Arc::clone(&say), Arc::clone(&log), Arc::clone(&count));
+                let (reply, log, count) = (Arc::clone(&reply), Arc::clone(&log), Arc::clone(&count));
                 tokio::spawn(async move {
                     // Those that are only asked whether anybody is there do not count.
                     let fresh = Arc::new(AtomicBool::new(true));
                     let hang_up = Arc::new(tokio::sync::Notify::new());
                     let end = Arc::clone(&hang_up);
                     let service = service_fn(move |request| {
-                        let (say, log, end) = (Arc::clone(&say), Arc::clone(&log), Arc::clone(&end));
+                        let (reply, log, end) = (Arc::clone(&reply), Arc::clone(&log), Arc::clone(&end));
                         let (fresh, count) = (Arc::clone(&fresh), Arc::clone(&count));
                         async move {
                             let seen = read(request).await;
@@ -129,7 +129,7 @@ impl Server {
                             if fresh.swap(false, Ordering::SeqCst) {
                                 count.fetch_add(1, Ordering::SeqCst);
                             }
-                            answer(seen, say, log, end).await
+                            answer(seen, reply, log, end).await
                         }
                     });
                     let connection = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service);
@@ -158,12 +158,12 @@ impl Server {
 }
 
 /// What is answered before photos come: whether there is a function, and whether it takes the options.
-fn of_checks(seen: &Seen) -> Option<Say> {
+fn of_checks(seen: &Seen) -> Option<Reply> {
     let path = seen.target.split('?').next().unwrap_or_default();
     match seen.method.as_str() {
-        "GET" if path.ends_with("/health") => Some(Say::json(200, &json!({"status": "ok"}))),
+        "GET" if path.ends_with("/health") => Some(Reply::json(200, &json!({"status": "ok"}))),
         "POST" if path.ends_with("/detect") && seen.body.is_empty() => {
-            Some(Say::json(400, &json!({"code": "missing_image", "detail": "The body is empty. Send a photo."})))
+            Some(Reply::json(400, &json!({"code": "missing_image", "detail": "The body is empty. Send a photo."})))
         }
         _ => None,
     }
@@ -181,17 +181,17 @@ async fn read(request: Request<Incoming>) -> Seen {
     }
 }
 
-fn response(say: Say) -> Response<Full<Bytes>> {
-    let mut response = Response::builder().status(say.status);
-    for (name, value) in say.headers {
+fn response(reply: Reply) -> Response<Full<Bytes>> {
+    let mut response = Response::builder().status(reply.status);
+    for (name, value) in reply.headers {
         response = response.header(name, value);
     }
-    response.body(Full::new(say.body)).unwrap()
+    response.body(Full::new(reply.body)).unwrap()
 }
 
 async fn answer(
     seen: Seen,
-    say: Arc<impl Fn(&Seen, usize) -> Say>,
+    reply: Arc<impl Fn(&Seen, usize) -> Reply>,
     log: Arc<Mutex<Vec<Seen>>>,
     hang_up: Arc<tokio::sync::Notify>,
 ) -> Result<Response<Full<Bytes>>, Infallible> {
@@ -200,12 +200,12 @@ async fn answer(
         log.push(seen.clone());
         log.len() - 1
     };
-    let say = say(&seen, number);
-    tokio::time::sleep(say.after).await;
-    if say.hang_up {
+    let reply = reply(&seen, number);
+    tokio::time::sleep(reply.after).await;
+    if reply.hang_up {
         hang_up.notify_one();
     }
-    Ok(response(say))
+    Ok(response(reply))
 }
 
 /// What somebody may have set on this machine.
