@@ -9,7 +9,7 @@ use std::process::{Command, Output};
 use std::time::{Duration, Instant};
 
 use common::authority::{Authority, Front};
-use common::proxy::{Manner, Proxy};
+use common::proxy::{Proxy, ProxyBehavior};
 use common::{Reply, Server, cat, err, out, photos, text, uploader};
 use dataset::s3::{self, KEY, SECRET};
 use dataset::{DatasetFixture, Function, code};
@@ -33,8 +33,8 @@ fn with_user(proxy: &Proxy, user: &str) -> String {
     format!("http://{user}@{}", proxy.address)
 }
 
-fn wants_password() -> Manner {
-    Manner { authorization: Some(USER.1), ..Manner::default() }
+fn wants_password() -> ProxyBehavior {
+    ProxyBehavior { authorization: Some(USER.1), ..ProxyBehavior::default() }
 }
 
 fn good(output: &Output) {
@@ -95,7 +95,7 @@ fn the_proxy_itself_may_speak_tls() {
     let server = server();
     let front = Front::start(authority.acceptor("name.invalid"), server.address);
     for (url, to) in [(PLAIN, server.address), (SECURE, front.address)] {
-        let proxy = Proxy::start(to, Manner { tls: Some(authority.acceptor("localhost")), ..wants_password() });
+        let proxy = Proxy::start(to, ProxyBehavior { tls: Some(authority.acceptor("localhost")), ..wants_password() });
         let at = format!("https://{}@localhost:{}", USER.0, proxy.address.port());
         good(&detect(&folder, url).env("ALL_PROXY", at).env("SSL_CERT_FILE", &pem).output().unwrap());
         assert_eq!(proxy.asked().len(), 3);
@@ -167,7 +167,7 @@ fn a_proxy_that_does_not_help_is_named() {
         assert!(!said.contains("secret"), "{said}");
         said
     };
-    let refusing = Proxy::start(server.address, Manner { refuses: Some(403), ..Manner::default() });
+    let refusing = Proxy::start(server.address, ProxyBehavior { refuses: Some(403), ..ProxyBehavior::default() });
     let text = said(SECURE, &with_user(&refusing, "me:secret"));
     assert!(
         text.contains(&format!("{} (HTTPS_PROXY) refuses to connect to name.invalid:443", refusing.url())),
@@ -177,7 +177,7 @@ fn a_proxy_that_does_not_help_is_named() {
     let text = said(PLAIN, &with_user(&refusing, "me:secret"));
     assert!(text.contains("403") && text.contains(&format!("{} (HTTP_PROXY)", refusing.url())), "{text}");
 
-    let confused = Proxy::start(server.address, Manner { refuses: Some(503), ..Manner::default() });
+    let confused = Proxy::start(server.address, ProxyBehavior { refuses: Some(503), ..ProxyBehavior::default() });
     let text = said(SECURE, &confused.url());
     assert!(text.contains("cannot connect to name.invalid:443: 503"), "{text}");
     assert_eq!(confused.asked().len(), 1);
@@ -264,7 +264,8 @@ fn datasets_go_through_the_proxy_and_come_back_through_it() {
 fn a_dataset_whose_proxy_does_not_help_ends_soon_and_says_so() {
     let dataset = DatasetFixture::new().photos(1);
     let wanting = Proxy::start(dataset.server.address, wants_password());
-    let refusing = Proxy::start(dataset.server.address, Manner { refuses: Some(403), ..Manner::default() });
+    let refusing =
+        Proxy::start(dataset.server.address, ProxyBehavior { refuses: Some(403), ..ProxyBehavior::default() });
     for (proxy, endpoint, says) in [
         (&wanting, "http://name.invalid", "rejected the user name or password"),
         (&wanting, "https://name.invalid", "rejected the user name or password"),

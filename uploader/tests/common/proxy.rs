@@ -18,7 +18,7 @@ use tokio_rustls::TlsAcceptor;
 
 /// How a proxy treats those who ask.
 #[derive(Clone, Default)]
-pub struct Manner {
+pub struct ProxyBehavior {
     /// The header that it wants to see.
     pub authorization: Option<&'static str>,
     /// The status with which it refuses everything.
@@ -43,7 +43,7 @@ pub struct Proxy {
 }
 
 impl Proxy {
-    pub fn start(to: SocketAddr, manner: Manner) -> Self {
+    pub fn start(to: SocketAddr, behavior: ProxyBehavior) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
         let address = listener.local_addr().unwrap();
@@ -51,14 +51,14 @@ impl Proxy {
         let log = Arc::clone(&asked);
         runtime.spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                let (manner, log) = (manner.clone(), Arc::clone(&log));
+                let (behavior, log) = (behavior.clone(), Arc::clone(&log));
                 tokio::spawn(async move {
-                    match manner.tls.clone() {
+                    match behavior.tls.clone() {
                         Some(tls) => {
                             let Ok(stream) = tls.accept(stream).await else { return };
-                            serve(stream, to, manner, log).await;
+                            serve(stream, to, behavior, log).await;
                         }
-                        None => serve(stream, to, manner, log).await,
+                        None => serve(stream, to, behavior, log).await,
                     }
                 });
             }
@@ -67,7 +67,7 @@ impl Proxy {
     }
 
     pub fn to(to: SocketAddr) -> Self {
-        Self::start(to, Manner::default())
+        Self::start(to, ProxyBehavior::default())
     }
 
     pub fn url(&self) -> String {
@@ -79,11 +79,11 @@ impl Proxy {
     }
 }
 
-async fn serve<S>(stream: S, to: SocketAddr, manner: Manner, log: Arc<Mutex<Vec<Asked>>>)
+async fn serve<S>(stream: S, to: SocketAddr, behavior: ProxyBehavior, log: Arc<Mutex<Vec<Asked>>>)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let service = service_fn(move |request| answer(request, to, manner.clone(), Arc::clone(&log)));
+    let service = service_fn(move |request| answer(request, to, behavior.clone(), Arc::clone(&log)));
     let connection = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service);
     let _ = connection.with_upgrades().await;
 }
@@ -93,7 +93,7 @@ type Answer = Response<BoxBody<Bytes, hyper::Error>>;
 async fn answer(
     request: Request<Incoming>,
     to: SocketAddr,
-    manner: Manner,
+    behavior: ProxyBehavior,
     log: Arc<Mutex<Vec<Asked>>>,
 ) -> Result<Answer, Infallible> {
     let authorization = request.headers().get("proxy-authorization").map(|value| value.to_str().unwrap().to_owned());
@@ -102,10 +102,10 @@ async fn answer(
         target: request.uri().to_string(),
         authorization: authorization.clone(),
     });
-    if manner.authorization.is_some_and(|wanted| authorization.as_deref() != Some(wanted)) {
+    if behavior.authorization.is_some_and(|wanted| authorization.as_deref() != Some(wanted)) {
         return Ok(status(407));
     }
-    if let Some(code) = manner.refuses {
+    if let Some(code) = behavior.refuses {
         return Ok(status(code));
     }
     if request.method() == Method::CONNECT {
