@@ -8,7 +8,7 @@ mod dataset;
 use std::process::{Command, Output};
 use std::time::{Duration, Instant};
 
-use common::authority::{Authority, Front};
+use common::authority::{Authority, TlsTerminator};
 use common::proxy::{Proxy, ProxyBehavior};
 use common::{Reply, Server, cat, err, out, photos, text, uploader};
 use dataset::s3::{self, KEY, SECRET};
@@ -66,7 +66,7 @@ fn tls_goes_through_a_tunnel_by_each_variable_in_both_cases() {
     let pem = authority.write(&folder.path().join("root.pem"));
     for variable in ["https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"] {
         let server = server();
-        let front = Front::start(authority.acceptor("name.invalid"), server.address);
+        let front = TlsTerminator::start(authority.acceptor("name.invalid"), server.address);
         let proxy = Proxy::to(front.address);
         let output = detect(&folder, SECURE).env(variable, proxy.url()).env("SSL_CERT_FILE", &pem).output().unwrap();
         good(&output);
@@ -93,7 +93,7 @@ fn the_proxy_itself_may_speak_tls() {
     let authority = Authority::new();
     let pem = authority.write(&folder.path().join("root.pem"));
     let server = server();
-    let front = Front::start(authority.acceptor("name.invalid"), server.address);
+    let front = TlsTerminator::start(authority.acceptor("name.invalid"), server.address);
     for (url, to) in [(PLAIN, server.address), (SECURE, front.address)] {
         let proxy = Proxy::start(to, ProxyBehavior { tls: Some(authority.acceptor("localhost")), ..wants_password() });
         let at = format!("https://{}@localhost:{}", USER.0, proxy.address.port());
@@ -135,7 +135,7 @@ fn user_and_password_reach_the_proxy_and_nobody_else() {
     let authority = Authority::new();
     let pem = authority.write(&folder.path().join("root.pem"));
     let server = server();
-    let front = Front::start(authority.acceptor("name.invalid"), server.address);
+    let front = TlsTerminator::start(authority.acceptor("name.invalid"), server.address);
     for (url, to) in [(PLAIN, server.address), (SECURE, front.address)] {
         let proxy = Proxy::start(to, wants_password());
         let run = |at: String| detect(&folder, url).env("ALL_PROXY", at).env("SSL_CERT_FILE", &pem).output().unwrap();
@@ -235,7 +235,7 @@ fn datasets_go_through_the_proxy_and_come_back_through_it() {
         let dataset = DatasetFixture::new().photos(2);
         let _function = Function::of_cats(&dataset);
         let pem = authority.write(&dataset.state.path().join("root.pem"));
-        let front = Front::start(authority.acceptor("name.invalid"), dataset.server.address);
+        let front = TlsTerminator::start(authority.acceptor("name.invalid"), dataset.server.address);
         let (endpoint, to, method) = if secure {
             ("https://name.invalid", front.address, "CONNECT")
         } else {
@@ -321,7 +321,7 @@ fn models_come_through_the_proxy() {
     let folder = tempfile::tempdir().unwrap();
     let authority = Authority::new();
     let pem = authority.write(&folder.path().join("root.pem"));
-    let front = Front::start(authority.acceptor("name.invalid"), secure.address);
+    let front = TlsTerminator::start(authority.acceptor("name.invalid"), secure.address);
     let (first, second) = (Proxy::to(plain.address), Proxy::to(front.address));
     let pull = |https: String| {
         let arguments =
@@ -348,7 +348,7 @@ fn a_comparison_tells_which_target_is_behind_a_proxy() {
     let authority = Authority::new();
     let pem = authority.write(&folder.path().join("root.pem"));
     let server = server();
-    let front = Front::start(authority.acceptor("name.invalid"), server.address);
+    let front = TlsTerminator::start(authority.acceptor("name.invalid"), server.address);
     let proxy = Proxy::to(front.address);
     let report = folder.path().join("report.json");
     let far = format!("far={SECURE}");

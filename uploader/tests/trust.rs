@@ -8,7 +8,7 @@ mod dataset;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use common::authority::{Authority, Front};
+use common::authority::{Authority, TlsTerminator};
 use common::{Reply, Server, cat, err, out, photo, text, uploader};
 use dataset::DatasetFixture;
 use dataset::s3::{KEY, SECRET};
@@ -17,9 +17,9 @@ use dataset::s3::{KEY, SECRET};
 struct Fixture {
     dataset: DatasetFixture,
     files: tempfile::TempDir,
-    function: Front,
-    store: Front,
-    mirror: Front,
+    function: TlsTerminator,
+    store: TlsTerminator,
+    mirror: TlsTerminator,
     _servers: [Server; 2],
 }
 
@@ -51,7 +51,7 @@ impl Fixture {
         let weights = weights.unwrap();
         let function = Server::start(|_, _| Reply::json(200, &cat()));
         let mirror = Server::start(move |_, _| Reply::new(200, weights.clone()));
-        let front = |to| Front::start(good.acceptor("localhost"), to);
+        let front = |to| TlsTerminator::start(good.acceptor("localhost"), to);
         Self {
             function: front(function.address),
             store: front(dataset.server.address),
@@ -68,7 +68,7 @@ impl Fixture {
 
     /// Every way to reach a server with TLS.
     fn runs(&self) -> Vec<Command> {
-        let at = |front: &Front| format!("https://localhost:{}/", front.address.port());
+        let at = |front: &TlsTerminator| format!("https://localhost:{}/", front.address.port());
         let photos = self.dataset.folder();
         let models = self.files.path().join("models");
         let _ = std::fs::remove_dir_all(&models);

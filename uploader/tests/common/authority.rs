@@ -46,13 +46,13 @@ impl Authority {
 }
 
 /// TLS in front of a server.
-pub struct Front {
+pub struct TlsTerminator {
     pub address: SocketAddr,
     connections: Arc<AtomicUsize>,
     _runtime: tokio::runtime::Runtime,
 }
 
-impl Front {
+impl TlsTerminator {
     pub fn start(acceptor: TlsAcceptor, to: SocketAddr) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
