@@ -8,7 +8,7 @@ mod common;
 use std::time::Duration;
 
 use common::comparison::{PLAIN, compare, far_away, function, function_that, photos};
-use common::relay::{Relay, Way};
+use common::relay::{LinkShape, Relay};
 use common::{Reply, Server, cat, out};
 use serde_json::json;
 
@@ -64,7 +64,7 @@ fn distance_is_seen_named_and_reckoned_with() {
 fn the_links_rate_is_felt_by_heavy_photos() {
     let (here, there) = (function(), function());
     // 8 Mbit/s, no delay.
-    let relay = Relay::start(there.address, Way { round_trip: Duration::ZERO, bytes_per_second: Some(1e6) });
+    let relay = Relay::start(there.address, LinkShape { round_trip: Duration::ZERO, bytes_per_second: Some(1e6) });
     let folder = photos(8);
     for number in 1..=8_usize {
         let path = folder.path().join(format!("{number}.jpg"));

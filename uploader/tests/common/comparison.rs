@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::relay::{Relay, Way};
+use super::relay::{LinkShape, Relay};
 use super::{Reply, Seen, Server, cat, err, out, photo, run, text};
 
 pub const DELAY: Duration = Duration::from_millis(60);
@@ -28,7 +28,7 @@ pub fn function_that(say: impl Fn(&Seen, usize) -> Reply + Send + Sync + 'static
 }
 
 pub fn far_away(server: &Server) -> Relay {
-    Relay::start(server.address, Way { round_trip: DELAY, bytes_per_second: None })
+    Relay::start(server.address, LinkShape { round_trip: DELAY, bytes_per_second: None })
 }
 
 /// Photos `1.jpg`, …, each larger than the one before.

@@ -21,14 +21,14 @@ pub struct Relay {
 
 /// Both ways have the same length and, each for itself, the same rate.
 #[derive(Debug, Clone, Copy)]
-pub struct Way {
+pub struct LinkShape {
     pub round_trip: Duration,
     /// `None` is endless.
     pub bytes_per_second: Option<f64>,
 }
 
 impl Relay {
-    pub fn start(to: SocketAddr, way: Way) -> Self {
+    pub fn start(to: SocketAddr, shape: LinkShape) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let listener = runtime.block_on(async { listen() });
         let address = listener.local_addr().unwrap();
@@ -43,9 +43,9 @@ impl Relay {
                     far.set_nodelay(true).unwrap();
                     let (near_in, near_out) = near.into_split();
                     let (far_in, far_out) = far.into_split();
-                    let established = Instant::now() + way.round_trip;
-                    tokio::spawn(carry(near_in, far_out, way, up, established));
-                    carry(far_in, near_out, way, down, established).await;
+                    let established = Instant::now() + shape.round_trip;
+                    tokio::spawn(carry(near_in, far_out, shape, up, established));
+                    carry(far_in, near_out, shape, down, established).await;
                 });
             }
         });
@@ -57,7 +57,7 @@ impl Relay {
     }
 }
 
-/// With small buffers: what a sender has sent should be under way, not in the relay's pocket.
+/// With small buffers: what a sender has sent should be under shape, not in the relay's pocket.
 fn listen() -> tokio::net::TcpListener {
     let socket = TcpSocket::new_v4().unwrap();
     socket.set_recv_buffer_size(2 * CHUNK as u32).unwrap();
@@ -68,11 +68,11 @@ fn listen() -> tokio::net::TcpListener {
 async fn carry(
     mut from: impl AsyncReadExt + Unpin,
     mut to: impl AsyncWriteExt + Unpin + Send + 'static,
-    way: Way,
+    shape: LinkShape,
     free: Arc<Mutex<Instant>>,
     established: Instant,
 ) {
-    // What is under way does not keep the rest from setting out.
+    // What is under shape does not keep the rest from setting out.
     let (send, mut under_way) = mpsc::unbounded_channel::<(Instant, Vec<u8>)>();
     let arrival = tokio::spawn(async move {
         while let Some((at, bytes)) = under_way.recv().await {
@@ -87,11 +87,11 @@ async fn carry(
     while let Ok(count @ 1..) = from.read(&mut chunk).await {
         let gone = {
             let mut free = free.lock().await;
-            let takes = way.bytes_per_second.map_or(0.0, |rate| count as f64 / rate);
+            let takes = shape.bytes_per_second.map_or(0.0, |rate| count as f64 / rate);
             *free = (*free).max(Instant::now()).max(established) + Duration::from_secs_f64(takes);
             *free
         };
-        if send.send((gone + way.round_trip / 2, chunk[..count].to_vec())).is_err() {
+        if send.send((gone + shape.round_trip / 2, chunk[..count].to_vec())).is_err() {
             break;
         }
         sleep_until(gone).await;
