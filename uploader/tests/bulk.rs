@@ -16,7 +16,7 @@ use dataset::s3::{self, Fault, KEY, SECRET, Server};
 use dataset::{DatasetFixture, Function, PLACES, broken, cat, code, lines, pairs, summary, wait_until};
 
 #[test]
-fn a_dataset_goes_out_and_its_results_come_home() {
+fn a_dataset_is_uploaded_and_its_results_are_collected() {
     use std::os::unix::ffi::OsStrExt;
     let dataset = DatasetFixture::new();
     for name in ["1.jpg", "A file+name é(1).jpg", "c%20d.jpg", "sub dir/2.png", "bad.jpg"] {

@@ -1,4 +1,4 @@
-//! Results that come home, by `uploader bulk` and by `uploader collect`: whose they are, in which form, and what is missing.
+//! Results that are collected, by `uploader bulk` and by `uploader collect`: whose they are, in which form, and what is missing.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
@@ -31,7 +31,7 @@ fn every_photo_has_one_result_whatever_lies_among_the_results() {
     let said = err(&output);
     assert!(said.contains("ignored") && said.contains("is not a result"), "{said}");
 
-    // Sent already, and their results are there: nothing is sent, and all of them come home again.
+    // Sent already, and their results are there: nothing is sent, and all of them are collected again.
     let again = dataset.run(&["-f", "jsonl"]);
     assert_eq!(code(&again), 0, "{}", err(&again));
     assert_eq!(summary(&lines(&again)), pairs(&names.map(|name| (name, "ok"))));
@@ -172,7 +172,7 @@ fn formats_pictures_and_conditions() {
 }
 
 #[test]
-fn datasets_come_home_with_and_without_the_photos() {
+fn datasets_are_collected_with_and_without_the_photos() {
     let dataset = DatasetFixture::new().photos(2);
     let _function = Function::of_cats(&dataset);
     let (yolo, sorted) = (dataset.state.path().join("yolo"), dataset.state.path().join("sorted"));

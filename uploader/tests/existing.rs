@@ -76,7 +76,7 @@ fn play<'scope>(
 }
 
 #[test]
-fn photos_of_a_bucket_are_queued_and_their_results_come_home() {
+fn photos_of_a_bucket_are_queued_and_their_results_are_collected() {
     let (dataset, queue) = (DatasetFixture::new(), Queue::start());
     let names = ["A file+name é(1).jpg", "c%20d.JPG", "sub dir/2.png", "bad.jpg", "日本/x&y=z.webp"];
     names.iter().for_each(|name| put(&dataset, &[&format!("set/{name}")]));

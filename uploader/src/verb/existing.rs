@@ -1,4 +1,4 @@
-//! `uploader bulk --existing`: photos that are in a bucket already go on the queue, and their results come home.
+//! `uploader bulk --existing`: photos that are in a bucket already go on the queue, and their results are collected.
 
 use std::ffi::OsStr;
 use std::fs::File;
