@@ -145,10 +145,10 @@ def test_a_few_requests_are_quiet(alarms):
     ],
     ids=lambda value: "-".join(value) if isinstance(value, set) else "run",
 )
-def test_each_trouble_sets_its_alarm_off(alarms, expected, run):
+def test_each_failure_sets_its_alarm_off(alarms, expected, run):
     assert went_off(alarms, run + IDLE) == expected
 
 
 def test_each_alarm_is_played_here(alarms):
-    played = {next(iter(mark.args[1][i][0])) for mark in test_each_trouble_sets_its_alarm_off.pytestmark for i in range(len(mark.args[1]))}
+    played = {next(iter(mark.args[1][i][0])) for mark in test_each_failure_sets_its_alarm_off.pytestmark for i in range(len(mark.args[1]))}
     assert played == set(alarms)

@@ -265,7 +265,7 @@ fn files_that_are_no_photos_are_told_when_they_are_named() {
 }
 
 #[test]
-fn passing_trouble_is_waited_out_and_one_photos_trouble_is_its_own() {
+fn temporary_errors_are_retried_and_one_photos_error_is_its_own() {
     let dataset = DatasetFixture::with_server(Server::with_faults(|method, path, before| match (method, path) {
         ("PUT", "/photos-in/set/1.jpg") if before < 2 => Some(Fault::Refused(503, "SlowDown")),
         ("PUT", "/photos-in/set/2.jpg") => Some(Fault::Refused(400, "BadDigest")),

@@ -437,7 +437,7 @@ fn results_of_before_are_not_this_runs() {
 }
 
 #[test]
-fn passing_trouble_of_listing_is_waited_out_and_other_trouble_ends_the_run() {
+fn temporary_errors_of_listing_are_retried_and_other_errors_end_the_run() {
     let refusals = Arc::new(AtomicUsize::new(2));
     let left = Arc::clone(&refusals);
     let server = Server::with_faults(move |method, path, _| {

@@ -130,7 +130,7 @@ fn two_hundred_slow_senders_are_cut_off_and_others_answered_meanwhile() {
 }
 
 #[test]
-fn half_closed_connections_are_nobodys_trouble() {
+fn half_closed_connections_harm_no_other() {
     let server = Server::start(&[]);
     let half_closed: Vec<Connection> = (0..50)
         .map(|number| {
