@@ -36,9 +36,9 @@ def compare(name, text):
 
 
 @pytest.fixture(scope="module")
-def scene(tmp_path_factory):
+def workspace(tmp_path_factory):
     """A folder with photos and what is none, and an environment that knows nothing else."""
-    folder = tmp_path_factory.mktemp("scene")
+    folder = tmp_path_factory.mktemp("workspace")
     photos = folder / "photos"
     (photos / "cats").mkdir(parents=True)
     PIL.Image.open(SAMPLE).save(photos / "cats" / "cat.jpg")
@@ -61,11 +61,11 @@ def scene(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def said(scene):
-    """Runs a command in the scene and gives what a terminal would show of it, without what differs from run to run."""
+def said(workspace):
+    """Runs a command in the workspace and gives what a terminal would show of it, without what differs from run to run."""
     names = {"uploader": support.binary("uploader"), "detect-http": support.binary("detect-http")}
     environment = {
-        "PATH": os.environ["PATH"], "HOME": str(scene / "home"), "LANG": "C.UTF-8", "COLUMNS": "100",
+        "PATH": os.environ["PATH"], "HOME": str(workspace / "home"), "LANG": "C.UTF-8", "COLUMNS": "100",
         "ORT_DYLIB_PATH": str(support.ROOT / ".tools" / "lib" / "libonnxruntime.so"), "MODEL": str(MODEL),
         "AWS_EC2_METADATA_DISABLED": "true",
     }  # fmt: skip
@@ -75,19 +75,19 @@ def said(scene):
         words = [str(names.get(word, word.strip("'"))) for word in words]
         given = {k: v for k, v in (environment | variables).items() if v is not None}
         done = subprocess.run(
-            words, cwd=scene, env=given, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            words, cwd=workspace, env=given, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
             text=True, timeout=120,
         )  # fmt: skip
         set_here = "".join(f"{name}={value} " for name, value in variables.items() if value is not None)
-        return f"$ {set_here}{command}\n{steady(done.stdout, scene)}[exit {done.returncode}]\n\n"
+        return f"$ {set_here}{command}\n{steady(done.stdout, workspace)}[exit {done.returncode}]\n\n"
 
     return run
 
 
-def steady(text, scene):
+def steady(text, workspace):
     """A text without times, ports, places, and what rounds differently elsewhere."""
     text = re.sub(r"\x1b\[[0-9;]*m", "", text)
-    for place, name in [(scene, "~"), (support.BINARIES, "bin"), (support.ROOT, "spotter")]:
+    for place, name in [(workspace, "~"), (support.BINARIES, "bin"), (support.ROOT, "spotter")]:
         text = text.replace(f"{place}/", f"{name}/").replace(str(place), name)
     text = re.sub(r"127\.0\.0\.1(:| port )(?!9000\b|99999\b)\d{4,5}", r"127.0.0.1\1PORT", text)
     text = re.sub(r"\b0\.\d\d \[\d+ \d+ \d+ \d+\]", "0.NN [X1 Y1 X2 Y2]", text)
@@ -212,7 +212,7 @@ detect-http --listen 127.0.0.1:99999
 """
 
 
-def test_sessions(said, scene):
+def test_sessions(said, workspace):
     text = "".join(said(command) for command in COMMANDS.strip().splitlines())
     text += said("uploader detect photos", MODEL=None)
     text += said("uploader detect photos --quiet", MODEL=None)
@@ -222,7 +222,7 @@ def test_sessions(said, scene):
     text += said("uploader detect photos --url http://example.com/", http_proxy="http://127.0.0.1:1")
     weights = support.assets("models/yolox_nano.onnx")
     if weights.exists():
-        other = scene / "other" / "yolox_nano.onnx"
+        other = workspace / "other" / "yolox_nano.onnx"
         other.parent.mkdir(exist_ok=True)
         shutil.copy(weights, other)
         text += said("uploader model verify other/yolox_nano.onnx")
@@ -231,8 +231,8 @@ def test_sessions(said, scene):
     compare("sessions.txt", text)
 
 
-def test_problems(scene, tmp_path):
-    jpeg = (scene / "photos" / "cats" / "cat.jpg").read_bytes()
+def test_problems(workspace, tmp_path):
+    jpeg = (workspace / "photos" / "cats" / "cat.jpg").read_bytes()
     png = SAMPLE.read_bytes()
     server = support.Local(tmp_path / "log", model=MODEL, API_TOKEN="", MAX_PIXELS="1000000", MAX_IMAGE_BYTES="300000")
     try:
