@@ -16,7 +16,7 @@ import support
 FAULTS = "refuse", "reset", "stall", "often"
 
 
-class Weather:
+class S3Faults:
     """Which photos meet which fault, by their order: known to the test, and the same in every run."""
 
     def __init__(self, keys):
@@ -74,21 +74,21 @@ class History:
         return received, deleted, refused
 
 
-def test_nothing_is_lost_in_foul_weather(tmp_path):
+def test_nothing_is_lost_while_s3_fails(tmp_path):
     """503, 500, broken and stalled bodies, results that cannot be stored at first, messages twice and in any order, and a
     worker killed in the middle of a batch."""
     broken, others = cloud.hostile_files()
     photos = cloud.small_photos()
     poison = broken | others
-    weather = Weather(list(photos))
-    (tmp_path / "rules.json").write_text(json.dumps(weather.rules()))
-    held, log, model = weather.held, tmp_path / "log.jsonl", support.fixture("yolox")[0]
+    faults = S3Faults(list(photos))
+    (tmp_path / "rules.json").write_text(json.dumps(faults.rules()))
+    held, log, model = faults.held, tmp_path / "log.jsonl", support.fixture("yolox")[0]
     arguments = ("--workers", "1", "--batch-size", "20", "--visibility", "8")
     with cloud.Bulk(tmp_path / "log", model, arguments, faults=tmp_path) as bulk:
         bulk.put_and_delete("in/gone.jpg")
         bulk.put_all({key: data for key, data in (photos | poison).items() if key != held})
         bulk.put(held, photos[held])
-        troubled = {held, *itertools.chain(*weather.keys.values())}
+        troubled = {held, *itertools.chain(*faults.keys.values())}
         again = random.Random(7).sample([key for key in photos | poison if key not in troubled], 40)
         for key in again:  # twice, and not in their first order
             bulk.send(cloud.notification(key))
@@ -113,7 +113,7 @@ def test_nothing_is_lost_in_foul_weather(tmp_path):
     assert refused >= 2 and refused % 2 == 0, "every part should have been refused twice"
     # The trouble was met, and what it stopped was tried again.
     for fault, tries in zip(FAULTS, (3, 2, 2, 5)):
-        assert all(history.gets(key) >= tries for key in weather.keys[fault]), fault
-    assert all(received[key] >= 2 for key in weather.keys["often"] + [held]), "they should have been handed back"
-    # What is hopeless is looked at once each time it is handed out, whatever the weather of its batch.
+        assert all(history.gets(key) >= tries for key in faults.keys[fault]), fault
+    assert all(received[key] >= 2 for key in faults.keys["often"] + [held]), "they should have been handed back"
+    # What is hopeless is looked at once each time it is handed out, whatever S3 does of its batch.
     assert all(history.gets(key) <= received[key] for key in [*poison, "in/gone.jpg"])
