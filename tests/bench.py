@@ -180,13 +180,13 @@ def under_load(folder, model, bodies, rounds):
             for number in range(times):
                 wires[client].exchange(requests[(client * len(requests) // CLIENTS + number) % len(requests)])
 
-        def storm(times):
+        def send_all(times):
             with concurrent.futures.ThreadPoolExecutor(CLIENTS) as pool:
                 list(pool.map(ask, range(CLIENTS), [times] * CLIENTS))  # a list, or what went wrong is not told
 
-        storm(5)
+        send_all(5)
         watch = load.Watch()
-        storm(each)
+        send_all(each)
         return each * CLIENTS / watch.seconds()
 
     ours, theirs = [], collections.defaultdict(list)

@@ -35,7 +35,7 @@ class Watch:
         return time.perf_counter() - self.begin
 
 
-def storm(base, body, clients, requests, rate=None, times=None, content_type="application/octet-stream"):
+def send_all(base, body, clients, requests, rate=None, times=None, content_type="application/octet-stream"):
     """Sends requests over kept connections; gives {status: number}. With `rate` they begin by the clock, that many a second,
     and `times` gets the seconds since each was due."""
     url, lock, statuses = urllib.parse.urlsplit(base), threading.Lock(), collections.Counter()
@@ -114,7 +114,7 @@ def beside_hostile_clients(base, body):
 
     def median():
         times = []
-        assert storm(base, body, 1, 150, times=times)[200] == 150
+        assert send_all(base, body, 1, 150, times=times)[200] == 150
         return statistics.median(times)
 
     usual = median()
@@ -146,12 +146,12 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         server = support.Server(pathlib.Path(folder) / "log", arguments=given.arguments)
         start = time.monotonic()
-        first = storm(server.base, body, given.clients, 2000)
+        first = send_all(server.base, body, given.clients, 2000)
         early = server.megabytes()
-        all_told = first + storm(server.base, body, given.clients, 8000)
+        all_told = first + send_all(server.base, body, given.clients, 8000)
         rate = all_told[200] / (time.monotonic() - start)
         late = server.megabytes()
-        calm = storm(server.base, body, given.clients, 2000, rate=rate / 2, times=times)
+        calm = send_all(server.base, body, given.clients, 2000, rate=rate / 2, times=times)
         for status, number in sorted((all_told + calm).items(), key=str):
             print(f"answers/{status} {number}")
         times.sort()
