@@ -5,7 +5,7 @@ import os
 import re
 import subprocess
 
-from .console import Refusal, Told
+from .console import Refusal, DeploymentError
 
 ERROR = re.compile(r"An error occurred \((?P<code>[^)]+)\) when calling the \w+ operation(?: \([^)]*\))?: (?P<message>.*)", re.DOTALL)
 REGION = re.compile(r"[a-z]{2,}(-[a-z]+)+-[0-9]+")
@@ -13,7 +13,7 @@ NOT_REACHED = ("Could not connect to the endpoint URL", "Could not resolve", "Co
 NOT_ALLOWED = ("AccessDenied", "AccessDeniedException", "AccessDeniedError", "UnauthorizedOperation", "AuthorizationError", "403")
 
 
-class AwsError(Told):
+class AwsError(DeploymentError):
     """What the AWS command said when it failed; `code` is empty where AWS itself said nothing."""
 
     def __init__(self, call, said):

@@ -4,7 +4,7 @@ import pathlib
 import sys
 
 
-class Told(Exception):
+class DeploymentError(Exception):
     """An error for people."""
 
     @property
@@ -12,7 +12,7 @@ class Told(Exception):
         return [str(self)]
 
 
-class Refusal(Told):
+class Refusal(DeploymentError):
     """Why the script goes no further: what was wrong, and what to do, a line each."""
 
     lines = ()
@@ -30,7 +30,7 @@ def run(main):
     """Runs a script; its exit status is 0, 2 with the reason, or that of the program which failed."""
     try:
         sys.exit(main())
-    except Told as error:
+    except DeploymentError as error:
         for line in error.lines:
             say(line)
         sys.exit(2)
