@@ -164,7 +164,7 @@ def test_a_region_without_a_service(place):
     refused(place, "deploy", "no Function URLs in eu-south-2", AWS_REGION="eu-south-2")
 
 
-def test_missing_rights(place):
+def test_missing_permissions(place):
     place.scene(denied=["iam:CreateRole", "s3:CreateBucket"])
     refused(place, "deploy", "may not do", "iam:CreateRole, s3:CreateBucket", "Ask whoever administers")
     place.scene(answers=[{"call": "ecr describe-repositories", "error": "AccessDeniedException", "message": "no identity-based policy allows it"}])
@@ -176,7 +176,7 @@ def test_missing_rights(place):
         assert note in place.said, place.said
 
 
-def test_the_rights_of_a_session_are_its_roles(place):
+def test_the_permissions_of_a_session_are_its_roles(place):
     arn = "arn:aws:sts::123456789012:assumed-role/Deployer/me"
     role = {"Role": {"Arn": "arn:aws:iam::123456789012:role/people/Deployer"}}
     place.scene(arn=arn, answers=[{"call": "iam get-role --role-name Deployer", "answer": role}])
@@ -275,10 +275,10 @@ def test_sam_reads_values_as_they_were_meant():
     assert theirs == values
 
 
-def test_every_kind_of_resource_is_known_to_the_check_of_rights():
+def test_every_kind_of_resource_is_known_to_the_check_of_permissions():
     if not cloudformation.SAM_PYTHON.exists():
         pytest.skip("SAM is not set up: tools/setup infra")
-    code = "import json, sys; sys.path.insert(0, 'infra'); from deployment import rights, services; print(json.dumps([list(rights.NEEDS), list(services.QUESTIONS)]))"
+    code = "import json, sys; sys.path.insert(0, 'infra'); from deployment import permissions, services; print(json.dumps([list(permissions.NEEDS), list(services.QUESTIONS)]))"
     done = subprocess.run([sys.executable, "-B", "-c", code], cwd=support.ROOT, check=True, capture_output=True, text=True)
     needs, questions = json.loads(done.stdout)
     [stack] = cloudformation.translated({})
