@@ -11,8 +11,9 @@ use crate::catalog::{self, ModelFile, Origin};
 use crate::graph::Graph;
 use crate::head::{self, Head};
 use crate::letterbox::Placement;
+use crate::opening::{self, Opened};
 use crate::plan::{InputPlan, UsualShape};
-use crate::prepared::{self, Opened};
+use crate::prepared::CARD_KEY;
 use crate::session::Worker;
 use crate::slices::{self, Part, Slicing, TooManySlices, Window};
 use crate::{Detection, Findings, Limits, ModelError, Photo, PhotoError, Thresholds, Timings, infer, nms};
@@ -88,7 +89,7 @@ impl Detector {
         let threads = options.threads.max(1);
         let usual = model.card.as_ref().and_then(UsualShape::of);
         let Opened { session: mut first, mut shape, file, sha256, prepared } =
-            prepared::open(&model.path, threads, options.prepared, usual)?;
+            opening::open(&model.path, threads, options.prepared, usual)?;
         let path = || model.path.display().to_string();
         let graph = Graph::of(&first).map_err(|e| ModelError::Graph { path: path(), reason: e.to_string() })?;
         // What is only called like a known model may be anything: its own digest says more, and what its graph takes and gives.
@@ -98,7 +99,7 @@ impl Detector {
         let given = model.card.filter(is_its_own).map(|card| (card, model.origin));
         let known = || catalog::card_of(&sha256).map(|card| (card, Origin::Known));
         let kept = || {
-            let card = Card::parse(prepared::CARD_KEY, graph.metadata.get(prepared::CARD_KEY)?).ok()?;
+            let card = Card::parse(CARD_KEY, graph.metadata.get(CARD_KEY)?).ok()?;
             Some((card, Origin::Prepared))
         };
         let (card, origin, assumed) = match given.or_else(known).or_else(kept) {

@@ -15,6 +15,7 @@ pub mod labels;
 mod letterbox;
 mod model;
 mod nms;
+mod opening;
 mod outputs;
 mod photo;
 mod plan;
