@@ -7,7 +7,7 @@ use detector::card::Fit;
 use detector::catalog::ModelFile;
 use detector::{Detection, Detector, DetectorOptions, ModelError, Thresholds};
 
-use crate::{PrepareError, file};
+use crate::error::{PrepareError, file};
 
 /// Least overlap of two boxes that are the same.
 const IOU: f32 = 0.99;

@@ -2,10 +2,10 @@
 //! Runtime fuses the sum into the second convolution. It does so only where it sees that both are of one size; else the
 //! sum would cost more than the join.
 
-use crate::Outcome;
 use crate::edit::{Graph, has_plain_padding, integer_or, integers_or};
 use crate::extent::{Extent, extents};
 use crate::onnx::Node;
+use crate::outcome::Outcome;
 use crate::sizes;
 
 /// Splits the convolutions of every Concat that nothing else reads.

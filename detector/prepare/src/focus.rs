@@ -2,9 +2,9 @@
 //! convolution of 2K x 2K and stride 2 over the pixels themselves: the weight of part (row, column) at (i, j) is that of the
 //! pixel (2i + row, 2j + column).
 
-use crate::Outcome;
 use crate::edit::{Graph, attribute, has_plain_padding, integer_or, integers_or, set_integers};
 use crate::onnx::Node;
+use crate::outcome::Outcome;
 use crate::sizes;
 
 /// Folds every Focus block into its convolution.

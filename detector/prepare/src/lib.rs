@@ -7,9 +7,11 @@
 mod agreement;
 mod concat;
 mod edit;
+mod error;
 mod extent;
 mod focus;
 mod onnx;
+mod outcome;
 mod pools;
 mod shuffle;
 mod sizes;
@@ -27,46 +29,16 @@ use ort::session::Session;
 use ort::session::builder::GraphOptimizationLevel;
 
 use crate::edit::Graph;
+use crate::error::file;
 use crate::trial::Trial;
 
 pub use agreement::Agreement;
+pub use error::PrepareError;
+pub use outcome::Outcome;
 pub use trial::Measured;
 
 /// Largest graph that is prepared, in bytes: protobuf allows 2 GiB, and a graph is held a few times.
 const MAX_BYTES: u64 = 1 << 30;
-
-/// Why a graph cannot be prepared. It runs as it is.
-#[derive(Debug, thiserror::Error)]
-pub enum PrepareError {
-    /// A file cannot be read or written.
-    #[error("{path}: {source}")]
-    File {
-        /// Which file.
-        path: PathBuf,
-        /// Why.
-        source: std::io::Error,
-    },
-    /// Not a graph that can be taken apart.
-    #[error("{path} cannot be prepared: {reason}")]
-    Graph {
-        /// Which file.
-        path: PathBuf,
-        /// Why not.
-        reason: String,
-    },
-    /// The model cannot be served at all.
-    #[error(transparent)]
-    Model(#[from] ModelError),
-}
-
-/// What became of one step.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Outcome {
-    /// So many places were changed.
-    Done(usize),
-    /// Nothing to do, or not possible, and why.
-    LeftAlone(String),
-}
 
 /// One step of the preparation.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -181,11 +153,6 @@ fn rewrite(mut graph: Graph, trial: &Trial) -> (Graph, Vec<Step>) {
         steps.push(Step { name, outcome });
     }
     (graph, steps)
-}
-
-fn file(path: &Path) -> impl FnOnce(std::io::Error) -> PrepareError + use<> {
-    let path = path.to_owned();
-    |source| PrepareError::File { path, source }
 }
 
 /// Lets ONNX Runtime do what holds for every processor: the extended level, not the layouts of this one.

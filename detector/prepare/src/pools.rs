@@ -1,9 +1,9 @@
 //! Max pools of several sizes over one tensor (spatial pyramid pooling). A maximum of maxima is a maximum: a pool of 9 is a
 //! pool of 5 over a pool of 5, and costs a third. With padding that never wins this holds at the edges, too.
 
-use crate::Outcome;
 use crate::edit::{Graph, has_plain_padding, integer_or, integers_or, set_integers};
 use crate::onnx::Node;
+use crate::outcome::Outcome;
 
 /// Chains the pools of each tensor that has several.
 pub(crate) fn chain(graph: &mut Graph) -> Outcome {

@@ -1,9 +1,9 @@
 //! Channel shuffles (ShuffleNet): a Reshape into groups, a Transpose of groups and channels, and a Reshape back. The
 //! Reshapes hold the size of the map; a Gather of the channels in their new order does the same without it.
 
-use crate::Outcome;
 use crate::edit::{Graph, integers_or, set_integer};
 use crate::onnx::Node;
+use crate::outcome::Outcome;
 
 /// Replaces every channel shuffle by a Gather.
 pub(crate) fn gather(graph: &mut Graph) -> Outcome {

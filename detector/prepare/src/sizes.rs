@@ -3,10 +3,12 @@
 
 use detector::prepared;
 
-use crate::Outcome;
 use crate::edit::Graph;
 use crate::onnx::{Dimension, GraphProto, Shape, TensorType};
-use crate::trial::OutputShape;
+use crate::outcome::Outcome;
+
+/// An output's name and its dimensions; those that follow the input's size are `None`.
+pub(crate) type OutputShape = (String, Vec<Option<i64>>);
 
 /// Frees the sizes. Whether the graph then really takes other ones is tried afterwards.
 pub(crate) fn free(graph: &mut Graph) -> Outcome {

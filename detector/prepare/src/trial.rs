@@ -10,7 +10,7 @@ use ort::value::{DynValue, Tensor};
 
 use crate::edit::Graph;
 use crate::onnx;
-use crate::sizes;
+use crate::sizes::{self, OutputShape};
 
 /// What an output may differ by: a few units in the last place of each of some hundred layers.
 const TOLERANCE: f32 = 1e-3;
@@ -20,9 +20,6 @@ const SIDE: u32 = 320;
 const STRIDE: u32 = 64;
 const ROUNDS: usize = 7;
 const LOADS: usize = 3;
-
-/// An output's name and its dimensions; those that follow the input's size are `None`.
-pub(crate) type OutputShape = (String, Vec<Option<i64>>);
 
 /// What a prepared graph brings. Medians of one thread, in milliseconds: of the source, and of what was made of it.
 #[derive(Debug, Clone, Copy, PartialEq)]
