@@ -15,8 +15,9 @@ use tempfile::NamedTempFile;
 use tokio::time::timeout;
 use wire::S3Uri;
 
+use crate::error::{Error, mismatch};
 use crate::fault::{self, Fault};
-use crate::{Error, cache, mismatch, s3};
+use crate::{cache, s3};
 
 /// The largest card, in bytes.
 const LARGEST_CARD: u64 = 1 << 20;

@@ -5,6 +5,7 @@
 mod cache;
 #[cfg(feature = "aws")]
 mod download;
+mod error;
 #[cfg(feature = "aws")]
 mod fault;
 #[cfg(feature = "aws")]
@@ -17,19 +18,11 @@ use detector::catalog::{self, ModelFile};
 use detector::{Detector, DetectorOptions, ModelError, Thresholds};
 use wire::Settings;
 
+use crate::error::mismatch;
+
 #[cfg(feature = "aws")]
 pub use download::Bounds;
-
-/// Why a function has no model.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// It is not there, or cannot be used.
-    #[error(transparent)]
-    Model(#[from] ModelError),
-    /// It cannot be fetched, or is not what was asked for: what, why, and what to do.
-    #[error("{0}")]
-    Source(String),
-}
+pub use error::Error;
 
 /// Finds the model, fetches it where it is in S3, checks its digest, and loads it with `sessions` sessions of `threads` threads
 /// each. Blocks its thread.
@@ -86,13 +79,6 @@ fn fetched(uri: &str, _: Option<&str>) -> Result<ModelFile, Error> {
 
 fn unreadable(path: &Path, error: &std::io::Error) -> Error {
     Error::Source(format!("cannot read {}: {error}", path.display()))
-}
-
-fn mismatch(name: &str, found: &str, wanted: &str) -> String {
-    format!(
-        "{name} has the SHA-256 {found}, and MODEL_SHA256 is {wanted}. It is another file, or was changed: check both, and set \
-         MODEL_SHA256 to what sha256sum prints for the file that you mean."
-    )
 }
 
 /// Whether a file holds that text.
