@@ -6,6 +6,7 @@ use hotcoco::{Annotation, COCO, Dataset};
 use serde::Serialize;
 
 use crate::curve::{best, curve};
+use crate::error::EvaluationError;
 use crate::figures::{Sides, figures};
 use crate::matches::{Match, Matches};
 use crate::worst::worst;
@@ -65,23 +66,6 @@ pub struct ClassResult {
     pub ap50: Option<f64>,
     /// Its own best least score.
     pub best: Option<Operating>,
-}
-
-/// Why there are no figures.
-#[derive(Debug, thiserror::Error)]
-pub enum EvaluationError {
-    /// The truth gives shares of photos whose size is not known.
-    #[error("the size of {0} is not known, and the truth gives its boxes as shares of it")]
-    UnknownSize(String),
-    /// The evaluator refuses.
-    #[error("cannot evaluate: {0}")]
-    Refused(String),
-}
-
-impl From<hotcoco::Error> for EvaluationError {
-    fn from(error: hotcoco::Error) -> Self {
-        Self::Refused(error.to_string())
-    }
 }
 
 /// Evaluates detections on some images of the truth, with their sizes where they are known otherwise than by the truth.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use hotcoco::{COCO, COCOeval, IouType};
 use serde::Serialize;
 
-use crate::EvaluationError;
+use crate::error::EvaluationError;
 
 /// The twelve figures, 0 to 1, as pycocotools prints them; `None` where there are no objects to tell them from.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize)]

@@ -8,6 +8,7 @@
 //! its matches at an IoU of 0.50.
 
 mod curve;
+mod error;
 mod evaluation;
 mod figures;
 mod labels;
@@ -18,7 +19,8 @@ mod truth;
 mod worst;
 
 pub use curve::{Operating, Point};
-pub use evaluation::{ClassResult, Detection, Evaluation, EvaluationError, evaluate};
+pub use error::EvaluationError;
+pub use evaluation::{ClassResult, Detection, Evaluation, evaluate};
 pub use figures::Figures;
 pub use labels::Labels;
 pub use pairing::{Named, Pairing, pair};

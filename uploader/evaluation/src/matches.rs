@@ -2,7 +2,7 @@
 
 use hotcoco::{COCOeval, IouType};
 
-use crate::EvaluationError;
+use crate::error::EvaluationError;
 use crate::figures::Sides;
 
 /// The overlap from which on a detection has found an object.
