@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, anyhow};
 use wire::partition;
 
-use crate::compaction::{Job, Summary};
+use crate::job::{Job, ListingSummary, Summary};
 use crate::line::{self, Found, Identity};
 use crate::published::Published;
 use crate::sources::{Sources, fingerprint};
@@ -43,14 +43,6 @@ enum ReaderEvent {
     /// It has been deleted since.
     Gone,
     Failed(anyhow::Error),
-}
-
-/// What a listing brought.
-#[derive(Debug, Default, Clone, Copy)]
-pub(crate) struct ListingSummary {
-    pub(crate) files: u64,
-    pub(crate) new: u64,
-    pub(crate) new_bytes: u64,
 }
 
 /// Reads what no table holds into `spill`.

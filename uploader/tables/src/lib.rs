@@ -13,6 +13,7 @@ mod compaction;
 mod file;
 mod folder;
 mod gather;
+mod job;
 mod line;
 mod lines;
 mod published;
@@ -21,8 +22,8 @@ mod sources;
 mod spill;
 mod store;
 
-pub use compaction::{Job, Summary};
 pub use file::Writer;
 pub use folder::Folder;
+pub use job::{Job, Summary};
 pub use lines::Lines;
 pub use store::{Object, Store, Stored};
