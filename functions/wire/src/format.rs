@@ -1,9 +1,4 @@
-//! The shapes an answer can take. `spotter` is [`crate::Answer`] itself; the others are made from it.
-
-pub mod coco;
-pub mod rekognition;
-pub mod roboflow;
-pub mod seed;
+//! The names of the shapes that an answer can take.
 
 use serde::{Deserialize, Serialize};
 

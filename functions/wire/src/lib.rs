@@ -11,14 +11,16 @@ mod problem;
 mod request;
 pub mod schema;
 mod settings;
+mod shape;
 mod uri;
 
 pub use answer::{Answer, FoundObject, ImageSize, ItemError, ModelRef, Outcome, ThresholdsUsed, TimingsMs};
-pub use format::{Format, coco, rekognition, roboflow, seed};
+pub use format::Format;
 pub use line::{Line, LineOutcome, Source};
 pub use names::Unknown;
 pub use options::{MAX_DETECTIONS_LIMIT, Options};
 pub use problem::{Code, Problem};
 pub use request::{MAX_IMAGES, RequestBody, decode_base64};
 pub use settings::{Settings, SettingsError};
+pub use shape::{coco, rekognition, roboflow, seed};
 pub use uri::S3Uri;
