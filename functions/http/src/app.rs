@@ -22,8 +22,8 @@ use crate::declared::{Declared, Kind};
 use crate::engine::Engine;
 use crate::platform::Platform;
 use crate::queue::Queue;
-use crate::request_content::RequestContent;
 use crate::request_log::{self, Ids};
+use crate::request_reader;
 use crate::token::Token;
 use crate::work::{self, Context, Done};
 use crate::{page, reply};
@@ -253,7 +253,7 @@ impl App {
                 let max_bytes = engine.detector.limits().max_bytes;
                 let most = (declared.kind == Kind::Photo).then_some(max_bytes);
                 let decoded = app.0.bodies.decode(received, &codings, most, &abandoned)?;
-                let content = RequestContent::read(declared, decoded.bytes, max_bytes)?;
+                let content = request_reader::read(declared, decoded.bytes, max_bytes)?;
                 // The share is held as long as the photos are.
                 let _share = decoded.share;
                 work::answer(engine, content, &context, &mut done)

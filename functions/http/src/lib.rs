@@ -2,7 +2,7 @@
 //!
 //! The way of a request: [`lambda`] or [`server`] takes it to [`App::handle`], which decides whether it may come in and
 //! where it goes → `declared` and `coding` read what its head says of the body → `body` reads that whole, within bounds →
-//! `queue` gives it a session → `body` takes its codings off → `request_content` turns it into photos and options → `work` has the
+//! `queue` gives it a session → `body` takes its codings off → `request_reader` turns it into photos and options → `work` has the
 //! `engine` look at them → `reply` gives the answer its shape. A caller's mistake is always a [`wire::Problem`], never an
 //! invocation error: Lambda would turn that into a bare 502.
 
@@ -22,6 +22,7 @@ mod queue;
 mod reply;
 mod request_content;
 mod request_log;
+mod request_reader;
 pub mod server;
 mod token;
 mod work;
