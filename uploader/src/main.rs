@@ -13,8 +13,10 @@ mod child;
 mod cloud;
 mod container;
 mod emulator;
+mod ending;
 #[cfg(feature = "aws")]
 mod existing;
+mod features;
 mod filing;
 mod hint;
 mod interruption;
@@ -41,12 +43,8 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use crate::args::Cli;
+use crate::ending::Ending;
 use crate::notice::notice;
-use crate::verb::Ending;
-
-/// What to do where this program was built without a part of itself.
-#[cfg(not(all(feature = "aws", feature = "charts", feature = "evaluate", feature = "tables")))]
-pub(crate) const NOT_BUILT_IN: &str = "this uploader was built without it, as `make demo` does; run `make build`";
 
 fn main() -> ExitCode {
     if let Some(error) = child::become_command() {

@@ -98,7 +98,7 @@ impl<'a> Output<'a> {
 
     #[cfg(not(feature = "tables"))]
     fn parquet(&self) -> Result<Box<dyn Write>> {
-        bail!("--format parquet needs Parquet support, and {}", crate::NOT_BUILT_IN)
+        bail!("--format parquet needs Parquet support, and {}", crate::features::NOT_BUILT_IN)
     }
 
     /// The file, or standard output.

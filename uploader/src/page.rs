@@ -24,9 +24,9 @@ use tokio::time::{sleep, timeout};
 use self::guard::Guard;
 use self::problem::Problem;
 use self::relay::Relay;
+use crate::ending::Ending;
 use crate::photo::EVENT_LIMIT;
 use crate::target::{Target, UrlTarget, is_function_url};
-use crate::verb::Ending;
 
 /// Connections at once; further ones wait to be accepted.
 const MOST_CONNECTIONS: usize = 64;

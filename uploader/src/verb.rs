@@ -20,7 +20,6 @@ mod objects;
 mod page;
 mod shell;
 
-use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -29,37 +28,11 @@ use tokio::sync::oneshot;
 
 use crate::args::{Cli, Verb};
 use crate::container;
-use crate::interruption::{Interruption, Signal};
+use crate::ending::Ending;
+use crate::interruption::Interruption;
 
 /// How long a verb may take to be dropped, where everything is to end at once.
 const AT_ONCE: Duration = Duration::from_secs(3);
-
-/// How a run ended, as an exit code tells it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Ending {
-    /// All good.
-    Good,
-    /// Some photos failed, or a model did not arrive.
-    Failures,
-    /// Wrong use or configuration.
-    Misuse,
-    /// A `--fail-if` came true.
-    NotGoodEnough,
-    /// Ctrl-C, or a request to end.
-    Interrupted(Signal),
-}
-
-impl From<Ending> for ExitCode {
-    fn from(ending: Ending) -> Self {
-        Self::from(match ending {
-            Ending::Good => 0,
-            Ending::Failures => 1,
-            Ending::Misuse => 2,
-            Ending::NotGoodEnough => 3,
-            Ending::Interrupted(signal) => signal.exit_code(),
-        })
-    }
-}
 
 /// Does what the command line asks for.
 pub(crate) fn run(cli: Cli) -> Result<Ending> {
@@ -97,23 +70,23 @@ async fn perform(cli: Cli, interruption: &Interruption) -> Result<Ending> {
         Verb::Collect(args) => collect::run(*args, interruption).await,
         #[cfg(not(feature = "aws"))]
         Verb::Bulk(_) | Verb::Collect(_) => {
-            anyhow::bail!("bulk and collect need S3 support, and {}", crate::NOT_BUILT_IN)
+            anyhow::bail!("bulk and collect need S3 support, and {}", crate::features::NOT_BUILT_IN)
         }
         #[cfg(feature = "tables")]
         Verb::Compact(args) => compact::run(args, interruption).await,
         #[cfg(not(feature = "tables"))]
-        Verb::Compact(_) => anyhow::bail!("compact needs Parquet support, and {}", crate::NOT_BUILT_IN),
+        Verb::Compact(_) => anyhow::bail!("compact needs Parquet support, and {}", crate::features::NOT_BUILT_IN),
         Verb::Compare(args) => compare::run(*args, interruption).await,
         Verb::Convert(args) => convert::run(*args).await,
         #[cfg(feature = "evaluate")]
         Verb::Evaluate(args) => evaluate::run(*args, interruption).await,
         #[cfg(not(feature = "evaluate"))]
-        Verb::Evaluate(_) => anyhow::bail!("evaluate needs COCO's figures, and {}", crate::NOT_BUILT_IN),
+        Verb::Evaluate(_) => anyhow::bail!("evaluate needs COCO's figures, and {}", crate::features::NOT_BUILT_IN),
         Verb::Local(args) => local::run(args).await,
         #[cfg(feature = "aws")]
         Verb::Page(args) => page::run(args).await,
         #[cfg(not(feature = "aws"))]
-        Verb::Page(_) => anyhow::bail!("page needs AWS support, and {}", crate::NOT_BUILT_IN),
+        Verb::Page(_) => anyhow::bail!("page needs AWS support, and {}", crate::features::NOT_BUILT_IN),
         Verb::Model(args) => model::run(args).await,
         Verb::Completions { shell } => shell::completions(shell),
         Verb::Man { words } => shell::man(&words),

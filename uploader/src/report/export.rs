@@ -78,7 +78,7 @@ impl Export {
             #[cfg(feature = "charts")]
             "html" => Format::Html,
             #[cfg(not(feature = "charts"))]
-            "html" => bail!("--report {}: a page has charts, and {}", path.display(), crate::NOT_BUILT_IN),
+            "html" => bail!("--report {}: a page has charts, and {}", path.display(), crate::features::NOT_BUILT_IN),
             _ => bail!("--report {}: name a file that ends in .json, .csv, .md or .html", path.display()),
         };
         let is_blank = !path.exists();

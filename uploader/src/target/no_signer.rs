@@ -10,7 +10,7 @@ pub(super) enum Signer {}
 impl Signer {
     /// Says how to get one.
     pub(super) async fn find(_region: &str) -> Result<Self> {
-        bail!("signing requests needs AWS support, and {}", crate::NOT_BUILT_IN)
+        bail!("signing requests needs AWS support, and {}", crate::features::NOT_BUILT_IN)
     }
 
     pub(super) fn source(&self) -> &str {

@@ -9,12 +9,12 @@ use anyhow::{Result, bail};
 
 use wire::S3Uri;
 
-use super::Ending;
 use crate::args::{BulkArgs, ReportArgs, ResultFormat, StoreArgs, WaitArgs};
 use crate::bulk::{
     Arrival, BulkRun, Collector, Counts, Journal, Plan, ResultTracker, ResultWriter, S3Error, Selection, Store,
     Uploads, inventory, journal, way,
 };
+use crate::ending::Ending;
 use crate::hint;
 use crate::interruption::Interruption;
 use crate::notice::notice;

@@ -7,13 +7,13 @@ use anyhow::{Result, bail};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use wire::S3Uri;
 
-use super::Ending;
 use super::bulk::{cost, ending, ignored_lines, print};
 use crate::args::{CollectArgs, SelectionArgs};
 use crate::bulk::{
     BulkRun, Collector, Counts, Journal, Photo, Plan, ResultTracker, ResultWriter, S3Error, Selection, Since, Store,
     Uploads, inventory, is_wanted, journal, place, way,
 };
+use crate::ending::Ending;
 use crate::existing::{self, EarlierResults};
 use crate::interruption::Interruption;
 use crate::notice::notice;

@@ -9,8 +9,8 @@ use anyhow::{Result, bail};
 use tables::{Folder, Job, Store, Summary};
 use tokio::task::spawn_blocking;
 
-use super::Ending;
 use crate::args::{CompactArgs, TablePlace};
+use crate::ending::Ending;
 use crate::interruption::Interruption;
 use crate::notice::notice;
 
@@ -117,7 +117,7 @@ async fn open(args: &CompactArgs) -> Result<[Arc<dyn Store>; 2]> {
 #[cfg(not(feature = "aws"))]
 async fn open(args: &CompactArgs) -> Result<[Arc<dyn Store>; 2]> {
     let folder = |place: &TablePlace| match place {
-        TablePlace::S3(uri) => bail!("{uri} needs S3 support, and {}", crate::NOT_BUILT_IN),
+        TablePlace::S3(uri) => bail!("{uri} needs S3 support, and {}", crate::features::NOT_BUILT_IN),
         TablePlace::Folder(path) => Ok(Arc::new(Folder::new(path.clone())) as Arc<dyn Store>),
     };
     Ok([folder(&args.results)?, folder(&args.tables)?])

@@ -9,8 +9,8 @@ use anyhow::{Context, Result, bail};
 use exports::{Content, LineSelection, Lines};
 use wire::Outcome;
 
-use super::Ending;
 use crate::args::ConvertArgs;
+use crate::ending::Ending;
 use crate::filing::Filing;
 use crate::notice::notice;
 use crate::output::{self, Output};

@@ -12,9 +12,9 @@ use evaluation::Truth;
 
 use self::ground_truth::GroundTruth;
 use self::target_results::TargetResults;
-use super::Ending;
 use super::compare::{OpenTarget, SendSettings, open};
 use crate::args::EvaluateArgs;
+use crate::ending::Ending;
 use crate::interruption::{Interruption, Signal};
 use crate::link::RetryPolicy;
 use crate::notice::notice;

@@ -9,12 +9,12 @@ use std::sync::{Arc, Mutex};
 use anyhow::{Context, Result, bail};
 use wire::S3Uri;
 
-use super::Ending;
 use super::bulk::{ending, ignored_lines, print};
 use crate::args::{BulkArgs, StoreArgs};
 use crate::bulk::{
     BulkRun, Collector, Counts, Photo, ResultTracker, ResultWriter, S3Error, Store, journal, place, way,
 };
+use crate::ending::Ending;
 use crate::existing::{
     Bucket, EarlierResults, Estimate, Found, Inventory, ObjectFilter, Packer, Places, Queue, QueueJournal, Run, Sample,
     list,

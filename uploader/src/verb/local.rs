@@ -9,9 +9,9 @@ use std::path::Path;
 
 use anyhow::Result;
 
-use super::Ending;
 use crate::args::LocalArgs;
 use crate::emulator::free_port;
+use crate::ending::Ending;
 use crate::hint;
 use crate::notice::notice;
 use crate::server::{Access, Server};
@@ -24,7 +24,7 @@ pub(crate) async fn run(args: LocalArgs) -> Result<Ending> {
     #[cfg(feature = "aws")]
     return emulated::run(args).await;
     #[cfg(not(feature = "aws"))]
-    anyhow::bail!("--emulator needs S3 support, and {}", crate::NOT_BUILT_IN);
+    anyhow::bail!("--emulator needs S3 support, and {}", crate::features::NOT_BUILT_IN);
 }
 
 async fn over_plain_http(args: LocalArgs) -> Result<Ending> {

@@ -14,8 +14,8 @@ use detector::{Card, catalog};
 
 use ::prepare::{Measured, Outcome, Step};
 
-use super::Ending;
 use crate::args::{ModelArgs, ModelVerb, PrepareArgs, PullArgs};
+use crate::ending::Ending;
 use crate::hint;
 use crate::model::{Network, Source, Wanted, pull, sources};
 use crate::notice::notice;

@@ -21,5 +21,5 @@ async fn open(listing: &mut Listing, args: &StoreArgs, twice: bool) -> Result<()
 
 #[cfg(not(feature = "aws"))]
 async fn open(_listing: &mut Listing, _args: &StoreArgs, _twice: bool) -> Result<()> {
-    anyhow::bail!("s3:// paths need S3 support, and {}", crate::NOT_BUILT_IN)
+    anyhow::bail!("s3:// paths need S3 support, and {}", crate::features::NOT_BUILT_IN)
 }

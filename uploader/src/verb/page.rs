@@ -6,8 +6,8 @@ use std::net::SocketAddr;
 use anyhow::{Context, Result};
 use tokio::net::TcpListener;
 
-use super::Ending;
 use crate::args::PageArgs;
+use crate::ending::Ending;
 use crate::notice::notice;
 use crate::page::Page;
 use crate::target::{Target, UrlTarget, check};

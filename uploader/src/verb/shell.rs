@@ -7,8 +7,8 @@ use clap::{Command, CommandFactory};
 use clap_complete::{Shell, generate};
 use clap_mangen::Man;
 
-use super::Ending;
 use crate::args::Cli;
+use crate::ending::Ending;
 
 const NAME: &str = "uploader";
 

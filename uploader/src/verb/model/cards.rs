@@ -9,9 +9,9 @@ use detector::labels::coco80;
 use detector::{Card, Detector, DetectorOptions, ModelError};
 
 use crate::args::CardArgs;
+use crate::ending::Ending;
 use crate::hint;
 use crate::notice::notice;
-use crate::verb::Ending;
 
 /// The cards of a model: the one in use, or those that may fit.
 enum Cards {

@@ -13,10 +13,10 @@ use wire::{Answer, ModelRef, Outcome};
 
 use super::doubts::doubts;
 use crate::args::TryArgs;
+use crate::ending::Ending;
 use crate::hint;
 use crate::notice::notice;
 use crate::photo::{Annotations, Found, Inputs, Request, Source, folder_of, look};
-use crate::verb::Ending;
 
 /// Scores from here on say whether anything is found at all.
 const LOWEST: f32 = 0.01;
