@@ -25,8 +25,9 @@ use self::guard::Guard;
 use self::problem::Problem;
 use self::relay::Relay;
 use crate::ending::Ending;
+use crate::link::is_function_url;
 use crate::photo::EVENT_LIMIT;
-use crate::target::{Target, UrlTarget, is_function_url};
+use crate::target::{Target, UrlTarget};
 
 /// Connections at once; further ones wait to be accepted.
 const MOST_CONNECTIONS: usize = 64;

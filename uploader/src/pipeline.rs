@@ -20,9 +20,9 @@ use wire::{ItemError, Outcome};
 use self::order::InOrder;
 use self::schedule::Schedule;
 pub(crate) use self::slot_pool::{Ready, SlotPool, prepare};
-use crate::link::{Phases, RetryPolicy, Slot, Tls, Traffic};
+use crate::link::{Phases, RetryPolicy, Tls, Traffic};
 use crate::photo::{Found, PayloadOptions, Source};
-use crate::target::Target;
+use crate::target::{Slot, Target};
 
 /// What a run is to do.
 #[derive(Debug)]

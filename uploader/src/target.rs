@@ -11,6 +11,7 @@ mod signer;
 #[cfg(not(feature = "aws"))]
 #[path = "target/no_signer.rs"]
 mod signer;
+mod slot;
 mod url;
 
 use std::future::{pending, ready};
@@ -32,10 +33,8 @@ pub(crate) use docker::DockerTarget;
 pub(crate) use emulator::{EmulatorTarget, cores};
 pub(crate) use local::LocalTarget;
 pub(crate) use reply::Failure;
-pub(crate) use url::{UrlTarget, is_function_url};
-
-/// Longest wait for a connection.
-pub(crate) const CONNECT_WITHIN: Duration = Duration::from_secs(10);
+pub(crate) use slot::Slot;
+pub(crate) use url::UrlTarget;
 
 /// Where one photo goes.
 #[derive(Debug)]

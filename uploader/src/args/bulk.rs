@@ -7,12 +7,10 @@ use clap::Args;
 use glob::Pattern;
 use wire::S3Uri;
 
-use super::EXIT_CODES;
-use super::ExistingArgs;
-use super::ListArgs;
 use super::number::{share, whole};
 use super::report::ReportArgs;
 use super::sending::seconds;
+use super::{EXIT_CODES, ExistingArgs, ListArgs};
 use crate::prices::Architecture;
 
 const UPLOADING: &str = "Uploading";

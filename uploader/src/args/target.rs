@@ -5,9 +5,8 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::FunctionArgs;
-use crate::link::Endpoint;
+use crate::link::{Endpoint, is_function_url};
 use crate::server::ServerArgs;
-use crate::target::is_function_url;
 
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Target")]

@@ -24,8 +24,8 @@ use super::s3_error::S3Error;
 use crate::args::StoreArgs;
 use crate::cloud::Account;
 use crate::existing::{Page, Stored};
+use crate::link::CONNECT_WITHIN;
 use crate::photo::item_error;
-use crate::target::CONNECT_WITHIN;
 
 /// Tries of a request, the first one included: a little more than a minute.
 const TRIES: u32 = 8;

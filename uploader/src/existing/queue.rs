@@ -15,7 +15,7 @@ use url::Url;
 
 use super::message::Message;
 use crate::bulk::describe;
-use crate::target::CONNECT_WITHIN;
+use crate::link::CONNECT_WITHIN;
 
 /// Tries of a request, and of a message that the queue did not take, the first one included.
 const TRIES: u32 = 8;

@@ -16,8 +16,8 @@ use hyper::{Method, Request, Response, StatusCode};
 use tokio::time::timeout;
 
 use super::problem::Problem;
-use crate::link::{Connection, LinkError, Phases, Reply, Tls};
-use crate::target::{CONNECT_WITHIN, Target, UrlTarget};
+use crate::link::{CONNECT_WITHIN, Connection, LinkError, Phases, Reply, Tls};
+use crate::target::{Target, UrlTarget};
 
 /// What of a browser's request the function gets to see, beside its body and what describes that.
 const ASKED: [HeaderName; 4] = [ACCEPT, ACCEPT_ENCODING, IF_NONE_MATCH, CACHE_CONTROL];

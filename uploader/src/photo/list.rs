@@ -12,10 +12,9 @@ use std::path::{Path, PathBuf};
 use bytes::Bytes;
 use wire::{ItemError, S3Uri};
 
-use super::fault;
-use super::item_error;
 use super::object::Object;
 use super::skipped_files::SkippedFiles;
+use super::{fault, item_error};
 pub(crate) use names::NoList;
 
 /// What leads to no run at all: a mistake of the command line.

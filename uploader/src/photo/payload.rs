@@ -12,11 +12,10 @@ use detector::{Limits, PhotoFormat};
 use sha2::{Digest, Sha256};
 use wire::{Code, ItemError, Problem};
 
-use super::fault;
-use super::item_error;
 use super::list::{Found, Source};
 use super::object::{Object, Unfetched};
 use super::shrink::{Shrunk, shrink};
+use super::{fault, item_error};
 use crate::args::BodyKind;
 
 /// A Lambda function receives its request as one JSON event of at most 6 MiB, in which binary bodies are base64.

@@ -9,9 +9,9 @@ use wire::ItemError;
 
 use super::schedule::Schedule;
 use super::{Record, send};
-use crate::link::{RetryPolicy, Slot, Tls};
+use crate::link::{RetryPolicy, Tls};
 use crate::photo::{Found, PayloadOptions, Prepared, item_error};
-use crate::target::Target;
+use crate::target::{Slot, Target};
 
 /// A photo on its way from preparing to sending.
 #[derive(Debug, Clone)]

@@ -8,12 +8,12 @@ use serde_json::Value;
 use tokio::time::{sleep, timeout};
 use wire::ItemError;
 
-use super::reply;
-use super::url::{UrlTarget, is_function_url};
-use super::{Failure, Target};
-use crate::link::{Connection, LinkError, Phases, Reply, RetryPolicy, Slot, Tls};
+use super::url::UrlTarget;
+use super::{Failure, Target, reply};
+use crate::link::{Connection, LinkError, Phases, Reply, RetryPolicy, Tls, is_function_url};
 use crate::notice::notice;
 use crate::photo::Payload;
+use crate::target::Slot;
 
 /// How long somebody waits for the reason why nothing happens.
 const WITHIN: Duration = Duration::from_secs(5);

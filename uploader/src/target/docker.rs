@@ -15,11 +15,11 @@ use tokio::sync::Mutex;
 use tokio::time::{sleep, timeout};
 use wire::{Answer, ItemError};
 
-use super::{CONNECT_WITHIN, Failure, Lease, OpenOptions, Target, Turn, nobody_left, reply};
+use super::{Failure, Lease, OpenOptions, Target, Turn, nobody_left, reply};
 use crate::args::ContainerArgs;
 use crate::container::{Container, Image, Spec, clear_orphans, cpus};
 use crate::emulator::DETECT_HTTP;
-use crate::link::{Connection, Endpoint, LinkError, Phases, Reply};
+use crate::link::{CONNECT_WITHIN, Connection, Endpoint, LinkError, Phases, Reply};
 use crate::photo::Payload;
 use crate::supervisor::{Supervised, Supervisor};
 

@@ -13,7 +13,7 @@ use super::query::canonical;
 use super::signer::Signer;
 use super::{Failure, Lease, Target, reply};
 use crate::args::UrlArgs;
-use crate::link::{Endpoint, Proxies, Reply};
+use crate::link::{Endpoint, Proxies, Reply, lambda_region};
 use crate::notice::notice;
 use crate::photo::{Payload, item_error, sha256};
 
@@ -219,17 +219,6 @@ fn token() -> Result<Option<HeaderValue>> {
     Ok(Some(token))
 }
 
-/// The region in the name of a Function URL's host: `<id>.lambda-url.<region>.on.aws`.
-fn lambda_region(host: &str) -> Option<&str> {
-    let (_, rest) = host.split_once(".lambda-url.")?;
-    rest.strip_suffix(".on.aws").filter(|region| !region.is_empty() && !region.contains('.'))
-}
-
-/// Whether a host is that of a Function URL, with what that bounds.
-pub(crate) fn is_function_url(host: &str) -> bool {
-    lambda_region(host).is_some()
-}
-
 fn host_and_port(text: &str) -> Result<(String, u16)> {
     match text.rsplit_once(':').map(|(host, port)| (host, port.parse())) {
         Some((host, Ok(port))) if !host.is_empty() => {
@@ -255,13 +244,6 @@ mod tests {
         ] {
             assert_eq!(UrlTarget::unsigned(given).unwrap().endpoint.path, path, "{given}");
         }
-    }
-
-    #[test]
-    fn function_urls_are_known_by_their_host() {
-        assert_eq!(lambda_region("abc123.lambda-url.eu-central-1.on.aws"), Some("eu-central-1"));
-        assert_eq!(lambda_region("lambda-url.eu-central-1.on.aws.example.com"), None);
-        assert_eq!(lambda_region("example.com"), None);
     }
 
     #[test]

@@ -19,12 +19,11 @@ use self::schedule::Schedule;
 use super::{Ending, objects};
 use crate::args::{BodyKind, CompareArgs, TargetSpec};
 use crate::interruption::{Interruption, Signal};
-use crate::link::RetryPolicy;
+use crate::link::{CONNECT_WITHIN, RetryPolicy};
 use crate::notice::notice;
 use crate::photo::{Found, Inputs, Listing, PayloadOptions, Request, SkippedFiles, Source, look};
 use crate::report::comparison::{self, Comparison, Environment, Finding, Origin, Pair, Rates, Rung, Settings};
 use crate::report::{Export, Tally, terminal};
-use crate::target::CONNECT_WITHIN;
 
 const INSTEAD_OF_URLS: &str = "download them first";
 

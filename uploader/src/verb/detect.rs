@@ -14,7 +14,7 @@ use super::{Ending, objects};
 use crate::args::{DetectArgs, Place, ReportArgs, ResultFormat};
 use crate::filing::Filing;
 use crate::interruption::{Interruption, Signal};
-use crate::link::{RetryPolicy, Tls};
+use crate::link::{CONNECT_WITHIN, RetryPolicy, Tls};
 use crate::notice::notice;
 use crate::output::{self, Output, Progress};
 use crate::photo::{
@@ -22,7 +22,7 @@ use crate::photo::{
 };
 use crate::pipeline::{Pipeline, Plan, Record};
 use crate::report::{Stop, Summary, Tally};
-use crate::target::{self, CONNECT_WITHIN, OpenOptions, Target, check};
+use crate::target::{self, OpenOptions, Target, check};
 
 const INSTEAD_OF_URLS: &str = "use `curl -s URL | uploader detect --stdin-photo`, or download them first";
 

@@ -16,7 +16,7 @@ use super::compare::{OpenTarget, SendSettings, open};
 use crate::args::EvaluateArgs;
 use crate::ending::Ending;
 use crate::interruption::{Interruption, Signal};
-use crate::link::RetryPolicy;
+use crate::link::{CONNECT_WITHIN, RetryPolicy};
 use crate::notice::notice;
 use crate::output::Progress;
 use crate::photo::{Found, Inputs, Listing, PayloadOptions, Source, look};
@@ -25,7 +25,6 @@ use crate::prices::{self, Architecture};
 use crate::report::comparison::Environment;
 use crate::report::evaluation::{Assessed, EvaluationRates, EvaluationReport, TruthFacts, assessments, tables};
 use crate::report::{Export, terminal};
-use crate::target::CONNECT_WITHIN;
 
 const INSTEAD_OF_URLS: &str = "download them first";
 

@@ -6,8 +6,7 @@ use std::path::Path;
 
 use glob::PatternError;
 
-use super::pattern;
-use super::{Found, Source};
+use super::{Found, Source, pattern};
 use crate::photo::fault;
 use crate::photo::kind::{HEAD, Kind};
 use crate::photo::skipped_files::SkippedFiles;

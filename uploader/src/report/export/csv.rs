@@ -7,9 +7,8 @@ use anyhow::Result;
 use evaluation::Operating;
 use wire::Outcome;
 
-use super::Comparison;
+use super::{Comparison, EvaluationReport};
 #[cfg(feature = "evaluate")]
-use super::EvaluationReport;
 use crate::link::as_millis;
 use crate::report::tally::{CLIENT, SERVER};
 

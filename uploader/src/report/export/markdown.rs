@@ -4,9 +4,8 @@ use std::io::Write;
 
 use anyhow::Result;
 
-use super::Comparison;
+use super::{Comparison, EvaluationReport};
 #[cfg(feature = "evaluate")]
-use super::EvaluationReport;
 use crate::report::comparison::{Environment, Marked, Table, tables, waterfall_tables};
 #[cfg(feature = "evaluate")]
 use crate::report::evaluation;

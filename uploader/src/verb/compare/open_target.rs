@@ -9,9 +9,9 @@ use hyper::header::HOST;
 
 use super::measurement::SendSettings;
 use crate::args::{Kind, TargetSpec};
-use crate::link::{Connection, LinkMeasurement, Phases, RetryPolicy, Tls, as_millis};
+use crate::link::{CONNECT_WITHIN, Connection, LinkMeasurement, Phases, RetryPolicy, Tls, as_millis};
 use crate::report::comparison::Link;
-use crate::target::{self, CONNECT_WITHIN, OpenOptions, Target, check};
+use crate::target::{self, OpenOptions, Target, check};
 
 /// A target of a comparison, opened.
 pub(in crate::verb) struct OpenTarget {

@@ -8,14 +8,9 @@ use hyper::Request;
 use tokio::time::{sleep, timeout};
 use wire::{Answer, ItemError};
 
-use super::connection::{Connection, LinkError, Reply};
-use super::endpoint::Endpoint;
-use super::meter::Traffic;
-use super::phases::Phases;
-use super::retry_policy::RetryPolicy;
-use super::tls::Tls;
+use super::{Failure, Target};
+use crate::link::{Connection, Endpoint, LinkError, Phases, Reply, RetryPolicy, Tls, Traffic};
 use crate::photo::{Payload, item_error};
-use crate::target::{Failure, Target};
 
 /// A slot of a run.
 pub(crate) struct Slot<'a> {
