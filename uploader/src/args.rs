@@ -33,9 +33,9 @@ pub(crate) use local::{FunctionArgs, LocalArgs};
 pub(crate) use model::{CardArgs, ModelArgs, ModelVerb, PrepareArgs, PullArgs, TryArgs};
 pub(crate) use page::PageArgs;
 pub(crate) use report::{ReportArgs, ResultFormat};
-pub(crate) use sending::{BodyKind, SendArgs};
+pub(crate) use sending::SendArgs;
 pub(crate) use target::{ContainerArgs, EmulatedArgs, Place, TargetArgs, UrlArgs};
-pub(crate) use target_spec::{Kind, TargetSpec};
+pub(crate) use target_spec::TargetSpec;
 
 pub(crate) const EXIT_CODES: &str = "Exit codes:
   0  success

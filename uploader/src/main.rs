@@ -31,11 +31,14 @@ mod page;
 mod photo;
 mod pipeline;
 mod prices;
+mod progress;
+mod record;
 mod report;
 mod search;
 mod server;
 mod supervisor;
 mod target;
+mod target_kind;
 mod verb;
 
 use std::process::ExitCode;

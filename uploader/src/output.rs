@@ -1,7 +1,5 @@
 //! Results as they leave. The formats themselves are in the crate `exports`.
 
-mod progress;
-
 use std::fs::File;
 #[cfg(feature = "tables")]
 use std::io::IsTerminal;
@@ -17,9 +15,7 @@ use exports::{
 use crate::args::{ExportArgs, ReportArgs, ResultFormat, WithPhotos};
 use crate::link::{Phases, as_millis};
 use crate::notice::notice;
-use crate::pipeline::Record;
-
-pub(crate) use progress::Progress;
+use crate::record::Record;
 
 /// A posted photo, as formats take it.
 pub(crate) fn entry(record: &Record) -> Entry<'_> {

@@ -1,6 +1,7 @@
 //! Photos on the client's side: which ones, made ready to travel, and drawn upon afterwards.
 
 mod annotation;
+mod body_kind;
 pub(crate) mod fault;
 mod inputs;
 mod kind;
@@ -17,6 +18,7 @@ use anyhow::Result;
 use crate::notice::notice;
 
 pub(crate) use annotation::{Annotations, Drawing, folder_of};
+pub(crate) use body_kind::BodyKind;
 pub(crate) use inputs::Inputs;
 pub(crate) use list::{Found, Listing, Request, Source, find};
 pub(crate) use object::{Fetching, Object, Objects, Unfetched};

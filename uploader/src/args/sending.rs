@@ -2,19 +2,11 @@
 
 use std::time::Duration;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 use serde_json::{Map, Value};
 
 use super::number::{positive, whole};
-
-/// How a photo travels in its request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum BodyKind {
-    /// JSON with the photo as base64: a third more bytes.
-    Base64,
-    /// The file's bytes.
-    Binary,
-}
+use crate::photo::BodyKind;
 
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Sending")]

@@ -7,10 +7,10 @@ use std::str::FromStr;
 
 use anyhow::{Result, bail};
 use clap::Args;
-use serde::Serialize;
 
 use super::FunctionArgs;
 use super::target::{Place, UrlArgs, cpus};
+use crate::target_kind::Kind;
 
 /// The targets. In a report they come in this order: local, emulator, images, URLs; all are compared with the first.
 #[derive(Debug, Clone, Args)]
@@ -46,20 +46,6 @@ pub(crate) struct TargetSpecArgs {
 
     #[command(flatten)]
     pub(crate) function: FunctionArgs,
-}
-
-/// What kind of place a target is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum Kind {
-    /// The function here, over plain HTTP.
-    Local,
-    /// The function here, under Lambda's emulator.
-    Emulator,
-    /// A container here.
-    Docker,
-    /// Behind a URL, wherever that leads.
-    Url,
 }
 
 impl Kind {

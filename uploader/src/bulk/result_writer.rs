@@ -13,8 +13,9 @@ use crate::args::{ReportArgs, ResultFormat};
 use crate::filing::Filing;
 use crate::link::as_millis;
 use crate::notice::notice;
-use crate::output::{self, Output, Progress};
+use crate::output::{self, Output};
 use crate::photo::Annotations;
+use crate::progress::Progress;
 use crate::report::Tally;
 
 /// Writes results, and counts them.

@@ -15,7 +15,7 @@ use super::queue::Queue;
 use super::sample::Sample;
 use super::stored::Stored;
 use crate::interruption::{Interruption, Signal};
-use crate::output::Progress;
+use crate::progress::Progress;
 
 /// Requests to the queue at once: a thousand photos a second and more each. A kill leaves as many in doubt.
 const AT_ONCE: usize = 4;

@@ -12,7 +12,7 @@ use tokio::time::{sleep, timeout};
 use super::part::Part;
 use super::{Network, PullError, Wanted};
 use crate::link::{CONNECT_WITHIN, Connection, Endpoint, LinkError, Phases, RetryPolicy};
-use crate::output::Progress;
+use crate::progress::Progress;
 
 /// A server that says nothing for so long has lost us.
 const SILENCE: Duration = Duration::from_secs(30);

@@ -5,7 +5,7 @@ use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use super::{PullError, Wanted, WrongBytes};
-use crate::output::Progress;
+use crate::progress::Progress;
 
 /// `<file>.part`, locked while we write to it, and beside it the mark of the version that it is a part of.
 #[derive(Debug)]

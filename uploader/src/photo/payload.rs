@@ -15,8 +15,7 @@ use wire::{Code, ItemError, Problem};
 use super::list::{Found, Source};
 use super::object::{Object, Unfetched};
 use super::shrink::{Shrunk, shrink};
-use super::{fault, item_error};
-use crate::args::BodyKind;
+use super::{BodyKind, fault, item_error};
 
 /// A Lambda function receives its request as one JSON event of at most 6 MiB, in which binary bodies are base64.
 pub(crate) const EVENT_LIMIT: u64 = 6 * 1024 * 1024;

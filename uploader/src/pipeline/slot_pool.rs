@@ -8,9 +8,10 @@ use futures_util::future::join_all;
 use wire::ItemError;
 
 use super::schedule::Schedule;
-use super::{Record, send};
+use super::send;
 use crate::link::{RetryPolicy, Tls};
 use crate::photo::{Found, PayloadOptions, Prepared, item_error};
+use crate::record::Record;
 use crate::target::{Slot, Target};
 
 /// A photo on its way from preparing to sending.

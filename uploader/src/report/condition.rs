@@ -171,7 +171,7 @@ mod tests {
 
     use super::*;
     use crate::link::Phases;
-    use crate::pipeline::Record;
+    use crate::record::Record;
 
     fn parsed(text: &str) -> Condition {
         text.parse().unwrap_or_else(|error| panic!("{text}: {error}"))

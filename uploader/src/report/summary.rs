@@ -228,7 +228,7 @@ mod tests {
 
     use super::*;
     use crate::link::Phases;
-    use crate::pipeline::Record;
+    use crate::record::Record;
 
     fn record(ms: u64, cold_start: bool) -> Record {
         let answer = Answer {

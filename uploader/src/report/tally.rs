@@ -7,7 +7,7 @@ use wire::{Answer, ModelRef, Outcome};
 
 use super::spread::Spread;
 use crate::link::Phases;
-use crate::pipeline::Record;
+use crate::record::Record;
 
 type Phase = (&'static str, fn(&Phases) -> Duration);
 type Stage = (&'static str, fn(&Answer) -> f64);

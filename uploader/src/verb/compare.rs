@@ -17,11 +17,11 @@ pub(super) use self::open_target::{OpenTarget, open};
 use self::pass_progress::PassProgress;
 use self::schedule::Schedule;
 use super::{Ending, objects};
-use crate::args::{BodyKind, CompareArgs, TargetSpec};
+use crate::args::{CompareArgs, TargetSpec};
 use crate::interruption::{Interruption, Signal};
 use crate::link::{CONNECT_WITHIN, RetryPolicy};
 use crate::notice::notice;
-use crate::photo::{Found, Inputs, Listing, PayloadOptions, Request, SkippedFiles, Source, look};
+use crate::photo::{BodyKind, Found, Inputs, Listing, PayloadOptions, Request, SkippedFiles, Source, look};
 use crate::report::comparison::{self, Comparison, Environment, Finding, Origin, Pair, Rates, Rung, Settings};
 use crate::report::{Export, Tally, terminal};
 

@@ -16,11 +16,13 @@ use crate::filing::Filing;
 use crate::interruption::{Interruption, Signal};
 use crate::link::{CONNECT_WITHIN, RetryPolicy, Tls};
 use crate::notice::notice;
-use crate::output::{self, Output, Progress};
+use crate::output::{self, Output};
 use crate::photo::{
     Annotations, Found, Inputs, Listing, Object, PayloadOptions, Request, Source, Unfetched, look, stdin,
 };
-use crate::pipeline::{Pipeline, Plan, Record};
+use crate::pipeline::{Pipeline, Plan};
+use crate::progress::Progress;
+use crate::record::Record;
 use crate::report::{Stop, Summary, Tally};
 use crate::target::{self, OpenOptions, Target, check};
 

@@ -22,8 +22,8 @@ use crate::existing::{
 use crate::hint;
 use crate::interruption::Interruption;
 use crate::notice::notice;
-use crate::output::Progress;
 use crate::photo::{Inputs, SkippedFiles, item_error};
+use crate::progress::Progress;
 use crate::report::{Clock, Cost, DatasetSummary, Stop, Tally, counted};
 
 /// Photos and their queue, of which the command line has made sure.

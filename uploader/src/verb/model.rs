@@ -19,8 +19,8 @@ use crate::ending::Ending;
 use crate::hint;
 use crate::model::{Network, Source, Wanted, pull, sources};
 use crate::notice::notice;
-use crate::output::Progress;
 use crate::photo::Inputs;
+use crate::progress::Progress;
 
 pub(crate) async fn run(args: ModelArgs) -> Result<Ending> {
     match args.verb {

@@ -2,8 +2,8 @@
 
 use serde::Serialize;
 
-use crate::args::Kind;
 use crate::prices::{self, Architecture};
+use crate::target_kind::Kind;
 
 /// What cost is reckoned with.
 #[derive(Debug, Clone, Serialize)]

@@ -111,7 +111,7 @@ fn cost_figure(comparison: &Comparison, pair: &Pair, costs: Option<(f64, f64)>) 
     let Some((first, second)) = costs else {
         return ("–".to_owned(), "no cost: not both have answered".to_owned().into());
     };
-    let here = |name: &str| comparison.target(name).is_some_and(|target| target.kind != crate::args::Kind::Url);
+    let here = |name: &str| comparison.target(name).is_some_and(|target| target.kind != crate::target_kind::Kind::Url);
     let what =
         |name: &str| if here(name) { format!("at the speed of {}", code(name)) } else { format!("at {}", code(name)) };
     let label = format!("per 1000 photos in Lambda {}; {} {}", what(&pair.second), dollars(first), what(&pair.first));

@@ -10,9 +10,9 @@ use super::cost::{Cost, Rates};
 use super::phase::{self, Family, PHASES, Split};
 use super::statistics::{Estimate, estimate, median, quantile, sorted};
 use super::{Rung, Sample, Turn};
-use crate::args::Kind;
 use crate::link::{LinkMeasurement, Traffic, as_millis};
 use crate::report::tally::Tally;
+use crate::target_kind::Kind;
 
 /// How far away a target is, in milliseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize)]

@@ -8,7 +8,7 @@ use super::boxes::Agreement;
 use super::break_even::{LatencyParts, MinConcurrency, Pace, Threshold, min_concurrency, photos};
 use super::statistics::{Difference, Estimate, difference};
 use super::{Measured, Sample, Turn};
-use crate::args::Kind;
+use crate::target_kind::Kind;
 
 /// Why there is no threshold.
 pub(super) const UNTOLD: &str = "no difference can be told";

@@ -7,7 +7,7 @@ use serde::{Serialize, Serializer};
 use wire::{Answer, Outcome};
 
 use crate::link::as_millis;
-use crate::pipeline::Record;
+use crate::record::Record;
 use crate::report::tally::upload_ms;
 
 /// One photo at one target.

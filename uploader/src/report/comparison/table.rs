@@ -4,7 +4,7 @@ use super::phase::Phase;
 use super::statistics::Estimate;
 use super::steps::Step;
 use super::{Comparison, Measured, PHASES, Rung, SEEN_MS, Waterfall};
-use crate::args::Kind;
+use crate::target_kind::Kind;
 
 /// What a cell says where there is nothing.
 const NONE: &str = "-";

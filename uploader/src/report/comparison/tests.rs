@@ -6,11 +6,11 @@ use wire::{Answer, FoundObject, ImageSize, ModelRef, Outcome, ThresholdsUsed, Ti
 
 use super::measured::Origin;
 use super::*;
-use crate::args::Kind;
 use crate::link::{Phases, Traffic};
-use crate::pipeline::Record;
 use crate::prices::Architecture;
+use crate::record::Record;
 use crate::report::tally::Tally;
+use crate::target_kind::Kind;
 
 pub(crate) fn answer(detections: Vec<FoundObject>) -> Answer {
     Answer {

@@ -122,7 +122,7 @@ fn cost(comparison: &Comparison) -> String {
     for target in comparison.targets.iter().filter(|target| target.is_measured()) {
         let (cost, name) = (&target.cost, code(&target.name));
         let (url, bulk) = (dollars(cost.url), dollars(cost.bulk));
-        parts.push(if target.kind == crate::args::Kind::Url {
+        parts.push(if target.kind == crate::target_kind::Kind::Url {
             format!("1000 photos cost {url} at {name} ({bulk} through S3 and SQS)")
         } else {
             format!("1000 photos at the speed of {name} would cost {url} in Lambda ({bulk} through S3 and SQS)")

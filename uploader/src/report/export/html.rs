@@ -18,8 +18,8 @@ use self::charts::charts;
 #[cfg(feature = "evaluate")]
 pub(super) use self::evaluation::evaluation;
 use super::Comparison;
-use crate::args::Kind;
 use crate::report::comparison::{Environment, Marked, SEEN_MS, Table, tables, waterfall_tables};
+use crate::target_kind::Kind;
 
 const STYLE: &str = include_str!("html/style.css");
 

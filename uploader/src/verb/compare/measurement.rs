@@ -10,7 +10,8 @@ use super::open_target::OpenTarget;
 use super::pass_progress::PassProgress;
 use crate::link::RetryPolicy;
 use crate::photo::{Found, PayloadOptions};
-use crate::pipeline::{Ready, Record, SlotPool, prepare};
+use crate::pipeline::{Ready, SlotPool, prepare};
+use crate::record::Record;
 use crate::report::Tally;
 use crate::report::comparison::{Sample, Turn};
 

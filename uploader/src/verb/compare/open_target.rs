@@ -8,10 +8,11 @@ use hyper::Request;
 use hyper::header::HOST;
 
 use super::measurement::SendSettings;
-use crate::args::{Kind, TargetSpec};
+use crate::args::TargetSpec;
 use crate::link::{CONNECT_WITHIN, Connection, LinkMeasurement, Phases, RetryPolicy, Tls, as_millis};
 use crate::report::comparison::Link;
 use crate::target::{self, OpenOptions, Target, check};
+use crate::target_kind::Kind;
 
 /// A target of a comparison, opened.
 pub(in crate::verb) struct OpenTarget {

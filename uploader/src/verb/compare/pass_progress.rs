@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use indicatif::HumanDuration;
 
-use crate::output::Progress;
+use crate::progress::Progress;
 
 /// A pass.
 #[derive(Debug, Clone, PartialEq)]

@@ -7,11 +7,12 @@ use wire::Outcome;
 use super::measurement::{Measurement, SendSettings, prepared, readable};
 use super::open_target::OpenTarget;
 use super::pass_progress::PassProgress;
-use crate::args::{BodyKind, Kind};
-use crate::photo::{Found, PayloadOptions};
-use crate::pipeline::{Pipeline, Plan, Record, SlotPool};
+use crate::photo::{BodyKind, Found, PayloadOptions};
+use crate::pipeline::{Pipeline, Plan, SlotPool};
+use crate::record::Record;
 use crate::report::Tally;
 use crate::report::comparison::{Folder, Rung, Sample, StepTimes, Waterfall, median};
+use crate::target_kind::Kind;
 
 /// Photos for each place of a rung, in each of its rounds.
 const EACH: usize = 2;

@@ -8,7 +8,7 @@ use wire::{Answer, ModelRef, Outcome, ThresholdsUsed};
 
 use super::ground_truth::{GroundTruth, some};
 use crate::notice::notice;
-use crate::pipeline::Record;
+use crate::record::Record;
 use crate::report::comparison::median;
 use crate::report::evaluation::Assessed;
 
