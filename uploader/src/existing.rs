@@ -2,10 +2,9 @@
 //!
 //! The way of a photo: `listing` or `inventory` finds it → `object_filter` and `sample` decide whether it takes part → `message`
 //! packs its record with others → the `journal` notes that it is about to be sent → `queue` sends it → the `journal` notes
-//! that it was. `run` is all of this; `estimate` says beforehand what it costs; `earlier_results` tells results of earlier runs apart.
+//! that it was. `run` is all of this; `estimate` says beforehand what it costs.
 //! `paths` finds photos of S3 for verbs that fetch them.
 
-mod earlier_results;
 mod estimate;
 mod inventory;
 mod journal;
@@ -16,17 +15,14 @@ mod paths;
 mod queue;
 mod run;
 mod sample;
-mod stored;
 
-pub(crate) use earlier_results::EarlierResults;
 pub(crate) use estimate::Estimate;
 pub(crate) use inventory::Inventory;
 pub(crate) use journal::{Places, QueueJournal, photos};
-pub(crate) use listing::{Bucket, Page, list};
+pub(crate) use listing::{Bucket, list};
 pub(crate) use message::Packer;
 pub(crate) use object_filter::ObjectFilter;
 pub(crate) use paths::resolve;
 pub(crate) use queue::Queue;
 pub(crate) use run::{Found, Run};
 pub(crate) use sample::Sample;
-pub(crate) use stored::Stored;

@@ -31,6 +31,8 @@ mod page;
 mod photo;
 mod pipeline;
 mod prices;
+#[cfg(feature = "aws")]
+mod profile;
 mod progress;
 mod record;
 mod report;

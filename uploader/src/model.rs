@@ -116,7 +116,7 @@ pub(crate) async fn pull(
     sources: &[Source],
     network: &Network,
     to: &Path,
-    progress: &crate::output::Progress,
+    progress: &crate::progress::Progress,
 ) -> Result<(), PullError> {
     let mut part = part::Part::open(to, wanted)?;
     let mut missing = PullError::NotThere(wanted.name.clone());

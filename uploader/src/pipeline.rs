@@ -9,17 +9,17 @@ mod schedule;
 mod slot_pool;
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use futures_util::{StreamExt, stream};
 use tokio::sync::{Mutex, mpsc};
 use tokio::task::JoinSet;
-use wire::{ItemError, Outcome};
+use wire::Outcome;
 
 use self::order::InOrder;
 use self::schedule::Schedule;
 pub(crate) use self::slot_pool::{Ready, SlotPool, prepare};
-use crate::link::{Phases, RetryPolicy, Tls, Traffic};
+use crate::link::{Phases, RetryPolicy, Tls};
 use crate::photo::{Found, PayloadOptions, Source};
 use crate::record::Record;
 use crate::target::{Slot, Target};

@@ -11,10 +11,10 @@ use tokio::task::JoinSet;
 use tokio::time::sleep;
 use wire::{Line, S3Uri, partition};
 
+use super::earlier_results::EarlierResults;
 use super::result_tracker::{Arrived, Index};
 use super::s3_error::S3Error;
 use super::store::{Object, Store};
-use crate::existing::EarlierResults;
 
 /// Results read at once.
 const AT_ONCE: usize = 8;

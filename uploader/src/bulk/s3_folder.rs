@@ -15,7 +15,7 @@ use wire::S3Uri;
 
 use super::s3_error::S3Error;
 use super::store::Store;
-use crate::existing::Page;
+use super::stored::Page;
 
 /// Smaller objects are read at once, and again where they break off.
 const AT_ONCE: u64 = 4 << 20;

@@ -21,9 +21,9 @@ use base64::engine::general_purpose::STANDARD;
 
 use super::content::Content;
 use super::s3_error::S3Error;
+use super::stored::{Page, Stored};
 use crate::args::StoreArgs;
 use crate::cloud::Account;
-use crate::existing::{Page, Stored};
 use crate::link::CONNECT_WITHIN;
 use crate::photo::item_error;
 

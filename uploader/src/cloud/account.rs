@@ -17,9 +17,9 @@ use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvid
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use tokio::time::timeout;
 
-use super::profile::Profiles;
 use super::{client, credentials_error, source};
 use crate::link::{Proxies, Proxy, Trust};
+use crate::profile::Profiles;
 
 /// Off AWS, the last places of the chain are addresses that never answer.
 const LONGEST_SEARCH: Duration = Duration::from_secs(15);

@@ -6,7 +6,7 @@ use anyhow::{Error as Report, anyhow};
 use aws_credential_types::provider::error::CredentialsError;
 use aws_smithy_runtime_api::client::result::ConnectorError;
 
-use super::profile::{Profiles, Session};
+use crate::profile::{Profiles, Session};
 
 /// What to do where there are none.
 const HELP: &str = "no AWS credentials found; set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY";

@@ -3,7 +3,7 @@
 use aws_credential_types::Credentials;
 use aws_credential_types::credential_feature::AwsCredentialFeature as Feature;
 
-use super::profile::Profiles;
+use crate::profile::Profiles;
 
 /// The source of credentials that were found.
 pub(super) fn of(credentials: &Credentials, profiles: &Profiles) -> String {

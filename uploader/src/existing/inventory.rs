@@ -17,8 +17,7 @@ use wire::S3Uri;
 use self::manifest::{DataFile, Format, Manifest};
 use self::row::Row;
 use super::listing::ListingEvent;
-use super::stored::Stored;
-use crate::bulk::{S3Error, Store};
+use crate::bulk::{S3Error, Store, Stored};
 
 /// A manifest is a few kilobytes; one with a thousand files is smaller than this.
 const LARGEST_MANIFEST: usize = 16 << 20;

@@ -12,10 +12,10 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
 
-use super::earlier_results::EarlierResults;
 use super::message::Message;
-use super::stored::{Digest16, Stored, digest};
+use crate::bulk::EarlierResults;
 use crate::bulk::journal::ends_with_newline;
+use crate::bulk::stored::{Digest16, Stored, digest};
 
 /// The first line.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

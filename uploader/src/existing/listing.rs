@@ -10,8 +10,7 @@ use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinSet;
 use wire::S3Uri;
 
-use super::stored::Stored;
-use crate::bulk::{S3Error, Store};
+use crate::bulk::{Page, S3Error, Store, Stored};
 
 /// Keys in a request, the most that S3 answers with.
 const PAGE: i32 = 1000;
@@ -21,13 +20,6 @@ const AHEAD: usize = 16;
 const SPARE_PROBES: usize = 8;
 /// Follows whatever a key goes on with.
 const LAST: char = '\u{10ffff}';
-
-/// Some objects that follow one another, and whether more do.
-#[derive(Debug, Default)]
-pub(crate) struct Page {
-    pub(crate) objects: Vec<Stored>,
-    pub(crate) more: bool,
-}
 
 /// Something that can be listed from any key on.
 pub(crate) trait Listable: Send + Sync + 'static {

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use url::form_urlencoded;
 
-use super::stored::Stored;
+use crate::bulk::Stored;
 
 /// SQS takes as many in a request.
 const MESSAGES: usize = 10;

@@ -5,9 +5,8 @@ use std::path::Path;
 
 use wire::S3Uri;
 
-use super::stored::Stored;
 use crate::args::{ExistingArgs, SelectionArgs};
-use crate::bulk::is_wanted;
+use crate::bulk::{Stored, is_wanted};
 
 /// What a photo's name usually ends with, without regard to case.
 const SUFFIXES: [&str; 13] =

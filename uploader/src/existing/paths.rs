@@ -9,7 +9,7 @@ use wire::{ItemError, S3Uri};
 
 use super::listing::{Bucket, ListingEvent, list};
 use super::object_filter::is_named_like_a_photo;
-use super::stored::digest;
+use crate::bulk::stored::digest;
 use crate::bulk::{S3Error, Store, place};
 use crate::photo::{Fetching, Found, Listing, Object, Objects, Source, Unfetched, item_error};
 

@@ -13,7 +13,7 @@ use super::message::{Message, Packer};
 use super::object_filter::{Left, ObjectFilter};
 use super::queue::Queue;
 use super::sample::Sample;
-use super::stored::Stored;
+use crate::bulk::Stored;
 use crate::interruption::{Interruption, Signal};
 use crate::progress::Progress;
 

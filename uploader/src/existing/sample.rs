@@ -3,7 +3,7 @@
 
 use std::collections::BinaryHeap;
 
-use super::stored::{Digest16, Stored, digest};
+use crate::bulk::stored::{Digest16, Stored, digest};
 
 /// A sample being drawn.
 #[derive(Debug)]

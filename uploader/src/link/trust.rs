@@ -137,7 +137,7 @@ fn folders() -> Option<Vec<PathBuf>> {
 
 #[cfg(feature = "aws")]
 async fn of_profile(name: Option<&str>) -> Option<(String, PathBuf)> {
-    crate::cloud::ca_bundle(name).await
+    crate::profile::ca_bundle(name).await
 }
 
 /// Without AWS there are no profiles.

@@ -10,11 +10,11 @@ use wire::S3Uri;
 use super::bulk::{cost, ending, ignored_lines, print};
 use crate::args::{CollectArgs, SelectionArgs};
 use crate::bulk::{
-    BulkRun, Collector, Counts, Journal, Photo, Plan, ResultTracker, ResultWriter, S3Error, Selection, Since, Store,
-    Uploads, inventory, is_wanted, journal, place, way,
+    BulkRun, Collector, Counts, EarlierResults, Journal, Photo, Plan, ResultTracker, ResultWriter, S3Error, Selection,
+    Since, Store, Uploads, inventory, is_wanted, journal, place, way,
 };
 use crate::ending::Ending;
-use crate::existing::{self, EarlierResults};
+use crate::existing;
 use crate::interruption::Interruption;
 use crate::notice::notice;
 use crate::photo::{Inputs, SkippedFiles, look};
@@ -165,7 +165,7 @@ fn of_journal(args: &CollectArgs, path: &Path) -> Result<Expected> {
 fn of_existing(
     args: &CollectArgs,
     path: &Path,
-    (places, photos, uncertain): (existing::Places, Vec<existing::Stored>, usize),
+    (places, photos, uncertain): (existing::Places, Vec<crate::bulk::Stored>, usize),
 ) -> Result<Expected> {
     let invalid = |reason| anyhow::anyhow!("journal {}: {reason}", path.display());
     let bucket: S3Uri = places.existing.parse().map_err(invalid)?;

@@ -12,12 +12,11 @@ use wire::S3Uri;
 use super::bulk::{ending, ignored_lines, print};
 use crate::args::{BulkArgs, StoreArgs};
 use crate::bulk::{
-    BulkRun, Collector, Counts, Photo, ResultTracker, ResultWriter, S3Error, Store, journal, place, way,
+    BulkRun, Collector, Counts, EarlierResults, Photo, ResultTracker, ResultWriter, S3Error, Store, journal, place, way,
 };
 use crate::ending::Ending;
 use crate::existing::{
-    Bucket, EarlierResults, Estimate, Found, Inventory, ObjectFilter, Packer, Places, Queue, QueueJournal, Run, Sample,
-    list,
+    Bucket, Estimate, Found, Inventory, ObjectFilter, Packer, Places, Queue, QueueJournal, Run, Sample, list,
 };
 use crate::hint;
 use crate::interruption::Interruption;

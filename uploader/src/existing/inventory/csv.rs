@@ -87,7 +87,7 @@ mod tests {
     use std::io::Write;
 
     use super::*;
-    use crate::existing::stored::Stored;
+    use crate::bulk::Stored;
 
     const COLUMNS: [&str; 9] = [
         "Bucket",

@@ -1,6 +1,6 @@
 //! A row of an inventory, whatever the format of its file.
 
-use crate::existing::stored::Stored;
+use crate::bulk::Stored;
 
 /// An object or a version of one.
 #[derive(Debug, Clone, PartialEq)]

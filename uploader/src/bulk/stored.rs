@@ -22,6 +22,13 @@ pub(crate) struct Stored {
     pub(crate) modified: Option<f64>,
 }
 
+/// Some objects that follow one another, and whether more do.
+#[derive(Debug, Default)]
+pub(crate) struct Page {
+    pub(crate) objects: Vec<Stored>,
+    pub(crate) more: bool,
+}
+
 /// A key in 16 bytes: a million of them are remembered in a few tens of megabytes.
 pub(crate) type Digest16 = [u8; 16];
 

@@ -11,15 +11,15 @@ const LONGEST_CHAIN: usize = 16;
 
 /// The profiles of the user's files, one of them chosen.
 #[derive(Debug)]
-pub(super) struct Profiles {
+pub(crate) struct Profiles {
     all: ProfileSet,
     /// Its name, where somebody has asked for one.
-    pub(super) asked: Option<String>,
+    pub(crate) asked: Option<String>,
 }
 
 /// What somebody has to do now and then, so that a profile has credentials.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Session {
+pub(crate) enum Session {
     /// `aws sso login`.
     Sso(String),
     /// `aws login`.
@@ -28,7 +28,7 @@ pub(super) enum Session {
 
 impl Profiles {
     /// Reads the files, with a profile of the command line or of the environment.
-    pub(super) async fn load(name: Option<&str>) -> Result<Self> {
+    pub(crate) async fn load(name: Option<&str>) -> Result<Self> {
         let asked = asked(name);
         let chosen = asked.clone().map(Into::into);
         let all = load(&Fs::real(), &Env::real(), &Default::default(), chosen).await;
@@ -36,7 +36,7 @@ impl Profiles {
     }
 
     /// Refuses a profile that somebody has asked for and nobody has written.
-    pub(super) fn check(&self) -> Result<()> {
+    pub(crate) fn check(&self) -> Result<()> {
         let Some(asked) = self.asked.as_deref().filter(|name| self.all.get_profile(name).is_none()) else {
             return Ok(());
         };
@@ -49,22 +49,22 @@ impl Profiles {
     }
 
     /// The name of the profile in use.
-    pub(super) fn name(&self) -> &str {
+    pub(crate) fn name(&self) -> &str {
         self.all.selected_profile()
     }
 
     /// Whether the profile in use is written anywhere.
-    pub(super) fn is_there(&self) -> bool {
+    pub(crate) fn is_there(&self) -> bool {
         self.all.get_profile(self.name()).is_some()
     }
 
     /// Whether the profile in use assumes a role.
-    pub(super) fn assumes_a_role(&self) -> bool {
+    pub(crate) fn assumes_a_role(&self) -> bool {
         self.all.get_profile(self.name()).is_some_and(|profile| profile.get("role_arn").is_some())
     }
 
     /// The session on which the profile in use depends, its own or that of the profile below it.
-    pub(super) fn session(&self) -> Option<Session> {
+    pub(crate) fn session(&self) -> Option<Session> {
         let next = |profile: &&Profile| {
             // A role that is assumed takes what its source has; a profile may be its own source.
             profile

@@ -6,7 +6,8 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 use wire::S3Uri;
 
-use crate::bulk::{Object, S3Error, Store};
+use super::s3_error::S3Error;
+use super::store::{Object, Store};
 
 /// The newest results that were there.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
