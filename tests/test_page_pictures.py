@@ -5,7 +5,7 @@ import io
 import numpy as np
 import PIL.Image
 import support
-from test_page import DRAWN, OUT, PLAIN, Page, chrome, page, same_frames  # noqa: F401 (fixtures)
+from page import DRAWN, OUT, PLAIN, Page, chrome, page, same_frames  # noqa: F401 (fixtures)
 
 CHOOSE = "const list = document.getElementById(arguments[0]); list.value = arguments[1]; list.dispatchEvent(new Event('change'));"
 IDLE = "return !document.querySelector('.waiting')"
