@@ -1,8 +1,12 @@
 //! Prepared graphs find what their sources find, and count only for the source they were made of.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+#[path = "../../../tests/assets.rs"]
+mod assets;
+
 use std::path::{Path, PathBuf};
 
+use assets::asset;
 use detector::card::Fit;
 use detector::catalog::{self, ModelFile};
 use detector::{Detector, DetectorOptions, Thresholds, prepared};
@@ -11,18 +15,6 @@ use prepare::{Outcome, PrepareError, prepare};
 
 fn tree() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
-}
-
-/// A file of the assets; `None`, and a word about it, where they are missing. In CI they must be there.
-fn asset(path: &str) -> Option<PathBuf> {
-    let root = std::env::var_os("SPOTTER_ASSETS").map_or_else(|| tree().join("../shared/assets"), PathBuf::from);
-    let file = root.join(path);
-    if file.exists() {
-        return Some(file);
-    }
-    assert!(std::env::var_os("CI").is_none(), "{} is missing, and CI must have it", file.display());
-    eprintln!("skipped: {} is missing", file.display());
-    None
 }
 
 /// A copy of a model in a folder of its own, with the card that it has.

@@ -7,14 +7,14 @@ mod common;
 use std::time::Instant;
 
 use common::lambda::{Lambda, function};
-use common::{Server, assets, failures, jpeg, pairs, photo, sqs, summary};
+use common::{Server, asset, failures, jpeg, pairs, photo, sqs, summary};
 
 const MOST_MEMORY_MB: u64 = 400;
 
 #[test]
 fn it_serves_events_within_its_memory() {
     let server = Server::start();
-    let small = match assets() {
+    let small = match asset("") {
         Some(assets) => std::fs::read_dir(assets.join("photos/small"))
             .unwrap()
             .take(70)

@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use common::{Fault, Server, assets, failures, jpeg, peak_mb, sqs};
+use common::{Fault, Server, asset, failures, jpeg, peak_mb, sqs};
 use detect_bulk::Deadline;
 
 const BATCH: usize = 100;
@@ -38,7 +38,7 @@ async fn every_photo_of_a_dataset_has_one_result() {
             _ => None,
         }
     });
-    let mut photos = match assets() {
+    let mut photos = match asset("") {
         Some(assets) => {
             let mut photos = files(&assets.join("photos/small"), usize::MAX);
             photos.extend(files(&assets.join("hostile/jpeg"), 20));

@@ -2,9 +2,13 @@
 //! takes long or much memory, nothing kills it.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+#[path = "../../../tests/assets.rs"]
+mod assets;
+
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use assets::asset;
 use bytes::Bytes;
 use detect_http::{App, AppOptions, Platform};
 use http::{Request, Response};
@@ -25,17 +29,6 @@ fn app() -> App {
     );
     app.load(Instant::now()).unwrap();
     app
-}
-
-fn assets() -> Option<PathBuf> {
-    let root = std::env::var_os("SPOTTER_ASSETS").map(PathBuf::from);
-    let root = root.unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/assets"));
-    if root.is_dir() {
-        return Some(root);
-    }
-    assert!(std::env::var_os("CI").is_none(), "{} is missing, and CI must have it", root.display());
-    eprintln!("SKIPPED: {} is missing (set SPOTTER_ASSETS to the test assets)", root.display());
-    None
 }
 
 fn files(folder: &Path) -> Vec<PathBuf> {
@@ -81,7 +74,7 @@ fn assert_defined(name: &str, response: &Response<Bytes>) -> u16 {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_hostile_photo_gets_a_defined_answer_in_time_and_memory() {
-    let Some(assets) = assets() else { return };
+    let Some(assets) = asset("") else { return };
     let app = app();
     let mut statuses = std::collections::BTreeMap::new();
     for file in

@@ -2,17 +2,21 @@
 
 #![allow(dead_code, unreachable_pub, reason = "each test file uses its own part of this")]
 
+#[path = "../../../../tests/assets.rs"]
+mod assets;
 pub mod lambda;
 mod s3;
 
 use std::io::Cursor;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use aws_sdk_s3::config::{BehaviorVersion, Builder, Credentials, Region};
 use detect_bulk::{App, Deadline, Layout, RetryPolicy, Settings, Store, http_client};
 use serde_json::{Value, json};
 
+#[allow(unused_imports, reason = "each test file uses its own part of this")]
+pub use assets::asset;
 #[allow(unused_imports, reason = "each test file uses its own part of this")]
 pub use s3::{Fault, KEY, SECRET, Server};
 
@@ -111,18 +115,6 @@ pub fn pairs(expected: &[(&str, &str)]) -> Vec<(String, String)> {
     let mut pairs: Vec<_> = expected.iter().map(|(a, b)| ((*a).to_owned(), (*b).to_owned())).collect();
     pairs.sort();
     pairs
-}
-
-/// The test assets; a machine without them skips, but not in CI.
-pub fn assets() -> Option<PathBuf> {
-    let root = std::env::var_os("SPOTTER_ASSETS").map(PathBuf::from);
-    let root = root.unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/assets"));
-    if root.is_dir() {
-        return Some(root);
-    }
-    assert!(std::env::var_os("CI").is_none(), "{} is missing, and CI must have it", root.display());
-    eprintln!("SKIPPED: {} is missing (set SPOTTER_ASSETS to the test assets)", root.display());
-    None
 }
 
 /// Peak resident memory in MB of a process, by its id or `self`.

@@ -2,9 +2,13 @@
 
 #![allow(dead_code, unreachable_pub, reason = "each test file uses its own part of this")]
 
-use std::path::{Path, PathBuf};
+#[path = "../../../../tests/assets.rs"]
+mod assets;
+
+use std::path::Path;
 use std::time::Instant;
 
+use assets::asset;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
@@ -99,14 +103,7 @@ pub fn photo() -> Vec<u8> {
 
 /// A case of the assets, which are not part of the tree: `None` where they are missing, which in CI they may not be.
 pub fn case(name: &str) -> Option<Vec<u8>> {
-    let root = std::env::var_os("SPOTTER_ASSETS").map(PathBuf::from);
-    let root = root.unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/assets"));
-    if root.is_dir() {
-        return Some(std::fs::read(root.join("cases/http").join(name)).unwrap());
-    }
-    assert!(std::env::var_os("CI").is_none(), "{} is missing, and CI must have it", root.display());
-    eprintln!("SKIPPED: {} is missing (set SPOTTER_ASSETS to the test assets)", root.display());
-    None
+    Some(std::fs::read(asset("")?.join("cases/http").join(name)).unwrap())
 }
 
 /// A form of these parts: the headers beside `form-data`, and the content.
