@@ -63,18 +63,10 @@ fn is_about_credentials(said: &str) -> bool {
 
 /// An SDK error in one line: status, code and message, or the innermost cause.
 pub(crate) fn said(error: &SdkError<GetObjectError>) -> String {
-    let status = error.raw_response().map(|response| response.status().as_u16().to_string());
-    if let Some(code) = error.code() {
-        let parts = [status.as_deref(), Some(code), error.message()];
-        let text = parts.into_iter().flatten().collect::<Vec<_>>().join(" ");
-        return text.trim_end_matches('.').to_owned();
-    }
-    let mut cause: &dyn std::error::Error = error;
-    while let Some(source) = cause.source() {
-        cause = source;
-    }
-    match status {
-        Some(status) => format!("status {status}"),
-        None => cause.to_string(),
+    let status = error.raw_response().map(|response| response.status().as_u16());
+    let line = wire::error_line(error.code(), error.message(), status, error);
+    match (status, error.code()) {
+        (Some(status), Some(_)) => format!("{status} {line}"),
+        _ => line,
     }
 }

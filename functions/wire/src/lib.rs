@@ -2,6 +2,7 @@
 //! and the result formats. `detect-http`, `detect-bulk` and `uploader` share these types, so they cannot drift apart.
 
 mod answer;
+mod error_line;
 mod format;
 mod line;
 mod names;
@@ -15,6 +16,7 @@ mod shape;
 mod uri;
 
 pub use answer::{Answer, FoundObject, ImageSize, ItemError, ModelRef, Outcome, ThresholdsUsed, TimingsMs};
+pub use error_line::error_line;
 pub use format::Format;
 pub use line::{Line, LineOutcome, Source};
 pub use names::Unknown;

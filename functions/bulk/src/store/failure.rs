@@ -57,17 +57,8 @@ pub(crate) fn describe<E>(error: &SdkError<E>) -> String
 where
     E: ProvideErrorMetadata + std::error::Error + 'static,
 {
-    if let Some(code) = error.code() {
-        return format!("{code} {}", error.message().unwrap_or_default()).trim_end().trim_end_matches('.').to_owned();
-    }
-    let mut cause: &dyn std::error::Error = error;
-    while let Some(source) = cause.source() {
-        cause = source;
-    }
-    match error.raw_response() {
-        Some(response) => format!("status {}: {cause}", response.status().as_u16()),
-        None => cause.to_string(),
-    }
+    let status = error.raw_response().map(|response| response.status().as_u16());
+    wire::error_line(error.code(), error.message(), status, error)
 }
 
 #[cfg(test)]
