@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use detector::catalog::{self, ModelFile};
 use detector::{Detector, DetectorOptions};
 
+#[allow(unused_imports, reason = "each test file uses its own part of this")]
 pub use assets::asset;
 
 /// A file of the tree's `model/fixtures`.
