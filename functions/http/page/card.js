@@ -2,7 +2,7 @@
 import { copy, counted, download, element, megabytes } from "./elements.js";
 import { asJpeg, curl, detect, redacted } from "./function.js";
 import { choose, tally } from "./choice.js";
-import { isWhole, prepare, show } from "./photo.js";
+import { isWhole, prepare, show, thumbnail } from "./photo.js";
 import { Boxes } from "./boxes.js";
 import { drawnPhoto, save, savedName } from "./save.js";
 import { timings } from "./timings.js";
@@ -18,6 +18,8 @@ export class Card {
   #image = null;
   #size = null;
   #sent = null;
+  /** A small picture of the photo as it is shown, without boxes. */
+  thumbnail = null;
   #width = 0;
   #inSight = false;
   #rest = 0;
@@ -30,8 +32,10 @@ export class Card {
   #redacted = null;
   #problem = null;
 
-  constructor(file, remove) {
+  /** `changed`: it looks different now. */
+  constructor(file, remove, changed) {
     this.file = file;
+    this.changed = changed;
     this.picture = element("div", { class: "picture waiting" });
     this.summary = element("p", { class: "summary" }, "Waiting …");
     this.details = element("p", { class: "quiet" }, megabytes(file.size));
@@ -40,10 +44,10 @@ export class Card {
         element("div", {}, element("h2", {}, file.name), this.details),
         element("button", { type: "button", "aria-label": `Remove ${file.name}`, title: "Remove", onclick: () => remove(this) }, "×")),
       this.summary);
-    this.zoom = element("button", { type: "button", class: "zoom", hidden: true, "aria-label": `Enlarge ${file.name}`, title: "Enlarge", onclick: () => this.#enlarge() }, "⤢");
+    this.zoom = element("button", { type: "button", class: "zoom", hidden: true, "aria-label": `Enlarge ${file.name}`, title: "Enlarge", onclick: () => this.enlarge() }, "⤢");
     this.stage = element("div", { class: "stage" }, element("div", { class: "frame" }, this.picture, this.zoom));
     this.boxes = new Boxes(this.picture);
-    this.picture.addEventListener("click", ({ pointerType }) => pointerType !== "touch" && this.#enlarge());
+    this.picture.addEventListener("click", ({ pointerType }) => pointerType !== "touch" && this.enlarge());
     this.element = element("article", { class: "card", "aria-label": file.name }, this.stage, this.facts);
     // Photos out of sight are drawn again when they come near or the slider rests: it stays light over 300 photos.
     this.sight = new IntersectionObserver(([{ isIntersecting }]) => {
@@ -60,6 +64,7 @@ export class Card {
   async run(model, slice, { confidence, iou }) {
     this.summary.textContent = "Detecting …";
     this.#problem = null;
+    this.changed(this);
     this.picture.classList.add("waiting");
     for (const part of this.#parts.splice(0)) part.remove();
     try {
@@ -73,6 +78,7 @@ export class Card {
       this.#fail(error.message);
     }
     this.picture.classList.remove("waiting");
+    this.changed(this);
   }
 
   async #prepare(model) {
@@ -137,6 +143,8 @@ export class Card {
   /** The picture that is shown; the overlay stays upon it. */
   #put(image) {
     this.picture.querySelector("img")?.replaceWith(image);
+    this.thumbnail = thumbnail(image);
+    this.changed(this);
     this.saveButton.textContent = this.#redaction ? "Save photo, objects hidden" : "Save photo with boxes";
   }
 
@@ -161,6 +169,7 @@ export class Card {
     this.#size = { width, height };
     this.#image.alt = this.file.name;
     this.picture.append(this.#image);
+    this.thumbnail = thumbnail(this.#image);
     this.zoom.hidden = false;
     this.details.textContent = `${width} × ${height}, ${megabytes(this.file.size)}`;
     this.#fit();
@@ -174,10 +183,27 @@ export class Card {
     this.element.classList.toggle("tall", width < height * 0.9);
   }
 
-  #enlarge() {
-    if (!this.#image || !this.#sent) return;
-    const source = this.picture.querySelector("img").src;
-    enlarge(this.file.name, source, this.#size, this.#redaction ? [] : this.shown, this.#sent.model.colors);
+  /** Shows the photo as large as the window; `more` as the viewer takes it. */
+  enlarge(more = {}) {
+    const source = this.picture.querySelector("img")?.src;
+    enlarge(this.file.name, source, this.#size, this.isRedacted ? [] : this.shown, this.#sent?.model.colors ?? [], more);
+  }
+
+  get isRedacted() {
+    return Boolean(this.#redaction);
+  }
+
+  /** The card as one photo of a gallery. */
+  get entry() {
+    return {
+      card: this,
+      name: this.file.name,
+      detections: this.shown,
+      error: this.#problem && { message: this.#problem },
+      ms: this.#sent?.answer.timings_ms.total,
+      size: this.#size,
+      colors: this.#sent?.model.colors ?? [],
+    };
   }
 
   #takeIn(answer, milliseconds, model, slices) {

@@ -4,6 +4,8 @@ import { askForModel, samplePhoto } from "./function.js";
 import { tally } from "./choice.js";
 import { Card } from "./card.js";
 import { Controls } from "./controls.js";
+import { Gallery } from "./gallery.js";
+import { closeViewer } from "./viewer.js";
 import { zip } from "./zip.js";
 
 const AT_ONCE = 2;
@@ -11,9 +13,15 @@ const AT_ONCE = 2;
 /** Narrowest column of photos, in CSS pixels. */
 const COLUMN = 400;
 
+/** So many photos are a gallery unless cards are chosen. */
+const SEVERAL = 6;
+
 const cards = [];
 const queue = [];
 let running = 0;
+/** "cards" or "gallery" where it was chosen. */
+let chosenView = null;
+const gallery = new Gallery();
 const controls = new Controls(() => showChoice(), () => detectAgain());
 
 const modelAnswer = askForModel().then((model) => {
@@ -33,7 +41,7 @@ const modelAnswer = askForModel().then((model) => {
 
 function add(files) {
   for (const file of files) {
-    const card = new Card(file, remove);
+    const card = new Card(file, remove, (changed) => gallery.refresh(changed));
     cards.push(card);
     queue.push(card);
   }
@@ -61,6 +69,7 @@ function detectAgain() {
 }
 
 function remove(card) {
+  closeViewer();
   for (const list of [cards, queue]) {
     if (list.includes(card)) list.splice(list.indexOf(card), 1);
   }
@@ -70,9 +79,24 @@ function remove(card) {
   byId("files").focus();
 }
 
-/** Cards in columns of their own, so that a tall photo leaves no gap beside it; left to right as they came. */
+function isGallery() {
+  return cards.length > 1 && (chosenView ?? (cards.length >= SEVERAL ? "gallery" : "cards")) === "gallery";
+}
+
+/** A gallery, or cards in columns of their own, so that a tall photo leaves no gap beside it; left to right as they came. */
 function arrange() {
   const photos = byId("photos");
+  document.body.classList.toggle("has-photos", cards.length > 0);
+  byId("controls").hidden = cards.length === 0;
+  byId("view").closest("label").hidden = cards.length < 2;
+  byId("view").value = isGallery() ? "gallery" : "cards";
+  for (const id of ["overview", "grid"]) byId(id).hidden = !isGallery();
+  photos.hidden = isGallery();
+  if (isGallery()) {
+    photos.replaceChildren();
+    gallery.show(cards);
+    return;
+  }
   const wanted = Math.max(1, Math.min(cards.length, Math.floor(photos.clientWidth / COLUMN)));
   while (photos.children.length < wanted) photos.append(element("div", { class: "column" }));
   while (photos.children.length > wanted) photos.lastChild.remove();
@@ -81,8 +105,6 @@ function arrange() {
     const before = column.children[Math.floor(i / wanted)];
     if (before !== card.element) column.insertBefore(card.element, before ?? null);
   }
-  document.body.classList.toggle("has-photos", cards.length > 0);
-  byId("controls").hidden = cards.length === 0;
 }
 
 let planned = false;
@@ -100,6 +122,7 @@ function showChoice() {
     }
     // Hidden classes are counted too, or a chip would vanish under the finger that pressed it.
     controls.list(tally(cards.flatMap((card) => card.passing)));
+    if (isGallery()) gallery.show(cards);
     const shown = cards.reduce((sum, card) => sum + card.shown.length, 0);
     if (queue.length === 0 && running === 0) say(`${counted(cards.length, "photo")}, ${counted(shown, "object")}`);
   });
@@ -146,6 +169,12 @@ byId("all-zip").addEventListener("click", async ({ target }) => {
   target.textContent = label;
   target.disabled = false;
 });
+byId("view").addEventListener("change", ({ target }) => {
+  chosenView = target.value;
+  arrange();
+  showChoice();
+});
+byId("reset").addEventListener("click", () => gallery.reset());
 byId("clear").addEventListener("click", () => [...cards].forEach(remove));
 
 document.addEventListener("paste", (event) => {

@@ -7,6 +7,9 @@ const READ = ["avif", "bmp", "gif", "heic", "heif", "jpeg", "png", "tiff", "webp
 /** Long side of a photo that had to be shrunk: several times what any model looks at. */
 const SHRUNK_SIDE = 2048;
 
+/** Long side of a small picture: sharp where a cell of the gallery has two pixels per CSS pixel. */
+const THUMBNAIL_SIDE = 400;
+
 /** An <img> with the file, its width and height upright; null where the browser cannot show it. */
 export async function show(file) {
   const image = new Image();
@@ -17,6 +20,13 @@ export async function show(file) {
   } catch {
     return null;
   }
+}
+
+/** A small picture of an image, as a canvas. */
+export function thumbnail(image) {
+  const canvas = document.createElement("canvas");
+  draw(image, canvas, Math.min(1, THUMBNAIL_SIDE / Math.max(image.naturalWidth, image.naturalHeight)));
+  return canvas;
 }
 
 /** False where a file surely or possibly ends too early, which browsers show all the same, half grey. */
@@ -62,13 +72,17 @@ function scaled(image, scale) {
 
 async function jpeg(image, scale) {
   const canvas = document.createElement("canvas");
+  draw(image, canvas, scale);
+  const blob = await new Promise((resolve) => canvas.toBlob(resolve, "image/jpeg", 0.9));
+  if (!blob) throw new Error("The browser has too little memory to shrink this photo.");
+  return blob;
+}
+
+function draw(image, canvas, scale) {
   [canvas.width, canvas.height] = scaled(image, scale);
   const context = canvas.getContext("2d");
   context.fillStyle = "#fff";
   context.fillRect(0, 0, canvas.width, canvas.height);
   context.imageSmoothingQuality = "high";
   context.drawImage(image, 0, 0, canvas.width, canvas.height);
-  const blob = await new Promise((resolve) => canvas.toBlob(resolve, "image/jpeg", 0.9));
-  if (!blob) throw new Error("The browser has too little memory to shrink this photo.");
-  return blob;
 }

@@ -9,7 +9,7 @@ const STEP = 1.4;
 let viewer = null;
 
 /**
- * Opens it on a photo. `more` may have an element to stand `below`, a picture to be shown `instead` of one that does not load,
+ * Opens it on a photo; on one that cannot be shown, without `source` and `size`, for what stands below it. `more` may have an element to stand `below`, a picture to be shown `instead` of one that does not load,
  * and what to do with a `step` to the next photo (1) or the one before (-1) and when it is `closed`.
  */
 export function enlarge(name, source, size, detections, colors, more = {}) {
@@ -17,14 +17,19 @@ export function enlarge(name, source, size, detections, colors, more = {}) {
   viewer = new Viewer(name, source, size, detections, colors, more);
 }
 
+/** Closes it, as where its photo is removed. */
+export function closeViewer() {
+  viewer?.close();
+}
+
 class Viewer {
   #zoom = 1;
   #pinch = null;
 
   constructor(name, source, size, detections, colors, more) {
-    Object.assign(this, { size, detections, colors, more });
-    const image = element("img", { src: source, alt: name });
-    image.addEventListener("error", () => { if (more.instead) image.src = more.instead; }, { once: true });
+    Object.assign(this, { size: size ?? { width: 1, height: 1 }, detections, colors, more });
+    const image = source ? element("img", { src: source, alt: name }) : "";
+    if (more.instead) image.addEventListener?.("error", () => { image.src = more.instead; }, { once: true });
     this.picture = element("div", { class: "picture" }, image);
     this.boxes = new Boxes(this.picture);
     this.scroller = element("div", { class: "scroller", tabindex: "0" }, this.picture);

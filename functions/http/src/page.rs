@@ -20,8 +20,8 @@ use http::{Response, StatusCode};
 use sha2::{Digest, Sha256};
 
 const DOCUMENT: &str = include_str!("../page/index.html");
-const STYLE: &str = include_str!("../page/style.css");
-const MODULES: [&str; 15] = [
+const STYLE: &str = concat!(include_str!("../page/style.css"), include_str!("../page/grid.css"));
+const MODULES: [&str; 18] = [
     include_str!("../page/elements.js"),
     include_str!("../page/token.js"),
     include_str!("../page/function.js"),
@@ -34,8 +34,11 @@ const MODULES: [&str; 15] = [
     include_str!("../page/save.js"),
     include_str!("../page/zip.js"),
     include_str!("../page/timings.js"),
+    include_str!("../page/filters.js"),
+    include_str!("../page/grid.js"),
     include_str!("../page/card.js"),
     include_str!("../page/controls.js"),
+    include_str!("../page/gallery.js"),
     include_str!("../page/main.js"),
 ];
 
@@ -44,7 +47,7 @@ const MODULES: [&str; 15] = [
 const SAMPLE: &[u8] = include_bytes!("../page/sample.jpg");
 
 /// What stands in the document where the files come in.
-const STYLE_LINK: &str = r#"<link rel="stylesheet" href="style.css">"#;
+const STYLE_LINKS: &str = "<link rel=\"stylesheet\" href=\"style.css\">\n<link rel=\"stylesheet\" href=\"grid.css\">";
 const SCRIPT_LINK: &str = r#"<script type="module" src="main.js"></script>"#;
 
 /// Made at the first request for it: a function that only detects does not pay for it.
@@ -61,7 +64,7 @@ struct Page {
 impl Page {
     fn assemble() -> Self {
         let script = bundle(&MODULES);
-        let html = DOCUMENT.replacen(STYLE_LINK, &format!("<style>{STYLE}</style>"), 1).replacen(
+        let html = DOCUMENT.replacen(STYLE_LINKS, &format!("<style>{STYLE}</style>"), 1).replacen(
             SCRIPT_LINK,
             &format!(r#"<script type="module">{script}</script>"#),
             1,
@@ -162,7 +165,7 @@ mod tests {
     #[test]
     fn everything_is_inside() {
         let html = std::str::from_utf8(&PAGE.html).unwrap();
-        assert!(!html.contains(STYLE_LINK) && !html.contains(SCRIPT_LINK));
+        assert!(!html.contains(STYLE_LINKS) && !html.contains(SCRIPT_LINK));
         assert_eq!(html.matches("</script>").count(), 1, "a module must not end the script");
         assert_eq!(html.matches("</style>").count(), 1);
         assert!(!html.contains("\nexport ") && !html.contains("\nimport "));

@@ -20,14 +20,21 @@ use crate::{Entry, Exporter, Folder};
 use thumbs::Thumbs;
 
 const DOCUMENT: &str = include_str!("gallery/index.html");
-const STYLES: [&str; 2] = [include_str!("../../../functions/http/page/style.css"), include_str!("gallery/gallery.css")];
+const STYLES: [&str; 3] = [
+    include_str!("../../../functions/http/page/style.css"),
+    include_str!("../../../functions/http/page/grid.css"),
+    include_str!("gallery/gallery.css"),
+];
 /// Each after what it imports.
-const MODULES: [&str; 6] = [
+const MODULES: [&str; 9] = [
     include_str!("../../../functions/http/page/elements.js"),
+    include_str!("../../../functions/http/page/choice.js"),
     include_str!("../../../functions/http/page/layout.js"),
     include_str!("../../../functions/http/page/overlay.js"),
     include_str!("../../../functions/http/page/boxes.js"),
     include_str!("../../../functions/http/page/viewer.js"),
+    include_str!("../../../functions/http/page/filters.js"),
+    include_str!("../../../functions/http/page/grid.js"),
     include_str!("gallery/gallery.js"),
 ];
 
