@@ -167,6 +167,7 @@ bench: setup-tests build
 	cargo bench --locked --quiet --package detector --bench pipeline
 	cargo bench --locked --quiet --workspace --bench dataset --bench existing
 	$(PYTHON) tests/bench.py
+	$(PYTHON) tests/bench_gallery.py
 
 # From the sample photos; needs Chromium.
 pictures: setup-tests build
