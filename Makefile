@@ -16,6 +16,10 @@
 #   make test-accuracy                         compare COCO AP with a reference pipeline (needs SPOTTER_ASSETS)
 #   make test-training                         run spotter-nano's training recipe on generated pictures (downloads PyTorch)
 #   make bench                                 print the figures of docs/measurements.md as `name value` lines
+#   make deny                                  check licences and origins of all crates: deny.toml
+#   make audit [ADVISORIES=FOLDER]             ask RustSec's advisory database about them (fetched, or a copy of it)
+#   make dist                                  archives of what make install installs, in target/dist/
+#   make test-dist                             run that archive in an empty Debian root (needs root, debootstrap)
 #   make pictures                              make docs/pictures/ again: the page and an annotated photo
 
 SHELL := bash
@@ -36,7 +40,7 @@ export MODEL_DIR PHOTOS
 
 .PHONY: help demo demo-bulk compare local model build programs install uninstall setup setup-emulator setup-bulk setup-image
 .PHONY: setup-tests setup-infra test test-rust test-e2e test-accuracy lint bench lint-infra image test-image deploy undeploy
-.PHONY: test-training accuracy-photos pictures
+.PHONY: test-training accuracy-photos pictures deny audit dist test-dist
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -135,6 +139,24 @@ lint:
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 	cargo clippy --package uploader --package detect-http --no-default-features --locked -- -D warnings
+
+# Offline, in seconds. What cargo-deny says of advisories needs their database: `make audit`.
+deny:
+	@tools/setup deny
+	cargo fetch --locked
+	.tools/deny/bin/cargo-deny --offline --locked check bans licenses sources
+
+# The database is a git repository on a public forge; ADVISORIES is a copy of it for a machine that does not reach that.
+ADVISORIES ?=
+audit:
+	@tools/setup deny
+	.tools/deny/bin/cargo-audit audit $(if $(ADVISORIES),--db "$(ADVISORIES)" --no-fetch --stale)
+
+dist: build
+	@tools/dist
+
+test-dist: dist
+	@tools/test-dist
 
 # Offline: SAM wants a region and credentials even to look at a file.
 lint-infra: export AWS_ACCESS_KEY_ID = none
