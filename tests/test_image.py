@@ -211,7 +211,9 @@ def test_what_the_template_starts_is_in_the_image():
     assert sorted(listed) == sorted([*commands, "functions"])
     assert json.loads(docker("image", "inspect", "--format", "{{json .Config.Cmd}}", IMAGE)) == ["detect-http"]
     licences = docker("run", "--rm", "--entrypoint", "ls", IMAGE, "/var/task/licences", "/var/task/licences/onnxruntime").split()
-    assert licences.count("LICENSE") == 2 and "ThirdPartyNotices.txt" in licences
+    assert licences.count("LICENSE") == 2 and {"ThirdPartyNotices.txt", "third-party.txt", "font"} <= set(licences)
+    parts = json.loads(docker("run", "--rm", "--entrypoint", "cat", IMAGE, "/var/task/sbom.cdx.json"))["components"]
+    assert {"functions", "onnxruntime", "spotter-nano"} <= {part["name"] for part in parts}
 
 
 def under_way():

@@ -62,8 +62,9 @@ def test_where_everything_is(prefix):
     assert {f"share/spotter/model/{card}/model.toml" for card in cards} <= files and "yolox-nano" in cards
     assert "share/spotter/model/spotter-nano/model.onnx" in files
     assert {path for path in files if path.startswith("share/spotter/licences/")} == {
-        f"share/spotter/licences/{path}" for path in ("LICENSE", "font/LICENSE", "onnxruntime/LICENSE", "onnxruntime/ThirdPartyNotices.txt")
+        f"share/spotter/licences/{path}" for path in ("LICENSE", "third-party.txt", "font/LICENSE", "onnxruntime/LICENSE", "onnxruntime/ThirdPartyNotices.txt")
     }
+    assert "share/spotter/sbom.cdx.json" in files
     assert not [path for path in prefix.rglob("*") if path.is_symlink()], "a link may lead into the tree"
 
 
