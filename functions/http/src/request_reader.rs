@@ -12,6 +12,9 @@ use crate::compatible_api::{CompatibleApi, rekognition, roboflow};
 use crate::declared::{self, Declared, Kind};
 use crate::request_content::RequestContent;
 
+/// So many parts of a form may be no photos: there are options for a few.
+const MOST_PARTS: usize = 1000;
+
 /// Deprecated in forms (RFC 7578, 4.7), and still sent by some.
 const CONTENT_TRANSFER_ENCODING: HeaderName = HeaderName::from_static("content-transfer-encoding");
 
@@ -83,6 +86,9 @@ async fn multipart(body: Bytes, content_type: &str, max_bytes: usize) -> Result<
             }
         } else {
             pairs.push((name, part.text().await.map_err(malformed)?));
+        }
+        if pairs.len() > MOST_PARTS {
+            return Err(Problem::new(Code::InvalidParameter, format!("The form has more than {MOST_PARTS} parts.")));
         }
         if photos.len() > MAX_IMAGES {
             return Err(Problem::new(

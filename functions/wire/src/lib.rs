@@ -22,7 +22,7 @@ pub use line::{Line, LineOutcome, Source};
 pub use names::Unknown;
 pub use options::{MAX_DETECTIONS_LIMIT, Options};
 pub use problem::{Code, Problem};
-pub use request::{MAX_IMAGES, RequestBody, decode_base64};
+pub use request::{MAX_IMAGES, RequestBody, check_values, decode_base64};
 pub use settings::{Settings, SettingsError};
 pub use shape::{coco, rekognition, roboflow, seed};
 pub use uri::S3Uri;

@@ -41,6 +41,9 @@ const ELSEWHERE: [(&str, &str); 18] = [
     ("anonymize", "redact"),
 ];
 
+/// So many names that are no option's are looked at for slips: no caller has more of them, and each takes a while.
+pub(crate) const MOST: usize = 100;
+
 /// So many letters of an option's name, from its beginning, mean that option.
 const ABBREVIATION: usize = 4;
 

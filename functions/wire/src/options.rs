@@ -2,6 +2,8 @@
 
 mod value;
 
+use std::collections::BTreeSet;
+
 use detector::redact::{self, Style};
 use detector::{Slicing, Thresholds, slices};
 use serde::{Deserialize, Serialize};
@@ -145,7 +147,10 @@ impl Options {
         let mut members = Map::new();
         for (name, value) in pairs.into_iter().filter(|(_, value)| !value.trim().is_empty()) {
             match members.get_mut(&name) {
-                Some(Value::String(values)) => *values = format!("{values},{value}"),
+                Some(Value::String(values)) => {
+                    values.push(',');
+                    values.push_str(&value);
+                }
                 _ => drop(members.insert(name, Value::String(value))),
             }
         }
@@ -159,7 +164,8 @@ impl Options {
     /// # Errors
     /// `invalid_parameter`, naming the option, its value and what would be accepted.
     pub fn from_json(members: &Map<String, Value>) -> Result<Self, Problem> {
-        members.keys().try_for_each(|name| names::check(name, Unknown::Ignored))?;
+        let others = members.keys().filter(|name| !names::OPTIONS.contains(&name.as_str()));
+        others.take(names::MOST).try_for_each(|name| names::check(name, Unknown::Ignored))?;
         let given = |name: &str| members.get(name).filter(|value| !value.is_null());
         let fraction = |name: &'static str, most| given(name).map(|value| as_fraction(name, value, most)).transpose();
         let count = |name: &'static str, range: &Accepted| given(name).map(|value| range.read(name, value)).transpose();
@@ -240,7 +246,11 @@ impl Options {
     pub fn thresholds(&self, defaults: &Thresholds, labels: &[String]) -> Result<Thresholds, Problem> {
         let classes = match &self.classes {
             None => defaults.classes.clone(),
-            Some(wanted) => Some(wanted.iter().map(|label| class_id(label, labels)).collect::<Result<_, _>>()?),
+            Some(wanted) => {
+                let classes: Result<BTreeSet<usize>, _> = wanted.iter().map(|label| class_id(label, labels)).collect();
+                // Each once: every candidate of a photo is looked up in them.
+                Some(classes?.into_iter().collect())
+            }
         };
         Ok(Thresholds {
             confidence: self.confidence.unwrap_or(defaults.confidence),
@@ -345,7 +355,8 @@ mod tests {
     #[test]
     fn unknown_labels_are_refused_and_known_ones_match_without_case() {
         let labels = ["person".to_owned(), "cat".to_owned()];
-        let options = Options { classes: Some(vec!["CAT".to_owned()]), ..Options::default() };
+        let twice = Some(vec!["CAT".to_owned(), "cat".to_owned()]);
+        let options = Options { classes: twice, ..Options::default() };
         assert_eq!(options.thresholds(&Thresholds::default(), &labels).unwrap().classes, Some(vec![1]));
         let options = Options { classes: Some(vec!["unicorn".to_owned()]), ..Options::default() };
         let problem = options.thresholds(&Thresholds::default(), &labels).unwrap_err();

@@ -16,6 +16,9 @@ use crate::{Code, Options, Problem};
 /// At most this many photos in one request: an invocation's answer and time stay bounded.
 pub const MAX_IMAGES: usize = 64;
 
+/// At most this many values in a body of JSON: each takes a multiple of its bytes in memory.
+const MAX_VALUES: usize = 1 << 20;
+
 const LENIENT: GeneralPurposeConfig = GeneralPurposeConfig::new()
     .with_decode_padding_mode(DecodePaddingMode::Indifferent)
     .with_decode_allow_trailing_bits(true);
@@ -73,7 +76,7 @@ impl<'de> Visitor<'de> for ByName {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Members<'de>, A::Error> {
-        let mut members = Members::default();
+        let (mut members, mut others) = (Members::default(), 0);
         while let Some(name) = map.next_key::<Name<'de>>()? {
             match name.0.as_ref() {
                 "image" => members.image = map.next_value()?,
@@ -83,7 +86,8 @@ impl<'de> Visitor<'de> for ByName {
                 }
                 name => {
                     map.next_value::<IgnoredAny>()?;
-                    if names::meant(name).is_some() {
+                    others += 1;
+                    if others <= names::MOST && names::meant(name).is_some() {
                         members.options.insert(name.to_owned(), Value::Null);
                     }
                 }
@@ -106,6 +110,7 @@ impl<'a> RequestBody<'a> {
         if body.iter().all(u8::is_ascii_whitespace) {
             return Err(missing());
         }
+        check_values(body)?;
         let members: Members<'a> = match body.trim_ascii_start().first() {
             // Checked here because serde would read a list as the members in order.
             Some(b'[') => Err(not_an_object()),
@@ -140,6 +145,19 @@ impl<'a> RequestBody<'a> {
         }
         Ok(Self { images, many, options: Options::from_json(&members.options)? })
     }
+}
+
+/// Refuses JSON of more values than any request has. Where there are several there are commas between them, so that these
+/// are counted, within strings too: base64 has none.
+///
+/// # Errors
+/// `invalid_json`.
+pub fn check_values(body: &[u8]) -> Result<(), Problem> {
+    if body.len() > MAX_VALUES && body.iter().filter(|byte| **byte == b',').count() > MAX_VALUES {
+        let detail = format!("The JSON has too many values; the limit is {MAX_VALUES}.");
+        return Err(Problem::new(Code::InvalidJson, detail));
+    }
+    Ok(())
 }
 
 fn missing() -> Problem {
@@ -248,6 +266,10 @@ mod tests {
         assert_eq!(code("{\"image\": \"aGk="), Code::InvalidJson);
         let many = format!(r#"{{"images": [{}]}}"#, vec!["\"aGk=\""; MAX_IMAGES + 1].join(","));
         assert_eq!(code(&many), Code::InvalidParameter);
+        for member in ["images", "classes", "anything"] {
+            let many = format!(r#"{{"image": "aGk=", "{member}": [{}0]}}"#, "0,".repeat(MAX_VALUES));
+            assert_eq!(code(&many), Code::InvalidJson, "{member}");
+        }
     }
 
     #[test]

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http::Response;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use wire::{Code, MAX_IMAGES, Options, Problem, decode_base64};
+use wire::{Code, MAX_IMAGES, Options, Problem, check_values, decode_base64};
 
 use crate::engine::Engine;
 use crate::reply;
@@ -57,6 +57,7 @@ const OPTIONS: [(&str, &str); 5] = [
 
 /// Reads the body of [`INFER`].
 pub(crate) fn content(body: &[u8], max_bytes: usize) -> Result<RequestContent, Problem> {
+    check_values(body)?;
     let Request { image, others } = serde_json::from_slice(body).map_err(|error| {
         let code = if error.is_data() { Code::InvalidParameter } else { Code::InvalidJson };
         let at = format!("line {}, column {}", error.line(), error.column());

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use serde::Deserialize;
 
 use super::DetectLabels;
-use crate::{Code, Options, Problem};
+use crate::{Code, Options, Problem, check_values};
 
 /// Least confidence, in percent, where a request says none: Rekognition's.
 const MIN_CONFIDENCE: f64 = 55.0;
@@ -75,6 +75,7 @@ impl<'a> Request<'a> {
     /// # Errors
     /// `invalid_json`, or `invalid_parameter` naming the member.
     pub fn parse(body: &'a [u8]) -> Result<Self, Problem> {
+        check_values(body)?;
         serde_json::from_slice(body).map_err(|error| {
             let code = if error.is_data() { Code::InvalidParameter } else { Code::InvalidJson };
             // serde's own words may quote the body.
