@@ -173,6 +173,14 @@ fn exif_orients_every_kind_of_png_and_webp() {
             let text = [keyword.as_bytes(), b"\0\0\0\0\0", profile.as_bytes()].concat();
             assert_picture("iTXt, plain", &with_chunk(&png, b"iTXt", &text), same);
         }
+        // Each may be small and inflate to a megabyte: a file full of them is not worked through.
+        let empty = [&b"Raw profile type exif\0\0"[..], &zlib(&"0".repeat(1 << 20))].concat();
+        let text = [&b"Raw profile type exif\0\0"[..], &zlib(&profile)].concat();
+        let after = |count: usize| {
+            let png = (0..count).fold(png.clone(), |png, _| with_chunk(&png, b"zTXt", &empty));
+            Photo::decode(&with_chunk(&png, b"zTXt", &text), &Limits::default()).unwrap().into_image().dimensions()
+        };
+        assert_eq!((after(7), after(8)), ((WIDTH, HEIGHT), (HEIGHT, WIDTH)));
     }
 }
 

@@ -94,7 +94,7 @@ impl<'a> Heif<'a> {
         let each = if is_av1 { AV1_BYTES } else { HEVC_BYTES };
         // A tile may be larger than the picture that is cut from it.
         let bytes = match &tile_grid {
-            Some(tile_grid) => (4 * area(coded)).max(area(tile_grid.tile).saturating_mul(each)),
+            Some(tile_grid) => area(coded).saturating_mul(4).max(area(tile_grid.tile).saturating_mul(each)),
             None => area(coded).saturating_mul(each),
         };
         Ok(Self { context, properties, tile_grid, coded, shown, bytes })

@@ -13,6 +13,9 @@ use super::{Limits, exif};
 /// What a text may hold once it is inflated. Exif is at most 64 kB, in hexadecimal digits twice as much.
 const LONGEST_PROFILE: u64 = 1 << 20;
 
+/// So many texts of a kind are read at most: one of a kilobyte may hold [`LONGEST_PROFILE`].
+const MOST_PROFILES: usize = 8;
+
 /// Opens a PNG.
 pub(super) fn open<'a>(bytes: &'a [u8], limits: &Limits) -> Result<impl Decoder + 'a, Failure> {
     let decoder = PngDecoder::with_limits(Cursor::new(bytes), allocation(limits))?;
@@ -27,9 +30,10 @@ fn exif_of(bytes: &[u8]) -> Option<Vec<u8>> {
     if let Some(exif) = chunk(b"eXIf").next() {
         return Some(exif.to_vec());
     }
-    let profiles = chunk(b"zTXt").filter_map(compressed_text);
-    let profiles = profiles.chain(chunk(b"tEXt").filter_map(plain_text));
-    profiles.chain(chunk(b"iTXt").filter_map(international_text)).find_map(|profile| from_profile(&profile))
+    let texts = |kind| chunk(kind).filter(|data| after_keyword(data).is_some()).take(MOST_PROFILES);
+    let profiles = texts(b"zTXt").filter_map(compressed_text);
+    let profiles = profiles.chain(texts(b"tEXt").filter_map(plain_text));
+    profiles.chain(texts(b"iTXt").filter_map(international_text)).find_map(|profile| from_profile(&profile))
 }
 
 /// The chunks of a PNG: kind and data. Ends where the file is cut.

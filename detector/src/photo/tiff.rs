@@ -115,7 +115,9 @@ fn as_grey(file: &mut [u8]) -> bool {
     }
     let grey = PhotometricInterpretation::BlackIsZero.to_u16();
     let bytes = if file.starts_with(b"MM") { grey.to_be_bytes() } else { grey.to_le_bytes() };
-    file[entry..entry + 2].copy_from_slice(&bytes);
+    // A file may end within its directory.
+    let Some(value) = file.get_mut(entry..entry + 2) else { return false };
+    value.copy_from_slice(&bytes);
     true
 }
 
