@@ -22,7 +22,7 @@ pub(crate) fn split(graph: &mut Graph) -> Outcome {
             continue;
         }
         let sizes: Vec<usize> = parts.iter().map(|part| part.channels).collect();
-        let all = sizes.iter().sum::<usize>();
+        let Some(all) = sizes.iter().try_fold(0usize, |all, size| all.checked_add(*size)) else { continue };
         let convs: Option<Vec<Conv>> = readers.iter().map(|place| Conv::of(graph, *place, all)).collect();
         let Some(mut convs) = convs.filter(|convs| !convs.is_empty()) else { continue };
         // From the last on, so that the places before stay what they are.
@@ -57,6 +57,8 @@ impl Conv {
         let (dims, weights) = graph.floats(node.input.get(1)?)?;
         let &[outputs, inputs, 1, 1] = dims.as_slice() else { return None };
         let plain = inputs == channels
+            && inputs > 0
+            && !node.output.is_empty()
             && integer_or(node, "group", 1) == 1
             && integers_or(node, "pads", &[0; 4]) == [0; 4]
             && has_plain_padding(node);

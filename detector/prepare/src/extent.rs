@@ -74,7 +74,7 @@ fn extent(graph: &Graph, node: &Node, output: &str, known: &HashMap<String, Exte
         "Mul" | "Add" => of(0).filter(|one| of(1).is_some_and(|other| other.channels == one.channels)).cloned(),
         "Concat" if integer_or(node, "axis", 0) == 1 => {
             let parts: Vec<&Extent> = node.input.iter().map(|name| known.get(name)).collect::<Option<_>>()?;
-            let channels = parts.iter().map(|part| part.channels).sum();
+            let channels = parts.iter().try_fold(0usize, |all, part| all.checked_add(part.channels))?;
             Some(Extent { channels, ..(*parts.first()?).clone() })
         }
         _ => None,
@@ -85,7 +85,10 @@ fn extent(graph: &Graph, node: &Node, output: &str, known: &HashMap<String, Exte
 fn slid(node: &Node, input: &Extent, kernel: [i64; 2], output: &str) -> Extent {
     let pads = integers_or(node, "pads", &[0; 4]);
     let strides = integers_or(node, "strides", &[1, 1]);
-    let covers = |axis: usize| pads.get(axis).zip(pads.get(axis + 2)).is_some_and(|(a, b)| a + b + 1 == kernel[axis]);
+    let covers = |axis: usize| {
+        let around = pads.get(axis).zip(pads.get(axis + 2)).and_then(|(a, b)| a.checked_add(*b)?.checked_add(1));
+        around == Some(kernel[axis])
+    };
     let plain = has_plain_padding(node)
         && integers_or(node, "dilations", &[1, 1]) == [1, 1]
         && integer_or(node, "ceil_mode", 0) == 0

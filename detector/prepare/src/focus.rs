@@ -50,7 +50,7 @@ impl Block {
         }
         let (dims, values) = graph.floats(conv.input.get(1)?)?;
         let &[outputs, inputs, kernel, columns] = dims.as_slice() else { return None };
-        if kernel != columns || inputs % 4 != 0 || kernel == 0 {
+        if kernel != columns || inputs % 4 != 0 || values.is_empty() {
             return None;
         }
         let pads = integers_or(conv, "pads", &[0; 4]);
@@ -78,7 +78,7 @@ impl Block {
         conv.input[1] = name;
         set_integers(conv, "kernel_shape", &[self.kernel as i64; 2]);
         set_integers(conv, "strides", &[2, 2]);
-        set_integers(conv, "pads", &self.pads.iter().map(|pad| pad * 2).collect::<Vec<_>>());
+        set_integers(conv, "pads", &self.pads.iter().map(|pad| pad.saturating_mul(2)).collect::<Vec<_>>());
         graph.prune();
     }
 }
@@ -119,7 +119,8 @@ fn every_other(graph: &Graph, node: &Node) -> Option<Vec<(i64, usize)>> {
     }
     let integers = |place: usize| node.input.get(place).and_then(|name| graph.integers(name));
     let (starts, ends, axes, steps) = (integers(1)?, integers(2)?, integers(3)?, integers(4)?);
-    if [ends.len(), axes.len(), steps.len()].iter().any(|len| *len != starts.len()) {
+    // One of no axis at all could lead in a circle.
+    if starts.is_empty() || [ends.len(), axes.len(), steps.len()].iter().any(|len| *len != starts.len()) {
         return None;
     }
     let size = input_size(graph, node.input.first()?);

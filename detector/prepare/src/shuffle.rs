@@ -5,6 +5,9 @@ use crate::edit::{Graph, integers_or, set_integer};
 use crate::onnx::Node;
 use crate::outcome::Outcome;
 
+/// More channels than any network has: an order of them takes memory.
+const MOST_CHANNELS: i64 = 1 << 20;
+
 /// Replaces every channel shuffle by a Gather.
 pub(crate) fn gather(graph: &mut Graph) -> Outcome {
     let mut count = 0;
@@ -55,7 +58,8 @@ impl Shuffle {
         };
         // Whole maps of known size, so that nothing but channels moves.
         let whole = batch == 1 && same_batch == 1 && groups > 0 && each > 0 && rows > 0 && columns > 0;
-        let same = (rows, columns) == (same_rows, same_columns) && (channels == -1 || channels == groups * each);
+        let all = groups.checked_mul(each).filter(|all| *all <= MOST_CHANNELS)?;
+        let same = (rows, columns) == (same_rows, same_columns) && (channels == -1 || channels == all);
         (whole && same).then(|| Self { source: apart.input[0].clone(), groups, each })
     }
 }

@@ -22,7 +22,7 @@ pub(crate) fn free(graph: &mut Graph) -> Outcome {
     if rows <= 0 && columns <= 0 {
         return Outcome::LeftAlone("already free".to_owned());
     }
-    let reshapes = free_reshapes(graph, rows * columns);
+    let reshapes = free_reshapes(graph, rows.saturating_mul(columns));
     let graph = graph.proto_mut();
     if let Some(shape) = tensor_type(&mut graph.input[place].kind).and_then(|kind| kind.shape.as_mut()) {
         for axis in [2, 3] {
