@@ -7,6 +7,7 @@
 #   make uninstall [PREFIX=~/.local]           remove it
 #   make compare URL=… [PHOTOS=PATH]           compare this machine with a function's URL, or more; writes out/compare.html
 #   make test                                  run all tests
+#   make fuzz [SECONDS=60] [TARGET=NAME]        run the fuzz targets, each that long: fuzz/README.md
 #   make lint                                  check formatting, run clippy
 #   make lint-infra                            check infra/template.yaml with cfn-lint and SAM
 #   make image [ARCH=arm64] [BASE=…] [TAG=…]   build the container image, spotter:latest
@@ -39,8 +40,8 @@ export SPOTTER_ASSETS ?= $(abspath ../shared/assets)
 export MODEL_DIR PHOTOS
 
 .PHONY: help demo demo-bulk compare local model build programs install uninstall setup setup-emulator setup-bulk setup-image
-.PHONY: setup-tests setup-infra test test-rust test-e2e test-accuracy lint bench lint-infra image test-image deploy undeploy
-.PHONY: test-training accuracy-photos pictures deny audit dist test-dist
+.PHONY: setup-fuzz fuzz setup-tests setup-infra test test-rust test-e2e test-accuracy lint bench lint-infra image test-image
+.PHONY: deploy undeploy test-training accuracy-photos pictures deny audit dist test-dist
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -59,6 +60,9 @@ setup-image:
 
 setup-tests:
 	@tools/setup tests
+
+setup-fuzz:
+	@tools/setup fuzz
 
 setup-infra:
 	@tools/setup infra
@@ -134,6 +138,9 @@ accuracy-photos:
 
 test-accuracy: accuracy-photos setup-tests build
 	$(PYTHON) -m pytest tests/accuracy.py
+
+fuzz: setup-fuzz
+	@SANITIZER="$(SANITIZER)" tools/fuzz "$(or $(SECONDS),60)" $(TARGET)
 
 lint:
 	cargo fmt --all --check

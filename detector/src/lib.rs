@@ -8,6 +8,8 @@ pub mod card;
 pub mod catalog;
 mod detection;
 mod detector;
+#[doc(hidden)]
+pub mod fuzzing;
 mod graph;
 mod head;
 mod infer;

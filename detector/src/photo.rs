@@ -18,6 +18,7 @@ use image::metadata::Orientation;
 use image::{DynamicImage, RgbImage};
 
 pub use self::error::PhotoError;
+pub(crate) use self::exif::orientation;
 pub use self::format::PhotoFormat;
 pub use self::unsupported_type::UnsupportedType;
 use self::{decoder::Header, error::Failure};

@@ -6,10 +6,10 @@
 //! `paths` finds photos of S3 for verbs that fetch them.
 
 mod estimate;
-mod inventory;
-mod journal;
+pub(crate) mod inventory;
+pub(crate) mod journal;
 mod listing;
-mod message;
+pub(crate) mod message;
 mod object_filter;
 mod paths;
 mod queue;

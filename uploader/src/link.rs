@@ -1,12 +1,12 @@
 //! HTTP/1.1 connections driven by hand: one per slot, kept alive, every phase measured.
 
 mod connection;
-mod endpoint;
+pub(crate) mod endpoint;
 mod function_url;
 mod measurement;
 mod meter;
 mod phases;
-mod proxy;
+pub(crate) mod proxy;
 mod retry_policy;
 mod tls;
 mod trust;

@@ -5,7 +5,7 @@ mod body_kind;
 pub(crate) mod fault;
 mod inputs;
 mod kind;
-mod list;
+pub(crate) mod list;
 mod mark;
 mod object;
 mod payload;

@@ -10,6 +10,8 @@ mod edit;
 mod error;
 mod extent;
 mod focus;
+#[doc(hidden)]
+pub mod fuzzing;
 mod onnx;
 mod outcome;
 mod pools;

@@ -10,7 +10,7 @@ const ORIENTATION: u16 = 0x0112;
 /// The orientation that an Exif structure asks for, with or without `Exif\0\0` in front, as Pillow and exiftool read
 /// it: from the photo's own directory (never the thumbnail's), in either byte order, as a SHORT or a LONG. `None` where
 /// it does not say, or says nothing sensible.
-pub(super) fn orientation(mut exif: &[u8]) -> Option<Orientation> {
+pub(crate) fn orientation(mut exif: &[u8]) -> Option<Orientation> {
     while let Some(rest) = exif.strip_prefix(MARK) {
         exif = rest;
     }

@@ -14,6 +14,8 @@ mod coding;
 mod compatible_api;
 mod declared;
 mod engine;
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod lambda;
 mod page;
 mod platform;

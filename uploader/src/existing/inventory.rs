@@ -1,10 +1,10 @@
 //! S3 Inventory: a list of a bucket's objects that S3 writes every day or week, for buckets too large to be listed. A
 //! manifest names its data files; each is brought here, checked, and read row by row.
 
-mod csv;
-mod manifest;
+pub(crate) mod csv;
+pub(crate) mod manifest;
 mod parquet;
-mod row;
+pub(crate) mod row;
 
 use std::fs::File;
 use std::path::PathBuf;

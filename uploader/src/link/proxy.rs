@@ -108,7 +108,7 @@ impl Proxies {
         Self::read(|name| std::env::var(name).ok())
     }
 
-    fn read(variable: impl Fn(&str) -> Option<String>) -> Self {
+    pub(crate) fn read(variable: impl Fn(&str) -> Option<String>) -> Self {
         // As in curl: lower case first, and an empty one is as if it were not there.
         let first = |names: &[&'static str]| {
             names.iter().find_map(|name| {

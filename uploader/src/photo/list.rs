@@ -1,6 +1,6 @@
 //! From the paths of a command line and of lists to the photos they mean.
 
-mod names;
+pub(crate) mod names;
 mod pattern;
 mod walk;
 

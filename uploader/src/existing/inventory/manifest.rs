@@ -9,31 +9,31 @@ use super::row::Column;
 
 /// In what shape the data files are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Format {
+pub(crate) enum Format {
     Csv,
     Parquet,
 }
 
 /// A data file.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-pub(super) struct DataFile {
-    pub(super) key: String,
+pub(crate) struct DataFile {
+    pub(crate) key: String,
     #[serde(rename = "MD5checksum", default)]
-    pub(super) md5: Option<String>,
+    pub(crate) md5: Option<String>,
 }
 
 /// What a manifest says.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Manifest {
+pub(crate) struct Manifest {
     /// The bucket whose objects are listed.
-    pub(super) bucket: String,
+    pub(crate) bucket: String,
     /// The bucket that the data files are in.
-    pub(super) destination: String,
-    pub(super) format: Format,
+    pub(crate) destination: String,
+    pub(crate) format: Format,
     /// Of a CSV file, in their order.
-    pub(super) columns: Vec<Option<Column>>,
-    pub(super) files: Vec<DataFile>,
-    pub(super) made: String,
+    pub(crate) columns: Vec<Option<Column>>,
+    pub(crate) files: Vec<DataFile>,
+    pub(crate) made: String,
 }
 
 #[derive(Deserialize)]
@@ -49,7 +49,7 @@ struct Json {
 }
 
 impl Manifest {
-    pub(super) fn parse(text: &[u8]) -> Result<Self> {
+    pub(crate) fn parse(text: &[u8]) -> Result<Self> {
         let json: Json = serde_json::from_slice(text).context("not the manifest.json of an S3 Inventory")?;
         let format = match json.file_format.to_ascii_lowercase().as_str() {
             "csv" => Format::Csv,
@@ -75,7 +75,7 @@ impl Manifest {
     }
 
     /// Whether rows have a size, and whether a time.
-    pub(super) fn tells(&self) -> (bool, bool) {
+    pub(crate) fn tells(&self) -> (bool, bool) {
         let has = |column| self.columns.contains(&Some(column));
         (has(Column::Size), has(Column::LastModified))
     }
@@ -89,7 +89,7 @@ fn parquet_columns(schema: &str) -> Vec<Option<Column>> {
 
 /// A data file of an inventory that was copied to this machine: somewhere above or beside the manifest, under its key or the
 /// end of its key.
-pub(super) fn beside(manifest: &Path, key: &str) -> Result<PathBuf> {
+pub(crate) fn beside(manifest: &Path, key: &str) -> Result<PathBuf> {
     let parts: Vec<_> = Path::new(key).components().filter(|part| matches!(part, Component::Normal(_))).collect();
     let manifest = std::path::absolute(manifest)?;
     for folder in manifest.ancestors().skip(1) {

@@ -4,13 +4,13 @@ use crate::bulk::Stored;
 
 /// An object or a version of one.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Row {
-    pub(super) bucket: Option<String>,
-    pub(super) object: Stored,
+pub(crate) struct Row {
+    pub(crate) bucket: Option<String>,
+    pub(crate) object: Stored,
     /// False for what has been replaced.
-    pub(super) is_latest: bool,
+    pub(crate) is_latest: bool,
     /// Whether it says that the object was deleted.
-    pub(super) is_delete_marker: bool,
+    pub(crate) is_delete_marker: bool,
 }
 
 impl Default for Row {
@@ -21,7 +21,7 @@ impl Default for Row {
 
 /// The columns of interest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Column {
+pub(crate) enum Column {
     Bucket,
     Key,
     VersionId,
@@ -34,7 +34,7 @@ pub(super) enum Column {
 
 impl Column {
     /// By its name in a manifest's `fileSchema`, or in a Parquet file.
-    pub(super) fn named(name: &str) -> Option<Self> {
+    pub(crate) fn named(name: &str) -> Option<Self> {
         let plain: String = name.chars().filter(|c| *c != '_').collect::<String>().to_ascii_lowercase();
         Some(match plain.trim() {
             "bucket" => Self::Bucket,
@@ -51,6 +51,6 @@ impl Column {
 }
 
 /// An entity tag without quotes, where there is one.
-pub(super) fn etag(text: &str) -> Option<String> {
+pub(crate) fn etag(text: &str) -> Option<String> {
     Some(text.trim_matches('"').to_owned()).filter(|text| !text.is_empty())
 }

@@ -24,7 +24,7 @@ pub(crate) enum NoList {
 }
 
 /// The names of a list. What is blank is none.
-pub(super) fn read(list: &mut dyn Read) -> Result<Vec<PathBuf>, NoList> {
+pub(crate) fn read(list: &mut dyn Read) -> Result<Vec<PathBuf>, NoList> {
     let mut bytes = Vec::new();
     // A film that was given by mistake is not read to its end.
     list.take(HEAD as u64).read_to_end(&mut bytes)?;

@@ -18,6 +18,9 @@ mod ending;
 mod existing;
 mod features;
 mod filing;
+#[cfg(feature = "aws")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod hint;
 mod interruption;
 mod link;
@@ -51,7 +54,9 @@ use crate::args::Cli;
 use crate::ending::Ending;
 use crate::notice::notice;
 
-fn main() -> ExitCode {
+/// Does what the command line says.
+#[must_use]
+pub fn main() -> ExitCode {
     if let Some(error) = child::become_command() {
         notice!("uploader: {error}");
         return Ending::Misuse.into();

@@ -1,0 +1,73 @@
+//! What fuzzing calls with any bytes. Each target ends without a panic whatever they are, and panics where a property that
+//! it knows of does not hold.
+
+mod bulk;
+// As a crate it comes with the SDK of S3, so what reads events is taken from its sources.
+#[allow(dead_code, missing_docs, unreachable_pub, reason = "not all of it is called")]
+#[path = "../../../functions/bulk/src"]
+mod detect_bulk {
+    pub(crate) mod event;
+}
+mod options;
+mod photos;
+#[cfg(feature = "http")]
+mod requests;
+mod stored;
+#[cfg(feature = "uploader")]
+mod uploads;
+
+/// A target: what it is called, and what is called.
+pub type Target = (&'static str, fn(&[u8]));
+
+/// All targets.
+pub const TARGETS: &[Target] = &[
+    ("card", stored::card),
+    #[cfg(feature = "http")]
+    ("coding", requests::coding),
+    ("decode", photos::decode),
+    ("event", bulk::event),
+    #[cfg(feature = "uploader")]
+    ("inventory", uploads::inventory),
+    #[cfg(feature = "uploader")]
+    ("journal", uploads::journal),
+    #[cfg(feature = "http")]
+    ("json", requests::json),
+    #[cfg(feature = "uploader")]
+    ("key", uploads::key),
+    #[cfg(feature = "uploader")]
+    ("queue_journal", uploads::queue_journal),
+    ("line", stored::line),
+    #[cfg(feature = "uploader")]
+    ("list", uploads::list),
+    #[cfg(feature = "http")]
+    ("multipart", requests::multipart),
+    ("onnx", stored::onnx),
+    ("orientation", photos::orientation),
+    #[cfg(feature = "uploader")]
+    ("proxy", uploads::proxy),
+    ("query", options::query),
+];
+
+/// Runs a target by its name.
+///
+/// # Panics
+/// Where there is none of that name, or a property does not hold.
+pub fn run(name: &str, bytes: &[u8]) {
+    let target = TARGETS.iter().find(|(target, _)| *target == name);
+    assert!(target.is_some(), "no target {name}");
+    target.iter().for_each(|(_, call)| call(bytes));
+}
+
+/// Lets the panics of other people's code unwind, as the library that catches them expects, and ends the process where our
+/// own panics. A fuzzer would end it for either, and a
+/// photo's decoding hides both.
+pub fn tolerate_panics_of_others() {
+    let default = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        let is_ours = panic.location().is_none_or(|place| !place.file().contains("/registry/"));
+        if is_ours {
+            default(panic);
+            std::process::abort();
+        }
+    }));
+}

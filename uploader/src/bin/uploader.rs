@@ -1,0 +1,7 @@
+//! The `uploader` command.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    uploader::main()
+}
