@@ -40,7 +40,7 @@ impl Proxy {
     fn parse(variable: &'static str, value: &str) -> Result<Self, ProxyError> {
         let wrong = |reason: String| ProxyError { variable, shown: without_password(value), reason };
         let unreadable = || wrong("not a URL (write special characters in a password as %XX)".to_owned());
-        if let Some((scheme, _)) = value.split_once("://")
+        if let Some(scheme) = scheme_of(value)
             && !["http", "https"].contains(&scheme.to_ascii_lowercase().as_str())
         {
             return Err(wrong(format!("unsupported scheme {scheme}")));
@@ -212,9 +212,15 @@ fn bracketed(host: &str) -> String {
     if host.contains(':') { format!("[{host}]") } else { host.to_owned() }
 }
 
+/// What stands before `://`, where it is no part of a password: `user:pass://word@host`.
+fn scheme_of(value: &str) -> Option<&str> {
+    let (scheme, _) = value.split_once("://")?;
+    scheme.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte)).then_some(scheme)
+}
+
 /// A proxy's URL for people. Whatever stands before the last `@` may be a password.
 fn without_password(value: &str) -> String {
-    let scheme = value.split_once("://").map_or("", |(scheme, _)| scheme);
+    let scheme = scheme_of(value).unwrap_or_default();
     let rest = value.rsplit('@').next().unwrap_or_default();
     let rest = rest.split_once("://").map_or(rest, |(_, rest)| rest);
     if scheme.is_empty() { rest.to_owned() } else { format!("{scheme}://{rest}") }

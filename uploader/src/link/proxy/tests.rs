@@ -131,6 +131,7 @@ fn what_cannot_be_used_is_told_without_the_password() {
         ("socks5://me:secret@p:1080", "unsupported scheme socks5"),
         ("SOCKS5h://me:secret@p:1080", "unsupported scheme SOCKS5h"),
         ("http://me:sec/ret@p:1080", "not a URL"),
+        ("me:secret://ret@p:1080", "not a URL"),
         ("http://me:123/ret@p:1080", "not a URL"),
         ("http://me:sec ret@p:1080", "not a URL"),
         ("http://p:1080x", "not a URL"),
