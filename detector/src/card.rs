@@ -246,6 +246,7 @@ impl Card {
         let (input, defaults) = (&self.input, &self.defaults);
         let size = input.size.is_some_and(|size| size.iter().any(|side| !(1..=8192).contains(side)));
         let std = input.std.iter().any(|s| *s == 0.0 || !s.is_finite());
+        let finite = input.scale.is_finite() && input.mean.iter().all(|mean| mean.is_finite());
         let fractions = fraction(defaults.confidence) && fraction(defaults.iou);
         let unresized = input.resize == Resize::None && input.size.is_some();
         let wrong = [
@@ -253,6 +254,7 @@ impl Card {
             (size, "input.size must be [width, height] from 1 to 8192 pixels"),
             (unresized, "input.resize = \"none\" takes photos as they are: leave input.size out"),
             (std, "input.std must be finite and not 0"),
+            (!finite, "input.scale and input.mean must be finite"),
             (!fractions, "defaults.confidence and defaults.iou must be from 0 to 1"),
         ];
         let wrong = wrong.into_iter().filter(|(is_wrong, _)| *is_wrong).map(|(_, reason)| reason.to_owned());
@@ -327,6 +329,8 @@ kind = "yolox"
             ("pad = 114", "padding = 1", "padding"),
             ("\"coco80\"", "\"coco81\"", "coco81"),
             ("size = [416, 416]", "size = [0, 416]", "input.size"),
+            ("pad = 114", "scale = inf", "finite"),
+            ("pad = 114", "mean = [0.0, nan, 0.0]", "finite"),
         ] {
             let error = Card::parse("bad.toml", &CARD.replace(from, to)).unwrap_err().to_string();
             assert!(error.starts_with("bad.toml: ") && error.contains(word) && !error.contains("missing"), "{error}");

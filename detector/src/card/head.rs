@@ -294,5 +294,5 @@ fn half() -> f32 {
 
 #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
 fn is_half(value: &f32) -> bool {
-    (*value - half()).abs() < f32::EPSILON
+    value.to_bits() == half().to_bits()
 }
