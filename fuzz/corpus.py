@@ -91,6 +91,13 @@ def key():
 
 def card():
     yield from tree("model/**/model.toml", 4000)
+    yield "not-finite.toml", b"""name = "n"
+labels = ["a"]
+[input]
+mean = [nan, 0.0, 0.0]
+[head]
+kind = "yolox"
+"""
     yield "all.toml", b"""name = "all"
 license = "MIT"
 source = "https://example.invalid/a.onnx"
@@ -265,6 +272,7 @@ def proxy():
     urls = "http://name.invalid/\nhttps://192.0.2.1:8443/a?b\nhttps://[2001:db8::1]/\nhttp://localhost:9000/\n"
     yield "all", ("ALL_PROXY=http://user:S3CR3T@proxy.invalid:3128\nNO_PROXY=.invalid:80,192.0.2.0/24,[2001:db8::1]:443,*.x\n" + urls).encode()
     yield "each", ("http_proxy=proxy.invalid\nHTTPS_PROXY=https://u%40:S3CR3T@[2001:db8::2]\nno_proxy=*\nREQUEST_METHOD=GET\n" + urls).encode()
+    yield "scheme-in-a-password", ("ALL_PROXY=u:S3CR3T://x@proxy.invalid:1\n" + urls).encode()
     yield "wrong", ("https_proxy=socks5://u:S3CR3T@p:1\nhttp_proxy=http://u:S3CR3T/x@p:99999\n" + urls).encode()
 
 

@@ -116,8 +116,11 @@ pub fn proxies(text: &str) {
             Ok(_) => continue,
             Err(error) => format!("{error} {error:?}"),
         };
-        // Whatever stands before the last @ may be a password; nothing after it is one.
-        let is_secret = |value: &str| !value.rsplit('@').next().unwrap_or_default().contains(PASSWORD);
+        // Whatever stands before the last @ may be a password, but for a scheme; nothing after it is one.
+        let is_secret = |value: &str| {
+            let is_scheme = value.split_once("://").is_some_and(|(scheme, _)| scheme.contains(PASSWORD));
+            !is_scheme && !value.rsplit('@').next().unwrap_or_default().contains(PASSWORD)
+        };
         if variables.iter().all(|(_, value)| is_secret(value)) {
             assert!(!shown.contains(PASSWORD), "a password is shown: {shown}");
         }

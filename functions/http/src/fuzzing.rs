@@ -37,6 +37,11 @@ pub fn request(content_type: &str, body: &[u8]) -> Result<(Vec<Result<Bytes, Pro
 /// # Errors
 /// The problem that its sender would be told.
 pub fn dialect(is_rekognition: bool, body: &[u8]) -> Result<(Vec<Result<Bytes, Problem>>, Options), Problem> {
+    // Nothing is fetched from S3.
+    if is_rekognition && wire::rekognition::Request::parse(body).is_ok_and(|request| request.image.s3_object.is_some())
+    {
+        return Err(Problem::new(Code::InvalidS3Object, "not fetched"));
+    }
     let dialect = if is_rekognition { Dialect::Rekognition } else { Dialect::Roboflow };
     read(Declared { kind: Kind::Dialect(dialect), options: Options::default() }, body)
 }

@@ -1,7 +1,5 @@
 //! What asks detect-bulk for photos.
 
-use serde_json::Value;
-
 use crate::detect_bulk::event::{Entry, Event};
 
 /// What S3 allows of a key, in bytes.
@@ -29,7 +27,7 @@ pub(crate) fn event(bytes: &[u8]) {
 /// The keys of the photos that an event names.
 #[cfg(feature = "uploader")]
 pub(crate) fn keys(body: &str) -> Vec<String> {
-    let payload: Value = serde_json::from_str(body).unwrap_or_default();
+    let payload: serde_json::Value = serde_json::from_str(body).unwrap_or_default();
     let event = Event::read(payload).map(|event| event.deliveries).unwrap_or_default();
     let entries = event.into_iter().flat_map(|delivery| delivery.entries.unwrap_or_default());
     let photos = entries.filter_map(|entry| match entry {

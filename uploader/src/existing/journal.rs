@@ -17,7 +17,7 @@ use crate::bulk::EarlierResults;
 use crate::bulk::journal::ends_with_newline;
 use crate::bulk::stored::{Digest16, Stored, digest};
 
-/// A larger number of a request is none, so that there is always a next one.
+/// No run comes so far: a larger number is not gone on from, so that there is always a next one.
 const MOST_REQUESTS: u64 = 1 << 60;
 
 /// The first line.
@@ -207,10 +207,10 @@ fn read(path: &Path) -> Result<Option<(Places, Known)>> {
     let mut known = Known::default();
     let mut open: HashMap<u64, Vec<Vec<Stored>>> = HashMap::new();
     let places = each_line(path, |note| match note {
-        // As good as torn: no run has made so many.
-        Note::Intent { request, .. } if request > MOST_REQUESTS => {}
         Note::Intent { request, messages } => {
-            known.next = known.next.max(request + 1);
+            if request < MOST_REQUESTS {
+                known.next = known.next.max(request + 1);
+            }
             open.insert(request, messages);
         }
         Note::Sent { request, sent } => {
