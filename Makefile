@@ -16,6 +16,7 @@
 #   make undeploy [PURGE=yes]                  remove the stack
 #   make test-accuracy                         compare COCO AP with a reference pipeline (needs SPOTTER_ASSETS)
 #   make test-training                         run spotter-nano's training recipe on generated pictures (downloads PyTorch)
+#   make soak [MINUTES=60]                     load and faults, with figures of what was lost or grew: tests/soak/README.md
 #   make bench                                 print the figures of docs/measurements.md as `name value` lines
 #   make deny                                  check licences and origins of all crates: deny.toml
 #   make audit [ADVISORIES=FOLDER]             ask RustSec's advisory database about them (fetched, or a copy of it)
@@ -41,7 +42,7 @@ export MODEL_DIR PHOTOS
 
 .PHONY: help demo demo-bulk compare local model build programs install uninstall setup setup-emulator setup-bulk setup-image
 .PHONY: setup-fuzz fuzz setup-tests setup-infra test test-rust test-e2e test-accuracy lint bench lint-infra image test-image
-.PHONY: deploy undeploy test-training accuracy-photos pictures deny audit dist test-dist
+.PHONY: deploy undeploy test-training accuracy-photos pictures deny audit dist test-dist soak
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -197,6 +198,10 @@ bench: setup-tests build
 	cargo bench --locked --quiet --workspace --bench dataset --bench existing
 	$(PYTHON) tests/bench.py
 	$(PYTHON) tests/bench_gallery.py
+
+MINUTES ?= 60
+soak: setup-tests build
+	PYTHONPATH=tests $(PYTHON) -m soak $(MINUTES)
 
 # From the sample photos; needs Chromium.
 pictures: setup-tests build

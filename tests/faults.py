@@ -5,15 +5,19 @@ a log of what passed, in the order in which it happened.
 
 FOLDER/rules.json   [[method, regular expression of the decoded path, [fault, …]], …]: the n-th request of a path meets
                     the n-th fault of the first rule that fits; null is none, and so is what comes after the last
+FOLDER/weather.json a fault that every request to S3 meets for as long as the file is there
 FOLDER/log.jsonl    requests (`begin`) and answers (`end`)
 FOLDER/port         the port of moto itself: the way around the proxy
 
 A fault is ["refuse", status, code], ["reset"] (half of the body, then a broken connection), ["stall", seconds] (half of
-the body, then nothing for a while) or ["late", seconds].
+the body, then nothing for a while), ["late", seconds] or ["down"] (no answer, the connection is closed). As S3 does, it
+refuses requests that were signed more than a quarter of an hour ago, or as long in the future: RequestTimeTooSkewed.
 """
 
 import argparse
 import collections
+import contextlib
+import datetime
 import http.client
 import http.server
 import json
@@ -25,6 +29,8 @@ import subprocess
 import threading
 import time
 import urllib.parse
+
+SKEW = datetime.timedelta(minutes=15)
 
 
 class Log:
@@ -40,9 +46,13 @@ class Rules:
     def __init__(self, path):
         rules = json.loads(path.read_text()) if path.exists() else []
         self.rules = [(method, re.compile(pattern), faults) for method, pattern, faults in rules]
-        self.seen, self.lock = collections.Counter(), threading.Lock()
+        self.weather, self.seen, self.lock = path.with_name("weather.json"), collections.Counter(), threading.Lock()
 
-    def fault(self, method, path):
+    def fault(self, method, path, signed):
+        if signed and abs(datetime.datetime.now(datetime.UTC) - signed) > SKEW:
+            return ["refuse", 403, "RequestTimeTooSkewed"]
+        with contextlib.suppress(FileNotFoundError):
+            return json.loads(self.weather.read_text())
         for wanted, pattern, faults in self.rules:
             if method == wanted and pattern.search(path):
                 with self.lock:
@@ -59,12 +69,16 @@ class Proxy(http.server.BaseHTTPRequestHandler):
     def pass_on(self):
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         path, target = urllib.parse.unquote(self.path), self.headers.get("X-Amz-Target")
-        fault = self.rules.fault(self.command, path)
+        # The queue is not S3's.
+        fault = None if target else self.rules.fault(self.command, path, signed(self.headers.get("X-Amz-Date")))
         what = {"method": self.command, "path": path, "target": target}
         # Results and what is said to the queue are the log's business, photos are not.
         text = body.decode() if target or path.startswith("/results/") else None
         self.log.write(at="begin", **what, fault=fault, body=text)
         kind = fault[0] if fault else None
+        if kind == "down":
+            self.close_connection = True
+            return
         if kind == "refuse":
             status, headers = fault[1], []
             answer = f"<?xml version='1.0'?><Error><Code>{fault[2]}</Code><Message>No.</Message></Error>".encode()
@@ -80,6 +94,8 @@ class Proxy(http.server.BaseHTTPRequestHandler):
         length = len(answer) if self.command != "HEAD" else dict(headers).get("Content-Length", 0)
         self.send_header("Content-Length", str(length))
         self.end_headers()
+        if self.command == "HEAD":
+            return
         if kind in ("reset", "stall"):
             self.wfile.write(answer[: len(answer) // 2])
             time.sleep(fault[1] if kind == "stall" else 0.05)  # time for the first half to leave
@@ -108,6 +124,14 @@ class Proxy(http.server.BaseHTTPRequestHandler):
 
     def log_message(self, *_):
         pass
+
+
+def signed(date):
+    """When a request was signed, where it was."""
+    try:
+        return datetime.datetime.strptime(date or "", "%Y%m%dT%H%M%SZ").replace(tzinfo=datetime.UTC)
+    except ValueError:
+        return None
 
 
 class Server(http.server.ThreadingHTTPServer):

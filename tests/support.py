@@ -190,10 +190,10 @@ class Emulator(Local):
 
 
 class Server:
-    """`detect-http --listen` on a free port: the plain server, until close()."""
+    """`detect-http --listen`, on a free port unless one is given: the plain server, until close()."""
 
-    def __init__(self, log, model=None, arguments=(), ready=True, **variables):
-        command = [str(binary("detect-http")), "--listen", "127.0.0.1:0", *arguments]
+    def __init__(self, log, model=None, arguments=(), ready=True, port=0, **variables):
+        command = [str(binary("detect-http")), "--listen", f"127.0.0.1:{port}", *arguments]
         variables |= {"MODEL": str(model)} if model else {}
         self.log = pathlib.Path(log)
         with self.log.open("w") as stderr:

@@ -1,0 +1,128 @@
+"""Clients that speak HTTP/2 with prior knowledge: several requests at once on a connection, some of them given up."""
+
+import random
+import socket
+import threading
+import urllib.parse
+
+import h2.config
+import h2.connection
+import h2.errors
+import h2.events
+import h2.exceptions
+
+from soak import kinds
+
+STREAMS = 8
+# Larger bodies would be most of the time on the wire.
+MOST_BYTES = 300_000
+
+
+class Multiplexer(threading.Thread):
+    """One connection after the other until `over`, each with some rounds of requests."""
+
+    def __init__(self, base, figures, seed, over, dying):
+        super().__init__(daemon=True)
+        url = urllib.parse.urlsplit(base)
+        self.address = url.hostname, url.port
+        self.figures, self.chance, self.over, self.dying = figures, random.Random(seed), over, dying
+        self.start()
+
+    def run(self):
+        while not self.over.is_set():
+            deadly = self.dying.is_set()
+            try:
+                with socket.create_connection(self.address, timeout=60) as connection:
+                    Conversation(connection, self).rounds(self.chance.randint(1, 5))
+            except (OSError, EOFError, h2.exceptions.ProtocolError) as error:
+                if not (deadly or self.dying.is_set() or self.over.is_set()):
+                    self.figures.fail(f"h2c: a connection to a server that lives broke: {error!r}")
+                self.over.wait(0.1)
+            except Exception as error:  # noqa: BLE001
+                self.figures.fail(f"h2c: {error!r}")
+
+
+class Conversation:
+    def __init__(self, connection, owner):
+        self.socket, self.owner = connection, owner
+        self.h2 = h2.connection.H2Connection(h2.config.H2Configuration(client_side=True, header_encoding="utf-8"))
+        self.h2.initiate_connection()
+        self.flush()
+        self.kinds, self.unsent, self.heads, self.bodies = {}, {}, {}, {}
+
+    def flush(self):
+        self.socket.sendall(self.h2.data_to_send())
+
+    def rounds(self, number):
+        for _ in range(number):
+            for _ in range(STREAMS):
+                self.ask()
+            while self.kinds and not self.owner.over.is_set():
+                self.push()
+                self.listen()
+        self.h2.close_connection()
+        self.flush()
+
+    def ask(self):
+        kind, request = kinds.draw(self.owner.chance)
+        if len(request.body) > MOST_BYTES:
+            return
+        stream = self.h2.get_next_available_stream_id()
+        headers = [(":method", request.method), (":path", request.path), (":scheme", "http"), (":authority", "here")]
+        headers += [(name.lower(), value) for name, value in request.headers.items()]
+        self.h2.send_headers(stream, headers, end_stream=not request.body)
+        if self.owner.chance.random() < 0.1:
+            # A client that has changed its mind.
+            self.h2.reset_stream(stream, h2.errors.ErrorCodes.CANCEL)
+            self.owner.figures.answer("h2c/" + kind.name, "gave up")
+            return
+        self.kinds[stream], self.bodies[stream] = (kind, request), b""
+        if request.body:
+            self.unsent[stream] = request.body
+
+    def push(self):
+        """Sends of the bodies what the windows allow."""
+        for stream in list(self.unsent):
+            while body := self.unsent.get(stream):
+                room = min(self.h2.local_flow_control_window(stream), self.h2.max_outbound_frame_size)
+                if room <= 0:
+                    break
+                self.h2.send_data(stream, body[:room], end_stream=room >= len(body))
+                self.unsent[stream] = body[room:]
+            if not self.unsent.get(stream):
+                self.unsent.pop(stream, None)
+        self.flush()
+
+    def listen(self):
+        data = self.socket.recv(65536)
+        if not data:
+            raise EOFError("closed in the middle of a request")
+        for event in self.h2.receive_data(data):
+            stream = getattr(event, "stream_id", None)
+            if isinstance(event, h2.events.ResponseReceived) and stream in self.kinds:
+                self.heads[stream] = dict(event.headers)
+            elif isinstance(event, h2.events.DataReceived):
+                self.h2.acknowledge_received_data(event.flow_controlled_length, stream)
+                if stream in self.kinds:
+                    self.bodies[stream] += event.data
+            elif isinstance(event, (h2.events.StreamEnded, h2.events.StreamReset)) and stream in self.kinds:
+                self.ended(stream, event)
+            elif isinstance(event, h2.events.ConnectionTerminated):
+                raise EOFError(f"the connection was ended: {event}")
+        self.flush()
+
+    def ended(self, stream, event):
+        (kind, request), head = self.kinds.pop(stream), self.heads.pop(stream, None)
+        body = self.bodies.pop(stream)
+        self.unsent.pop(stream, None)
+        name, figures = "h2c/" + kind.name, self.owner.figures
+        if head is None:
+            figures.answer(name, "reset")
+            return figures.fail(f"{name}: {event} without an answer")
+        status = int(head[":status"])
+        figures.answer(name, status)
+        wrong = kinds.verdict(kind, status, head, body)
+        if wrong:
+            if status >= 500:
+                figures.add("5xx_not_declared")
+            figures.fail(f"{name} {request.method} {request.path}: {wrong}")
