@@ -8,8 +8,9 @@ import urllib.parse
 
 from soak import kinds
 
-# While the server is killed and started again, a request is sent again as often as it takes, for this long.
-PATIENCE = 60
+# Long enough for a machine that is busy with something else. While the server is killed and started again, a request is sent
+# again as often as it takes, for as long.
+PATIENCE = 300
 
 
 class Client(threading.Thread):
@@ -20,7 +21,7 @@ class Client(threading.Thread):
         super().__init__(daemon=True)
         url = urllib.parse.urlsplit(base)
         self.figures, self.chance, self.over, self.dying = figures, random.Random(seed), over, dying
-        self.connection = http.client.HTTPConnection(url.hostname, url.port, timeout=60)
+        self.connection = http.client.HTTPConnection(url.hostname, url.port, timeout=PATIENCE)
         self.start()
 
     def run(self):

@@ -41,6 +41,8 @@ class DatasetPart:
             self.figures.bound(f"{name}_threads_peak", 100)
 
     def play(self, play, stack, number):
-        scene = Scene(stack, play.__name__, number, self.photos, self.chance)
+        # A result may come after a fault, and a message after that.
+        patience = 60 + 3 * (self.fault + self.visibility)
+        scene = Scene(stack, play.__name__, number, self.photos, patience, self.chance)
         play(scene, self.machine, self.fault)
         scene.complete()

@@ -3,6 +3,7 @@
 import random
 import socket
 import threading
+import time
 import urllib.parse
 
 import h2.config
@@ -11,7 +12,7 @@ import h2.errors
 import h2.events
 import h2.exceptions
 
-from soak import kinds
+from soak import kinds, photos
 
 STREAMS = 8
 # Larger bodies would be most of the time on the wire.
@@ -32,7 +33,7 @@ class Multiplexer(threading.Thread):
         while not self.over.is_set():
             deadly = self.dying.is_set()
             try:
-                with socket.create_connection(self.address, timeout=60) as connection:
+                with socket.create_connection(self.address, timeout=300) as connection:
                     Conversation(connection, self).rounds(self.chance.randint(1, 5))
             except (OSError, EOFError, h2.exceptions.ProtocolError) as error:
                 if not (deadly or self.dying.is_set() or self.over.is_set()):
@@ -58,7 +59,8 @@ class Conversation:
             for _ in range(STREAMS):
                 self.ask()
             while self.kinds and not self.owner.over.is_set():
-                self.push()
+                push(self.h2, self.unsent)
+                self.flush()
                 self.listen()
         self.h2.close_connection()
         self.flush()
@@ -79,19 +81,6 @@ class Conversation:
         self.kinds[stream], self.bodies[stream] = (kind, request), b""
         if request.body:
             self.unsent[stream] = request.body
-
-    def push(self):
-        """Sends of the bodies what the windows allow."""
-        for stream in list(self.unsent):
-            while body := self.unsent.get(stream):
-                room = min(self.h2.local_flow_control_window(stream), self.h2.max_outbound_frame_size)
-                if room <= 0:
-                    break
-                self.h2.send_data(stream, body[:room], end_stream=room >= len(body))
-                self.unsent[stream] = body[room:]
-            if not self.unsent.get(stream):
-                self.unsent.pop(stream, None)
-        self.flush()
 
     def listen(self):
         data = self.socket.recv(65536)
@@ -126,3 +115,54 @@ class Conversation:
             if status >= 500:
                 figures.add("5xx_not_declared")
             figures.fail(f"{name} {request.method} {request.path}: {wrong}")
+
+
+def hold(address, over, seconds):
+    """Asks for answers that are larger than the windows, reads no more than the windows let through, and goes on asking for small
+    ones. What the server does within so long: "closed", or "open"."""
+    connection = h2.connection.H2Connection(h2.config.H2Configuration(client_side=True, header_encoding="utf-8"))
+    connection.initiate_connection()
+    until, unsent = time.monotonic() + seconds, {}
+
+    def ask(method, path, body=b""):
+        stream = connection.get_next_available_stream_id()
+        headers = [(":method", method), (":path", path), (":scheme", "http"), (":authority", "here"), ("content-type", "image/jpeg")]
+        connection.send_headers(stream, headers, end_stream=not body)
+        if body:
+            unsent[stream] = body
+
+    with socket.create_connection(address) as peer:
+        peer.settimeout(1)
+        for _ in range(2):
+            ask("POST", "/detect?annotate=true", photos.encoded(0, (1280, 960), "JPEG"))
+        later = time.monotonic() + 5
+        while time.monotonic() < until and not over.is_set():
+            push(connection, unsent)
+            try:
+                peer.sendall(connection.data_to_send())
+                data = peer.recv(65536)
+            except TimeoutError:
+                data = None
+            except OSError:
+                return "closed"
+            if data == b"":
+                return "closed"
+            if data:
+                connection.receive_data(data)  # and no window is opened again
+            if time.monotonic() > later:
+                ask("HEAD", "/health")
+                later += 5
+    return "left" if over.is_set() else "open"
+
+
+def push(connection, unsent):
+    """Sends of the bodies what the windows allow."""
+    for stream in list(unsent):
+        while body := unsent.get(stream):
+            room = min(connection.local_flow_control_window(stream), connection.max_outbound_frame_size)
+            if room <= 0:
+                break
+            connection.send_data(stream, body[:room], end_stream=room >= len(body))
+            unsent[stream] = body[room:]
+        if not unsent.get(stream):
+            unsent.pop(stream, None)

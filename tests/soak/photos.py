@@ -57,12 +57,12 @@ def small(chance):
 
 def unique(number, size=(320, 240)):
     """A photo like which there is no other: what follows a JPEG's end is not looked at."""
-    return encoded(number, size, "JPEG") + f"photo {number}".encode()
+    return encoded(number % 4, size, "JPEG") + f"photo {number}".encode()
 
 
 def truncated(number):
     """A JPEG whose second half is missing."""
-    whole = encoded(number, (320, 240), "JPEG")
+    whole = encoded(number % 4, (320, 240), "JPEG")
     return whole[: len(whole) // 2] + f"photo {number}".encode()
 
 

@@ -1,22 +1,22 @@
 """Scenes of the bulk path: some photos each, sent, looked at and collected while something goes wrong."""
 
 import contextlib
+import shutil
 import threading
 import time
 
 from soak import photos
 from soak.stack import collected, killed_at_times
 
-# A command may fail while something is wrong, and is then given again: photos that failed, or what ends a run.
-GIVEN_AGAIN = (0, 1, 2)
 CLOCKS = (3 * 3600, -3 * 3600, 5 * 86_400, -40 * 86_400, 600, -600)
 
 
 class Scene:
     """A folder with photos, two of which cannot be decoded, and the commands for it."""
 
-    def __init__(self, stack, name, number, count, chance):
+    def __init__(self, stack, name, number, count, patience, chance):
         self.stack, self.figures, self.chance, self.name = stack, stack.figures, chance, name
+        self.patience = str(patience)
         self.folder = stack.folder / f"{number}-{name}"
         self.prefix = f"in/{number}-{name}/"
         (self.folder / "photos").mkdir(parents=True)
@@ -36,7 +36,7 @@ class Scene:
 
     def collect(self, *more, journal=None, output=None):
         output = output or self.output
-        return self.stack.uploader("collect", "--journal", journal or self.journal, "--format", "jsonl", "--output", output, "--timeout", "150", "--quiet", *more)
+        return self.stack.uploader("collect", "--journal", journal or self.journal, "--format", "jsonl", "--output", output, "--timeout", self.patience, *more)
 
     def again(self, command, expected, tries=8):
         """Gives a command until its exit status is the expected one."""
@@ -80,23 +80,26 @@ def kills(scene, machine, seconds):
         scene.stack.kill_worker(scene.chance)
 
     with scene.beside(work):
-        killed_at_times(scene.stack, scene.upload("--concurrency", "2"), scene.log, scene.chance, lambda status: status == 0)
-        scene.again(scene.upload(), 0)
-        killed_at_times(scene.stack, scene.collect(), scene.log, scene.chance, lambda status: status in (0, 1), most=2)
-        over.set()
+        try:
+            killed_at_times(scene.stack, scene.upload("--concurrency", "2"), scene.log, scene.chance, lambda status: status == 0)
+            scene.again(scene.upload(), 0)
+            killed_at_times(scene.stack, scene.collect(), scene.log, scene.chance, lambda status: status == 1, most=2)
+        finally:
+            over.set()
     scene.again(scene.collect(), 1)
 
 
 def throttled(scene, machine, seconds):
-    """S3 tells everybody to slow down; then it is not there at all."""
-    with scene.beside(lambda: meanwhile(scene.stack, ["refuse", 503, "SlowDown"], seconds)):
+    """S3 tells everybody to slow down, while photos are sent and while they are looked at; in between it is not there at all."""
+    slow, gone = ["refuse", 503, "SlowDown"], ["down"]
+    with scene.beside(lambda: meanwhile(scene.stack, slow, seconds)):
         scene.stack.run(scene.upload(), scene.log)
-    scene.figures.add("throttled_seconds", seconds)
-    with scene.beside(lambda: meanwhile(scene.stack, ["down"], seconds / 3)):
+    with scene.beside(lambda: meanwhile(scene.stack, gone, seconds / 3)):
         scene.stack.run(scene.upload("--force"), scene.log)
     scene.again(scene.upload(), 0)
-    with scene.beside(lambda: meanwhile(scene.stack, ["refuse", 503, "SlowDown"], seconds / 3)):
+    with scene.beside(lambda: meanwhile(scene.stack, slow, seconds)):
         scene.again(scene.collect(), 1)
+    scene.figures.add("throttled_seconds", 2 * seconds)
 
 
 def meanwhile(stack, fault, seconds):
@@ -150,16 +153,17 @@ def full(scene, machine, seconds):
     disk = machine.disk
     journal, output = disk.folder / f"{scene.name}.journal", disk.folder / f"{scene.name}.jsonl"
     for path in disk.folder.iterdir():
-        path.unlink()
-    disk.fill(leave=4)
-    if disk.there:
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    for leave in (0, 4) if disk.there else ():
+        disk.free()
+        disk.fill(leave)
         status, said = scene.stack.run(scene.upload(journal=journal), scene.log)
         scene.figures.expect(status == 2 and "No space left" in said, f"the journal's disk was full: {status} {said[-500:]}")
         scene.figures.add("disks_full")
     disk.free()
     scene.again(scene.upload(journal=journal), 0)
-    disk.fill(leave=4)
     if disk.there:
+        disk.fill(leave=4)
         status, said = scene.stack.run(scene.collect(journal=journal, output=output), scene.log)
         scene.figures.expect(status == 2 and "No space left" in said, f"the output's disk was full: {status} {said[-500:]}")
         pictures = disk.folder / "pictures"
@@ -186,7 +190,7 @@ def existing(scene, machine, seconds):
     command = scene.stack.uploader("bulk", "--existing", f"s3://photos/there/{scene.prefix}", "--queue", queue, "--journal", scene.journal, "--per-message", "3")
     killed_at_times(scene.stack, [*command, "--no-wait"], scene.log, scene.chance, lambda status: status == 0, most=3)
     scene.stack.kill_worker(scene.chance)
-    scene.again([*command, "--format", "jsonl", "--output", str(scene.output), "--timeout", "150"], 1)
+    scene.again([*command, "--format", "jsonl", "--output", str(scene.output), "--timeout", scene.patience], 1)
 
 
 SCENES = (kills, throttled, nameless, clocks, full, existing)

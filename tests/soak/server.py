@@ -56,13 +56,13 @@ class ServerPart:
         over = threading.Event()
         clients = [Client(self.base, self.figures, f"{self.seed}/client/{n}", over, self.dying) for n in range(CLIENTS)]
         clients += [Multiplexer(self.base, self.figures, f"{self.seed}/h2c/{n}", over, self.dying) for n in range(MULTIPLEXERS)]
-        clients += [Slow(self.base, self.figures, f"{self.seed}/slow/{n}", over, self.short) for n in range(slow)]
+        clients += [Slow(self.base, self.figures, f"{self.seed}/slow/{n}", over, self.dying, self.short) for n in range(slow)]
         return over, clients
 
     def end(self, over, clients):
         over.set()
         for client in clients:
-            client.join(120)
+            client.join(400)
             self.figures.expect(not client.is_alive(), f"{type(client).__name__} hangs")
 
     def steady(self, seconds):
@@ -83,6 +83,7 @@ class ServerPart:
         self.end(over, clients)
         self.figures.expect(server.process.poll() is None, f"the server ended by itself: {server.process.poll()}")
         rss, _, _ = zip(*samples)
+        (self.folder / "usage.csv").write_text("".join(f"{mb:.1f},{files},{threads}\n" for mb, files, threads in samples))
         self.figures.quarters("rss_mb", rss)
         self.figures.set("rss_peak_mb", server.megabytes("VmHWM"))
         self.figures.set("descriptors_before", files)
@@ -136,9 +137,9 @@ class ServerPart:
         name = signal.Signals(how).name
         server.process.send_signal(how)
         try:
-            status = server.process.wait(60)
+            status = server.process.wait(120)
         except support.subprocess.TimeoutExpired:
             server.process.kill()
-            return self.figures.fail(f"the server did not end within 60 s of {name}")
+            return self.figures.fail(f"the server did not end within 120 s of {name}")
         self.figures.add(f"ends_by_{name}")
         self.figures.expect(status == (0 if how == signal.SIGTERM else -how), f"exit status {status} after {name}")

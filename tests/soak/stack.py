@@ -4,12 +4,8 @@ that may be lost, and the uploader's commands."""
 import contextlib
 import json
 import os
-import random
 import signal
 import subprocess
-import sys
-import time
-import urllib.parse
 
 import cloud
 import history
@@ -66,7 +62,7 @@ class Stack:
                 self.deaths += 1
                 self.figures.add(f"workers_ended_by_{how.name}")
 
-    def uploader(self, verb, *arguments, places=True):
+    def uploader(self, verb, *arguments):
         """A command of the uploader, ready to be started."""
         command = [support.binary("uploader"), verb, *arguments, "--results", self.bulk.places["results"], "--endpoint-url", self.endpoint]
         return [str(word) for word in command]
@@ -75,7 +71,7 @@ class Stack:
         with log.open("ab") as file:
             return subprocess.Popen(command, env=self.environment, stdout=file, stderr=file)
 
-    def run(self, command, log, patience=240):
+    def run(self, command, log, patience=900):
         """Its exit status, and what it said."""
         before = log.stat().st_size if log.exists() else 0
         process = self.start(command, log)
@@ -164,8 +160,11 @@ def killed_at_times(stack, command, log, chance, done, most=6):
 def collected(path):
     """How often each photo is in what `collect` wrote; torn lines count as none."""
     counts = {}
+    if not path.exists():
+        return counts
     for line in path.read_text().splitlines():
         with contextlib.suppress(ValueError):
-            photo = json.loads(line)["source"]["key"]
-            counts[photo] = counts.get(photo, 0) + 1
+            # A photo without a result has no source.
+            if source := json.loads(line).get("source"):
+                counts[source["key"]] = counts.get(source["key"], 0) + 1
     return counts
