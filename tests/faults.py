@@ -17,12 +17,14 @@ refuses requests that were signed more than a quarter of an hour ago, or as long
 import argparse
 import collections
 import contextlib
+import ctypes
 import datetime
 import http.client
 import http.server
 import json
 import pathlib
 import re
+import signal
 import socket
 import struct
 import subprocess
@@ -134,6 +136,11 @@ def signed(date):
         return None
 
 
+def end_with_parent():
+    """prctl(PR_SET_PDEATHSIG, SIGKILL)."""
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)
+
+
 class Server(http.server.ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 128
@@ -153,8 +160,8 @@ def main():
         probe.bind(("127.0.0.1", 0))
         Proxy.port = probe.getsockname()[1]
     Proxy.log, Proxy.rules = Log(options.folder / "log.jsonl"), Rules(options.folder / "rules.json")
-    # In our process group, which `uploader local` ends.
-    moto = subprocess.Popen([options.moto, "-H", "127.0.0.1", "-p", str(Proxy.port)])
+    # In our process group, which `uploader local` ends; where that is killed, the kernel ends us, and moto with us.
+    moto = subprocess.Popen([options.moto, "-H", "127.0.0.1", "-p", str(Proxy.port)], preexec_fn=end_with_parent)
     while True:
         try:
             socket.create_connection(("127.0.0.1", Proxy.port)).close()

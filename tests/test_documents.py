@@ -22,7 +22,7 @@ NOT_RUN = [
     (r".*uploader (bulk|collect) .*", "needs buckets: tests/test_bulk.py has them, and `make demo-bulk` is run"),
     (r"uploader compact .*", "needs results: tests/test_tables.py has them, and `make demo-bulk` runs it"),
     (r"uploader evaluate .*", "needs photos of which is known what is in them: tests/test_evaluate.py has some"),
-    (r"make (lint|test|bench)", "takes minutes; .ci/run runs lint and test"),
+    (r"make (lint|test|bench|soak)", "takes minutes; .ci/run runs lint, test, and soak for two minutes"),
     (r"make pictures", "writes into the tree, and needs a desktop's fonts to look the same"),
 ]
 

@@ -38,7 +38,7 @@ class DatasetPart:
         for name in ("detect-bulk", "uploader"):
             self.figures.bound(f"{name}_rss_peak_mb", MOST_MEGABYTES)
             self.figures.bound(f"{name}_descriptors_peak", 400)
-            self.figures.bound(f"{name}_threads_peak", 100)
+            self.figures.bound(f"{name}_threads_peak", 200)
 
     def play(self, play, stack, number):
         # A result may come after a fault, and a message after that.

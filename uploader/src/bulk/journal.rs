@@ -75,21 +75,23 @@ impl Journal {
             // A file system without locks is no reason not to upload.
             Ok(()) | Err(TryLockError::Error(_)) => {}
         }
-        let known = Self::read_known(path, bucket)?;
+        let (begun, known) = Self::read_known(path, bucket)?;
         let end = file.seek(SeekFrom::End(0)).with_context(at)?;
-        if end == 0 {
-            let places = Places { bucket: place(bucket), results: place(results) };
-            writeln!(file, "{}", serde_json::to_string(&places)?).with_context(at)?;
-        } else if !ends_with_newline(path).with_context(at)? {
+        if end > 0 && !ends_with_newline(path).with_context(at)? {
             // The last line is torn: what follows must not become part of it.
             file.write_all(b"\n").with_context(at)?;
+        }
+        // Missing, too, where a full disk has torn it: without it nobody could collect by this journal.
+        if !begun {
+            let places = Places { bucket: place(bucket), results: place(results) };
+            writeln!(file, "{}", serde_json::to_string(&places)?).with_context(at)?;
         }
         Ok(Self { path: path.to_owned(), known, file: Some(Mutex::new(file)) })
     }
 
     /// What a journal says, which may not exist; nothing will be noted.
     pub(crate) fn look(path: &Path, bucket: &S3Uri) -> Result<Self> {
-        let known = if path.exists() { Self::read_known(path, bucket)? } else { HashMap::new() };
+        let known = if path.exists() { Self::read_known(path, bucket)?.1 } else { HashMap::new() };
         Ok(Self { path: path.to_owned(), known, file: None })
     }
 
@@ -108,7 +110,8 @@ impl Journal {
         file.write_all(&line).with_context(|| format!("journal {}", self.path.display()))
     }
 
-    fn read_known(path: &Path, bucket: &S3Uri) -> Result<HashMap<Box<str>, Known>> {
+    /// Whether the journal says between which places, and what it knows.
+    fn read_known(path: &Path, bucket: &S3Uri) -> Result<(bool, HashMap<Box<str>, Known>)> {
         let mut known = HashMap::new();
         let places = read(path, |note| {
             let stamp = Stamp { size: note.size, modified: note.modified };
@@ -118,7 +121,7 @@ impl Journal {
             Some(places) if places.bucket != place(bucket) => {
                 bail!("{}: the journal of uploads to {}; use another --journal file", path.display(), places.bucket)
             }
-            _ => Ok(known),
+            places => Ok((places.is_some(), known)),
         }
     }
 }
@@ -269,5 +272,21 @@ mod tests {
         assert!(error.to_string().contains("s3://in/photos"), "{error}");
         std::fs::write(&path, "{\"hello\": 1}\n").unwrap();
         assert!(photos(&path).unwrap_err().to_string().contains("not a journal"));
+    }
+
+    #[test]
+    fn a_journal_whose_first_line_is_torn_is_begun_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("run.jsonl");
+        let (bucket, results) = (uri("s3://in/photos"), uri("s3://out"));
+        drop(Journal::open(&path, &bucket, &results).unwrap());
+        let whole = std::fs::read(&path).unwrap();
+        std::fs::write(&path, &whole[..whole.len() / 2]).unwrap();
+        for _ in 0..2 {
+            Journal::open(&path, &bucket, &results).unwrap().note(&note("a.jpg", "e1", Some(5))).unwrap();
+        }
+        let (from, notes) = photos(&path).unwrap();
+        assert_eq!((place(&from), notes.len()), (place(&bucket), 1));
+        assert_eq!(std::fs::read_to_string(&path).unwrap().matches("bucket").count(), 1 + 1, "once torn, once whole");
     }
 }

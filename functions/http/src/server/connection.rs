@@ -34,9 +34,10 @@ pub(super) async fn serve(stream: TcpStream, app: App, outgoing: Outgoing, mut s
     let heard = reporter.clone();
     let io = TokioIo::new(InspectReader::new(stream, move |_: &[u8]| heard.heard()));
     let service = service_fn(move |request: Request<Incoming>| {
-        let (app, outgoing, under_way) = (app.clone(), outgoing.clone(), reporter.request(request.version()));
+        let (app, outgoing, reporter) = (app.clone(), outgoing.clone(), reporter.clone());
+        let under_way = reporter.request(request.version());
         async move {
-            let response = answer(&app, &outgoing, request).await;
+            let response = answer(&app, &outgoing, &reporter, request).await;
             drop(under_way);
             Ok::<_, Infallible>(response)
         }
@@ -46,7 +47,7 @@ pub(super) async fn serve(stream: TcpStream, app: App, outgoing: Outgoing, mut s
     tokio::select! {
         // Whatever ended it, nobody is left to tell.
         _ = connection.as_mut() => return,
-        phase = watchdog.expired() => if phase == Phase::Speaking { return },
+        phase = watchdog.expired() => if phase != Phase::Idle { return },
         _ = stopped.changed() => {}
     }
     connection.as_mut().graceful_shutdown();
@@ -58,7 +59,7 @@ pub(super) async fn serve(stream: TcpStream, app: App, outgoing: Outgoing, mut s
 }
 
 async fn half_a_request(watchdog: &mut Watchdog) {
-    while watchdog.expired().await != Phase::Speaking {}
+    while watchdog.expired().await == Phase::Idle {}
 }
 
 fn builder() -> auto::Builder<TokioExecutor> {
@@ -74,7 +75,12 @@ fn builder() -> auto::Builder<TokioExecutor> {
     builder
 }
 
-async fn answer(app: &App, outgoing: &Outgoing, request: Request<Incoming>) -> Response<Full<Bytes>> {
+async fn answer(
+    app: &App,
+    outgoing: &Outgoing,
+    reporter: &Reporter,
+    request: Request<Incoming>,
+) -> Response<Full<Bytes>> {
     let (version, head_only) = (request.version(), request.method() == Method::HEAD);
     let mut response = app.handle(request).await;
     // The rest of a body that came too slowly is not waited for.
@@ -86,5 +92,5 @@ async fn answer(app: &App, outgoing: &Outgoing, request: Request<Incoming>) -> R
         response.headers_mut().insert(CONTENT_LENGTH, length);
         return response.map(|_| Full::default());
     }
-    outgoing.admit(response).map(Full::new)
+    outgoing.admit(response, reporter).map(Full::new)
 }

@@ -7,6 +7,7 @@ use http::Response;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use wire::{Code, Problem};
 
+use super::phase::{Reporter, Sending};
 use crate::reply;
 
 /// What all answers that are not sent yet may hold together, in bytes.
@@ -23,6 +24,7 @@ pub(super) struct Outgoing(Arc<Semaphore>);
 struct Held {
     body: Bytes,
     _share: OwnedSemaphorePermit,
+    _sending: Sending,
 }
 
 impl AsRef<[u8]> for Held {
@@ -36,8 +38,9 @@ impl Outgoing {
         Self(Arc::new(Semaphore::new(BUDGET)))
     }
 
-    /// The answer as it can be sent: itself, or `overloaded` where too much is being sent already.
-    pub(super) fn admit(&self, response: Response<Bytes>) -> Response<Bytes> {
+    /// The answer as it can be sent: itself, or `overloaded` where too much is being sent already. Of a large one its
+    /// connection hears.
+    pub(super) fn admit(&self, response: Response<Bytes>, reporter: &Reporter) -> Response<Bytes> {
         let length = response.body().len();
         if length <= SMALL {
             return response;
@@ -45,7 +48,10 @@ impl Outgoing {
         let share =
             u32::try_from(length).ok().and_then(|length| Arc::clone(&self.0).try_acquire_many_owned(length).ok());
         match share {
-            Some(share) => response.map(|body| Bytes::from_owner(Held { body, _share: share })),
+            Some(share) => {
+                let sending = reporter.sending();
+                response.map(|body| Bytes::from_owner(Held { body, _share: share, _sending: sending }))
+            }
             None => {
                 let problem = Problem::new(Code::Overloaded, "No memory left for responses. Retry in a second.");
                 let mut refusal = reply::problem(&problem, "");
@@ -62,10 +68,10 @@ impl Outgoing {
 mod tests {
     use super::*;
 
-    #[test]
-    fn large_answers_wait_for_each_other_and_small_ones_for_none() {
-        let outgoing = Outgoing::new();
-        let answer = |bytes: usize| outgoing.admit(Response::new(Bytes::from(vec![0; bytes])));
+    #[tokio::test]
+    async fn large_answers_wait_for_each_other_and_small_ones_for_none() {
+        let (outgoing, (reporter, _watchdog)) = (Outgoing::new(), Reporter::new());
+        let answer = |bytes: usize| outgoing.admit(Response::new(Bytes::from(vec![0; bytes])), &reporter);
         let large = answer(BUDGET / 2 + 1);
         let piece = large.body().slice(..1);
         drop(large);

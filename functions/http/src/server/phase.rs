@@ -5,12 +5,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use http::Version;
-use tokio::sync::watch;
+use tokio::sync::{Notify, oneshot, watch};
 use tokio::time::timeout;
 
 /// How long a request's head may take to come; also a new connection's first.
 const HEAD: Duration = Duration::from_secs(10);
-/// How long a connection may be kept without a request.
+/// How long a connection may be kept without a request, and how long its client may take to read a large answer.
 const KEPT: Duration = Duration::from_secs(120);
 
 /// What a connection is doing.
@@ -22,6 +22,8 @@ pub(super) enum Phase {
     Speaking,
     /// So many requests are under way; the service bounds how long each may take.
     UnderWay(usize),
+    /// Whatever else it does, its client does not read an answer.
+    Stuck,
 }
 
 /// The phase of a connection, as its reader and its requests report it.
@@ -30,6 +32,13 @@ pub(super) struct Reporter {
     phase: watch::Sender<Phase>,
     /// HTTP/2 was spoken: what comes between requests may be anything, such as a ping.
     framed: Arc<AtomicBool>,
+    stuck: Arc<Notify>,
+}
+
+/// An answer that is being sent, until dropped.
+#[derive(Debug)]
+pub(super) struct Sending {
+    _until: oneshot::Sender<()>,
 }
 
 /// Keeps a connection in [`Phase::UnderWay`] until dropped.
@@ -39,8 +48,21 @@ pub(super) struct RequestUnderWay(watch::Sender<Phase>);
 impl Reporter {
     /// A connection that was just accepted, which is to say something soon.
     pub(super) fn new() -> (Self, Watchdog) {
-        let (sender, receiver) = watch::channel(Phase::Speaking);
-        (Self { phase: sender, framed: Arc::default() }, Watchdog(receiver))
+        let (phase, receiver) = watch::channel(Phase::Speaking);
+        let stuck = Arc::<Notify>::default();
+        (Self { phase, framed: Arc::default(), stuck: Arc::clone(&stuck) }, Watchdog { phase: receiver, stuck })
+    }
+
+    /// A large answer goes out. Over HTTP/2 further requests may come meanwhile, and none of them makes it wait longer.
+    pub(super) fn sending(&self) -> Sending {
+        let (until, sent) = oneshot::channel();
+        let stuck = Arc::clone(&self.stuck);
+        tokio::spawn(async move {
+            if timeout(KEPT, sent).await.is_err() {
+                stuck.notify_one();
+            }
+        });
+        Sending { _until: until }
     }
 
     /// Bytes came.
@@ -60,7 +82,7 @@ impl Reporter {
         self.phase.send_modify(|phase| {
             *phase = match *phase {
                 Phase::UnderWay(others) => Phase::UnderWay(others + 1),
-                Phase::Idle | Phase::Speaking => Phase::UnderWay(1),
+                Phase::Idle | Phase::Speaking | Phase::Stuck => Phase::UnderWay(1),
             }
         });
         RequestUnderWay(self.phase.clone())
@@ -80,19 +102,26 @@ impl Drop for RequestUnderWay {
 
 /// Notices when a connection has been in a phase for too long.
 #[derive(Debug)]
-pub(super) struct Watchdog(watch::Receiver<Phase>);
+pub(super) struct Watchdog {
+    phase: watch::Receiver<Phase>,
+    stuck: Arc<Notify>,
+}
 
 impl Watchdog {
     /// The phase that took too long; never where requests are under way.
     pub(super) async fn expired(&mut self) -> Phase {
         loop {
-            let phase = *self.0.borrow_and_update();
+            let phase = *self.phase.borrow_and_update();
             let patience = match phase {
                 Phase::Speaking => HEAD,
                 Phase::Idle => KEPT,
-                Phase::UnderWay(_) => Duration::MAX,
+                Phase::UnderWay(_) | Phase::Stuck => Duration::MAX,
             };
-            match timeout(patience, self.0.changed()).await {
+            let changed = tokio::select! {
+                changed = timeout(patience, self.phase.changed()) => changed,
+                () = self.stuck.notified() => return Phase::Stuck,
+            };
+            match changed {
                 Err(_) => return phase,
                 Ok(Ok(())) => {}
                 // The connection is gone, and this future with it.
@@ -119,6 +148,27 @@ mod tests {
         let start = Instant::now();
         assert_eq!(watchdog.expired().await, Phase::Idle);
         assert_eq!(start.elapsed().as_secs(), KEPT.as_secs());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_answer_that_nobody_reads_ends_a_busy_connection() {
+        let (reporter, mut watchdog) = Reporter::new();
+        let start = Instant::now();
+        let sending = reporter.sending();
+        // Others are read meanwhile, and further requests come.
+        let requests = tokio::spawn(async move {
+            loop {
+                let request = reporter.request(Version::HTTP_2);
+                drop(reporter.sending());
+                tokio::time::sleep(Duration::from_secs(5)).await;
+                drop(request);
+            }
+        });
+        assert_eq!(watchdog.expired().await, Phase::Stuck);
+        assert_eq!(start.elapsed().as_secs(), KEPT.as_secs());
+        drop(sending);
+        assert!(timeout(10 * KEPT, watchdog.expired()).await.is_err());
+        requests.abort();
     }
 
     #[tokio::test(start_paused = true)]
