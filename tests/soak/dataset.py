@@ -1,5 +1,6 @@
 """Datasets through S3 while everything goes wrong in turn."""
 
+import itertools
 import random
 import time
 import types
@@ -21,24 +22,31 @@ class DatasetPart:
         self.photos = 24 if self.short else 200
 
     def run(self):
-        until, number, stacks = time.monotonic() + self.seconds, 0, 0
+        self.until, self.played = time.monotonic() + self.seconds, 0
+        stacks = itertools.count()
         try:
-            while not stacks or time.monotonic() < until:
-                stack = Stack(self.folder / f"stack-{stacks}", self.figures, self.machine.names, self.machine.clock, self.visibility)
-                for scene in self.chance.sample(SCENES, len(SCENES)):
-                    if number >= len(SCENES) and (time.monotonic() > until or stack.deaths >= MOST_DEATHS):
-                        break
-                    self.play(scene, stack, number)
-                    number += 1
-                stack.count()
-                stack.end(ENDS[stacks % len(ENDS)])
-                stacks += 1
+            while not self.played or time.monotonic() < self.until:
+                number = next(stacks)
+                stack = Stack(self.folder / f"stack-{number}", self.figures, self.machine.names, self.machine.clock, self.visibility)
+                try:
+                    self.scenes(stack)
+                finally:
+                    stack.end(ENDS[number % len(ENDS)])
         except Exception as error:  # noqa: BLE001
             self.figures.fail(f"the dataset's part ended early: {error!r}")
         for name in ("detect-bulk", "uploader"):
             self.figures.bound(f"{name}_rss_peak_mb", MOST_MEGABYTES)
             self.figures.bound(f"{name}_descriptors_peak", 400)
             self.figures.bound(f"{name}_threads_peak", 200)
+
+    def scenes(self, stack):
+        """Every scene once, in any order; the first stack's are all played, however long it takes."""
+        for scene in self.chance.sample(SCENES, len(SCENES)):
+            if self.played >= len(SCENES) and (time.monotonic() > self.until or stack.deaths >= MOST_DEATHS):
+                break
+            self.play(scene, stack, self.played)
+            self.played += 1
+        stack.count()
 
     def play(self, play, stack, number):
         # A result may come after a fault, and a message after that.
