@@ -9,9 +9,9 @@ use wire::{Code, MAX_IMAGES, Options, Problem, Unknown};
 
 use crate::body::{Bodies, Received};
 use crate::coding::Codings;
-use crate::declared::{Declared, Kind};
-use crate::dialect::Dialect;
-use crate::intake::Intake;
+use crate::declared::Declared;
+use crate::compatible_api::CompatibleApi;
+use crate::request_reader;
 
 /// The largest photo in bytes.
 const MOST: usize = 1 << 20;
@@ -36,22 +36,22 @@ pub fn request(content_type: &str, body: &[u8]) -> Result<(Vec<Result<Bytes, Pro
 ///
 /// # Errors
 /// The problem that its sender would be told.
-pub fn dialect(is_rekognition: bool, body: &[u8]) -> Result<(Vec<Result<Bytes, Problem>>, Options), Problem> {
+pub fn compatible_api(is_rekognition: bool, body: &[u8]) -> Result<(Vec<Result<Bytes, Problem>>, Options), Problem> {
     // Nothing is fetched from S3.
     if is_rekognition && wire::rekognition::Request::parse(body).is_ok_and(|request| request.image.s3_object.is_some())
     {
         return Err(Problem::new(Code::InvalidS3Object, "not fetched"));
     }
-    let dialect = if is_rekognition { Dialect::Rekognition } else { Dialect::Roboflow };
-    read(Declared { kind: Kind::Dialect(dialect), options: Options::default() }, body)
+    let api = if is_rekognition { CompatibleApi::Rekognition } else { CompatibleApi::Roboflow };
+    read(Declared::by(api), body)
 }
 
 fn read(declared: Declared, body: &[u8]) -> Result<(Vec<Result<Bytes, Problem>>, Options), Problem> {
     let Some(runtime) = RUNTIME.as_ref() else { return Err(Problem::new(Code::Internal, "no runtime")) };
     let _entered = runtime.enter();
-    let intake = Intake::read(declared, Bytes::copy_from_slice(body), MOST)?;
-    assert!((1..=MAX_IMAGES).contains(&intake.photos.len()), "{} photos", intake.photos.len());
-    Ok((intake.photos, intake.options))
+    let content = request_reader::read(declared, Bytes::copy_from_slice(body), MOST)?;
+    assert!((1..=MAX_IMAGES).contains(&content.photos.len()), "{} photos", content.photos.len());
+    Ok((content.photos, content.options))
 }
 
 /// A body with these codings (`Content-Encoding`) taken off.

@@ -1,6 +1,6 @@
 //! Photos: of every format that is read, within limits that keep each of them quick.
 
-use detector::{Foreign, Limits, Photo, PhotoError, PhotoFormat};
+use detector::{UnsupportedType, Limits, Photo, PhotoError, PhotoFormat};
 
 const LIMITS: Limits = Limits { max_bytes: 1 << 20, max_pixels: 1 << 20, max_side: 4096 };
 /// What a model's input may need of a photo.
@@ -8,7 +8,7 @@ const NEEDED: u32 = 64;
 
 /// A photo, decoded in full and then at the size that a small input needs.
 pub(crate) fn decode(bytes: &[u8]) {
-    let _ = Foreign::of(bytes).to_string();
+    let _ = UnsupportedType::of(bytes).to_string();
     let whole = Photo::decode(bytes, &LIMITS);
     if let Err(error) = &whole {
         assert!(!error.to_string().is_empty());

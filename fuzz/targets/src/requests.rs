@@ -1,6 +1,6 @@
 //! What strangers send to detect-http.
 
-use detect_http::fuzzing::{decoded, dialect, request};
+use detect_http::fuzzing::{compatible_api, decoded, request};
 use wire::{Options, Problem, RequestBody};
 
 use crate::options::{sound, told};
@@ -11,8 +11,8 @@ const MOST: usize = 1 << 20;
 /// A body of JSON, as our own clients, those of Rekognition and of Roboflow send it.
 pub(crate) fn json(body: &[u8]) {
     check(request("application/json", body));
-    check(dialect(true, body));
-    check(dialect(false, body));
+    check(compatible_api(true, body));
+    check(compatible_api(false, body));
     if let Ok(read) = RequestBody::parse(body) {
         assert!(read.many || read.images.len() == 1, "several photos and no list");
     }
