@@ -27,8 +27,9 @@ use crate::cloud::Account;
 use crate::link::CONNECT_WITHIN;
 use crate::photo::item_error;
 
-/// Tries of a request, the first one included: a little more than a minute.
-const TRIES: u32 = 8;
+/// Tries of a request, the first one included. The SDK waits for a random share of each pause, half of it on average, so
+/// these are a little more than a minute.
+const TRIES: u32 = 11;
 /// Longest wait for the head of an answer.
 const ANSWER: Duration = Duration::from_secs(60);
 /// A link on which a photo's upload may take longer than [`ANSWER`]: in bytes per second.
