@@ -32,9 +32,11 @@ class Multiplexer(threading.Thread):
     def run(self):
         while not self.over.is_set():
             deadly = self.dying.is_set()
+            # Drawn beforehand: on a busy machine that may take longer than a new connection may be silent.
+            first = [kinds.draw(self.chance) for _ in range(STREAMS)]
             try:
                 with socket.create_connection(self.address, timeout=300) as connection:
-                    Conversation(connection, self).rounds(self.chance.randint(1, 5))
+                    Conversation(connection, self).rounds(first, self.chance.randint(0, 4))
             except (OSError, EOFError, h2.exceptions.ProtocolError) as error:
                 if not (deadly or self.dying.is_set() or self.over.is_set()):
                     self.figures.fail(f"h2c: a connection to a server that lives broke: {error!r}")
@@ -54,10 +56,10 @@ class Conversation:
     def flush(self):
         self.socket.sendall(self.h2.data_to_send())
 
-    def rounds(self, number):
-        for _ in range(number):
-            for _ in range(STREAMS):
-                self.ask()
+    def rounds(self, first, more):
+        for drawn in [first, *([None] * more)]:
+            for kind, request in drawn or [kinds.draw(self.owner.chance) for _ in range(STREAMS)]:
+                self.ask(kind, request)
             while self.kinds and not self.owner.over.is_set():
                 push(self.h2, self.unsent)
                 self.flush()
@@ -65,8 +67,7 @@ class Conversation:
         self.h2.close_connection()
         self.flush()
 
-    def ask(self):
-        kind, request = kinds.draw(self.owner.chance)
+    def ask(self, kind, request):
         if len(request.body) > MOST_BYTES:
             return
         stream = self.h2.get_next_available_stream_id()
@@ -148,7 +149,10 @@ def hold(address, over, seconds):
             if data == b"":
                 return "closed"
             if data:
-                connection.receive_data(data)  # and no window is opened again
+                try:
+                    connection.receive_data(data)  # and no window is opened again
+                except h2.exceptions.ProtocolError:
+                    return "closed"  # the server has said goodbye, and then something else
             if time.monotonic() > later:
                 ask("HEAD", "/health")
                 later += 5
