@@ -7,7 +7,7 @@ use bytes::Bytes;
 use http::header::HOST;
 use http::request::Parts;
 use http::uri::Authority;
-use http::{Method, Request, Response};
+use http::{HeaderMap, Method, Request, Response};
 use http_body::Body;
 use telemetry::{Metrics, RequestId};
 use tokio::sync::oneshot;
@@ -26,7 +26,7 @@ use crate::request_log::{self, Ids};
 use crate::request_reader;
 use crate::token::Token;
 use crate::work::{self, Context, Done};
-use crate::{page, reply};
+use crate::{page, paths, reply};
 
 /// How the service works.
 #[derive(Debug, Clone)]
@@ -59,18 +59,25 @@ struct Shared {
     queue: Queue,
 }
 
+/// What everybody may read, token or not.
+const OPEN: [&str; 4] = ["", "/sample.jpg", "/health", paths::CONTRACT];
+
 /// What a request asks for.
 enum Route {
     Page,
     Sample,
+    /// The document that describes the service.
+    Contract,
     Health,
     Model,
     /// Photos, answered in this shape unless they ask for another.
     Detect(Format),
     /// The same of another service's client.
     Call(CompatibleApi),
-    /// The models, as Roboflow's client asks for them; with a body it names one.
+    /// The models, as Roboflow's client asks for them.
     Registry,
+    /// The same for one that names a model.
+    Add,
 }
 
 impl App {
@@ -126,7 +133,7 @@ impl App {
         let response = match self.route(&head, &path) {
             Ok(Route::Detect(format)) => self.detect(head, body, format, None, &mut done).await,
             Ok(Route::Call(api)) => self.detect(head, body, api.format(), Some(api), &mut done).await,
-            Ok(Route::Registry) => self.registry(body).await,
+            Ok(Route::Add) => self.add(&head.headers, body).await,
             route => {
                 body::discard(&head.headers, body);
                 route.and_then(|route| self.tell(&route, &head))
@@ -134,9 +141,10 @@ impl App {
         };
         let response = response.unwrap_or_else(|problem| {
             done.code = Some(problem.code);
+            let allowed = paths::allowed_methods(&path);
             match api {
-                Some(api) => api.problem(&problem),
-                None => reply::problem(&problem, allowed_methods(&path)),
+                Some(api) => api.problem(&problem, allowed),
+                None => reply::problem(&problem, allowed),
             }
         });
         let response = reply::with_cold_start(response, done.cold_start);
@@ -154,34 +162,25 @@ impl App {
         check_host(head)?;
         let reads = matches!(head.method, Method::GET | Method::HEAD);
         match &self.0.options.token {
-            Some(token) if !(reads && matches!(path, "" | "/sample.jpg" | "/health")) => token.check(&head.headers)?,
+            Some(token) if !(reads && OPEN.contains(&path)) => token.check(&head.headers)?,
             _ => {}
         }
-        match (CompatibleApi::of(head, path), &head.method, path) {
-            (Some(api @ CompatibleApi::Rekognition), ..) => {
-                return rekognition::check(&head.headers).map(|()| Route::Call(api));
-            }
-            (Some(api), &Method::POST, roboflow::INFER) => return Ok(Route::Call(api)),
-            (Some(_), &Method::POST, roboflow::ADD) => return Ok(Route::Registry),
-            (Some(_), _, roboflow::REGISTRY) if reads => return Ok(Route::Registry),
-            (Some(_), method, _) => return Err(not_allowed(method, path)),
-            (None, ..) => {}
+        if CompatibleApi::of(head, path) == Some(CompatibleApi::Rekognition) {
+            return rekognition::check(&head.headers).map(|()| Route::Call(CompatibleApi::Rekognition));
         }
-        match (&head.method, path) {
-            (&Method::POST, "" | "/detect") => Ok(Route::Detect(Format::Spotter)),
-            (&Method::POST, "/api/detect") => Ok(Route::Detect(Format::Seed)),
-            (_, "") if reads => Ok(Route::Page),
-            (_, "/sample.jpg") if reads => Ok(Route::Sample),
-            (_, "/health") if reads => Ok(Route::Health),
-            (_, "/model") if reads => Ok(Route::Model),
-            (method, "" | "/detect" | "/api/detect" | "/health" | "/model" | "/sample.jpg") => {
-                Err(not_allowed(method, path))
-            }
-            _ => Err(Problem::new(
-                Code::NotFound,
-                "No such path. There are POST /detect, GET /model, GET /health and, for a browser, GET /.",
-            )),
-        }
+        paths::check(&head.method, path)?;
+        Ok(match path {
+            roboflow::INFER => Route::Call(CompatibleApi::Roboflow),
+            roboflow::ADD => Route::Add,
+            roboflow::REGISTRY => Route::Registry,
+            "/api/detect" => Route::Detect(Format::Seed),
+            "/sample.jpg" => Route::Sample,
+            "/health" => Route::Health,
+            "/model" => Route::Model,
+            paths::CONTRACT => Route::Contract,
+            "" if reads => Route::Page,
+            _ => Route::Detect(Format::Spotter),
+        })
     }
 
     fn engine(&self) -> Result<&Engine, Problem> {
@@ -196,17 +195,26 @@ impl App {
             Route::Health => reply::json(&Health::of(engine)),
             Route::Model => reply::json(&Model::of(engine, self.0.options.platform)),
             Route::Sample => page::sample(),
+            Route::Contract => reply::contract(),
+            Route::Registry => roboflow::models(engine, b"")?,
             _ => page::answer(&head.headers),
         })
     }
 
-    /// The models, to whoever may name one.
-    async fn registry<B>(&self, mut body: B) -> Result<Response<Bytes>, Problem>
+    /// The models, to whoever names one.
+    async fn add<B>(&self, headers: &HeaderMap, mut body: B) -> Result<Response<Bytes>, Problem>
     where
         B: Body<Data = Bytes, Error: Send> + Send + Unpin + 'static,
     {
-        let engine = self.engine()?;
-        let received = self.0.bodies.read(&mut body).await?;
+        let read = match self.engine() {
+            Ok(engine) => self.0.bodies.read(&mut body).await.map(|received| (engine, received)),
+            Err(problem) => Err(problem),
+        };
+        let (engine, received) = read.inspect_err(|problem| {
+            if problem.code != Code::Timeout {
+                body::discard(headers, body);
+            }
+        })?;
         roboflow::models(engine, &received.bytes)
     }
 
@@ -293,18 +301,5 @@ fn check_host(head: &Parts) -> Result<(), Problem> {
             Code::InvalidParameter,
             "The Host header must be a single host name, with or without a port.",
         )),
-    }
-}
-
-fn not_allowed(method: &Method, path: &str) -> Problem {
-    let detail = format!("{method} is not allowed on this path. Allowed: {}.", allowed_methods(path));
-    Problem::new(Code::MethodNotAllowed, detail)
-}
-
-fn allowed_methods(path: &str) -> &'static str {
-    match path {
-        "/detect" | "/api/detect" | roboflow::ADD | roboflow::INFER => "POST",
-        "" => "GET, HEAD, POST",
-        _ => "GET, HEAD",
     }
 }

@@ -35,11 +35,11 @@ impl CompatibleApi {
         }
     }
 
-    /// How it hears of a problem.
-    pub(crate) fn problem(self, problem: &Problem) -> Response<Bytes> {
+    /// How it hears of a problem; `allowed` are the methods a 405 names.
+    pub(crate) fn problem(self, problem: &Problem, allowed: &'static str) -> Response<Bytes> {
         match self {
             Self::Rekognition => rekognition::fault(problem),
-            Self::Roboflow => roboflow::fault(problem),
+            Self::Roboflow => roboflow::fault(problem, allowed),
         }
     }
 }

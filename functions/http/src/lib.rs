@@ -18,6 +18,7 @@ mod engine;
 pub mod fuzzing;
 pub mod lambda;
 mod page;
+mod paths;
 mod platform;
 mod program;
 mod queue;

@@ -81,6 +81,11 @@ fn unwritable(error: &serde_json::Error) -> Response<Bytes> {
     problem(&Problem::new(Code::Internal, "The function failed. See its log."), "")
 }
 
+/// The document that describes requests and answers, as it lies in the tree.
+pub(crate) fn contract() -> Response<Bytes> {
+    response(StatusCode::OK, "application/json", wire::schema::OPENAPI.into())
+}
+
 /// A picture.
 pub(crate) fn jpeg(bytes: Vec<u8>) -> Response<Bytes> {
     response(StatusCode::OK, "image/jpeg", bytes)

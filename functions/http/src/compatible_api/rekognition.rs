@@ -113,3 +113,22 @@ fn kind(code: Code) -> (&'static str, StatusCode) {
     };
     (kind, StatusCode::BAD_REQUEST)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use serde_json::Value;
+
+    use super::*;
+
+    #[test]
+    fn the_contract_has_every_error() {
+        let contract: Value = serde_json::from_str(wire::schema::OPENAPI).unwrap();
+        let texts = |schema: &str| contract["components"]["schemas"][schema]["enum"].as_array().unwrap().clone();
+        let codes = texts("Code").into_iter().map(|code| serde_json::from_value(code).unwrap());
+        let told: BTreeSet<&str> = codes.map(|code| kind(code).0).collect();
+        let documented = texts("RekognitionErrorName");
+        assert_eq!(documented.iter().map(|name| name.as_str().unwrap()).collect::<BTreeSet<_>>(), told);
+    }
+}

@@ -119,17 +119,36 @@ fn not_json(error: serde_json::Error) -> Problem {
     Problem::new(Code::InvalidJson, format!("The body must be JSON with model_id ({at})."))
 }
 
-/// A problem with the member that the client reads.
-pub(crate) fn fault(problem: &Problem) -> Response<Bytes> {
+/// A problem with the member that the client reads; `allowed` are the methods a 405 names.
+pub(crate) fn fault(problem: &Problem, allowed: &'static str) -> Response<Bytes> {
     #[derive(Serialize)]
     struct Fault<'a> {
         message: &'a str,
         #[serde(flatten)]
         problem: &'a Problem,
     }
-    let mut response = reply::problem(problem, "");
+    let mut response = reply::problem(problem, allowed);
     if let Ok(body) = serde_json::to_vec(&Fault { message: &problem.detail, problem }) {
         *response.body_mut() = body.into();
     }
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn the_contract_has_every_option() {
+        let contract: Value = serde_json::from_str(wire::schema::OPENAPI).unwrap();
+        let known = &contract["components"]["schemas"]["RoboflowRequest"]["properties"];
+        let read = OPTIONS.map(|(theirs, ours)| {
+            assert_eq!(known[theirs]["$ref"], format!("#/components/schemas/{ours}"));
+            theirs
+        });
+        let documented: BTreeSet<&str> = known.as_object().unwrap().keys().map(String::as_str).collect();
+        assert_eq!(documented, read.into_iter().chain(["image"]).collect());
+    }
 }
