@@ -13,6 +13,8 @@ import time
 import urllib.parse
 import xml.etree.ElementTree
 
+import broken
+import samples
 import support
 
 MOTO = support.ROOT / ".tools" / "moto" / "bin" / "moto_server"
@@ -182,14 +184,20 @@ def one_result_each(lines, photos):
 
 
 def small_photos():
-    support.require_assets()
-    return {f"in/{path.name}": path.read_bytes() for path in sorted(support.assets("photos/small").iterdir())}
+    """The assets' 296 where they are, else pieces of the samples."""
+    paths = sorted(support.assets("photos/small").glob("*")) or samples.small()
+    return {f"in/{path.name}": path.read_bytes() for path in paths}
 
 
 def hostile_files():
-    """20 files: PngSuite's that are broken on purpose, which nobody may take for a photo, and JPEGs for fuzzing, which
-    some decoders read."""
-    support.require_assets()
-    broken = sorted(support.assets("hostile/pngsuite").glob("x*.png"))[:14]
-    others = sorted(support.assets("hostile/jpeg").iterdir())[: 20 - len(broken)]
-    return tuple({f"in/hostile/{path.name}": path.read_bytes() for path in paths} for paths in (broken, others))
+    """20 files: some that are broken on purpose, which nobody may take for a photo, and some that some decoders read. PngSuite's, and
+    JPEGs for fuzzing, where the assets are; else of those that broken.py makes."""
+    wrong = sorted(support.assets("hostile/pngsuite").glob("x*.png"))[:14]
+    others = sorted(support.assets("hostile/jpeg").glob("*"))[: 20 - len(wrong)]
+    if wrong and others:
+        return tuple({f"in/hostile/{path.name}": path.read_bytes() for path in paths} for paths in (wrong, others))
+    made = {f"in/hostile/{name}": data for name, data in broken.photos()}
+    # What has several pictures is whole as long as the first is.
+    cut = [name for name in made if "-cut-middle." in name and not name.endswith(("animated-cut-middle.gif", "pages-cut-middle.tif"))]
+    by_chance = [name for name in made if "-chance-" in name and name.endswith(".jpg")]
+    return tuple({name: made[name] for name in names} for names in (cut[:14], by_chance[:6]))

@@ -30,8 +30,14 @@ json.dump([transform(yaml_parse(text), given, NoPolicies()) for given in json.lo
 """
 
 
+def require_sam():
+    if not SAM_PYTHON.exists():
+        support.skip("SAM is not set up", "tools/setup infra")
+
+
 def translated(*parameter_sets):
     """A `Stack` for each set of parameters."""
+    require_sam()
     environment = os.environ | {"AWS_DEFAULT_REGION": PSEUDO["AWS::Region"], "AWS_EC2_METADATA_DISABLED": "true"}
     found = subprocess.run(
         [SAM_PYTHON, "-c", TRANSLATE, TEMPLATE],

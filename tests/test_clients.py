@@ -4,20 +4,18 @@ looking at each slice."""
 import json
 import subprocess
 
-import PIL.Image
 import pytest
+import samples
 import support
 from test_exports import READERS
 
 BOTO3 = support.ROOT / ".tools" / "moto" / "bin" / "python"
-PHOTO = "photos/coco-dev/images/000000009590.jpg"
 
 
 def ask(python, *arguments):
     """What a client prints, line by line."""
     if python == READERS and not READERS.exists():
-        message = "tools/setup readers makes the Python with the clients (x86_64 only)"
-        (pytest.fail if support.os.environ.get("CI") == "true" else pytest.skip)(message)
+        support.skip("the Python with the clients is missing", "tools/setup readers (x86_64 only)")
     command = [str(python), str(support.ROOT / "tests" / "clients.py"), *map(str, arguments)]
     environment = {name: value for name, value in support.environment().items() if not name.lower().endswith("_proxy")}
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, env=environment)
@@ -27,8 +25,8 @@ def ask(python, *arguments):
 
 @pytest.fixture
 def photo():
-    support.require_assets()
-    return support.assets(PHOTO)
+    samples.make()
+    return samples.BUSY
 
 
 def test_boto3_reads_labels_as_rekognitions(real, photo):
@@ -86,13 +84,8 @@ def test_inference_sdk_reads_predictions(real, photo, tmp_path):
 
 def test_slices_are_sahis(real, tmp_path):
     """The same windows and boxes: each of ours is one that sahi has, and of what it has besides each overlaps one of ours, or is a part."""
-    support.require_assets()
     photo, side, overlap = tmp_path / "four.png", 480, 0.2
-    parts = sorted(support.assets("photos/coco-dev/images").iterdir())[:4]
-    four = PIL.Image.new("RGB", (1280, 1280), (114, 114, 114))
-    for place, part in enumerate(parts):
-        four.paste(PIL.Image.open(part).convert("RGB"), (place % 2 * 640, place // 2 * 640))
-    four.save(photo)
+    samples.mosaic(3, 3, 1280, 1280).save(photo)
     [sahi] = ask(READERS, "sahi", real.base, photo, side, overlap)
     path = f"/detect?confidence=0.3&slice={side}&slice_overlap={overlap}"
     ours = support.Client(real.base).post(photo.read_bytes(), path, "image/png").ok()

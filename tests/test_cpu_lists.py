@@ -1,7 +1,6 @@
 """Where the kernel's lists of processors are hidden, as Lambda hides them: the functions must start and detect all the same."""
 
 import json
-import os
 import subprocess
 
 import pytest
@@ -22,8 +21,7 @@ def hidden():
     except FileNotFoundError as error:
         reason = str(error)
     if reason:
-        give_up = pytest.fail if os.environ.get("CI") == "true" else pytest.skip
-        give_up(f"{LISTS} cannot be hidden here ({reason})")
+        support.skip(f"{LISTS} cannot be hidden here ({reason})", "be root, or allow user namespaces")
     assert tried.stdout == ""
     return command
 

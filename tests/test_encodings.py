@@ -128,7 +128,7 @@ def test_no_photo_is_text(squares, pictures):
 def test_curl_as_it_comes(squares, pictures, tmp_path):
     """`--data-binary`, `-T`, `-F` with an empty file, and `-d` with JSON, without a word about types."""
     if not shutil.which("curl"):
-        pytest.skip("curl is not on the PATH")
+        support.skip("curl is not on the PATH", "apt-get install curl")
     photo, expected = pictures[0]
     (tmp_path / "a.png").write_bytes(photo)
     (tmp_path / "a.json").write_text(json.dumps({"image": base64.b64encode(photo).decode()}))

@@ -7,9 +7,9 @@ import threading
 
 import browser as chromium
 import pytest
+import samples
 import support
 
-PHOTO = "photos/coco-dev/images/000000009590.jpg"
 DONE = "return document.querySelectorAll('.card').length === 1 && !document.querySelector('.waiting')"
 # Without asking for the answer a browser sends it, as far as anybody lets it: `no-cors`, and an image.
 ABUSE = """
@@ -79,8 +79,8 @@ def web_site():
 
 
 def test_photos_are_answered_through_it(function, forwarded, chrome):
-    support.require_assets()
-    photo = support.assets(PHOTO)
+    samples.make()
+    photo = samples.BUSY
     chrome.look(1280, 900)
     chrome.open(forwarded.base)
     chrome.type("#files", str(photo))
