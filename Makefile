@@ -136,6 +136,7 @@ test: test-rust test-e2e $(if $(wildcard $(ACCURACY)),test-accuracy)
 test-rust: export MODEL_DIR = $(SPOTTER_ASSETS)/models
 test-rust: setup-tests build
 	cargo test --release --workspace --locked
+	@[ -d "$(SPOTTER_ASSETS)" ] || echo "make test-rust: what needs the assets was NOT run (handed-out photos, real weights); set SPOTTER_ASSETS"
 
 test-e2e: setup-tests setup-infra build
 	$(PYTHON) -m pytest tests -m 'not image'

@@ -65,8 +65,8 @@ def function(request):
 
 @pytest.fixture(scope="session")
 def real(tmp_path_factory):
-    """The function as it is by default: the real model, the real limits."""
-    local = support.Local(tmp_path_factory.mktemp("real") / "log")
+    """The function with a real model, the one that every clone has, and the real limits."""
+    local = support.Local(tmp_path_factory.mktemp("real") / "log", model=support.ROOT / "model" / "spotter-nano")
     yield local
     local.close()
 

@@ -238,7 +238,7 @@ def test_ending_it_leaves_nothing_behind(tmp_path):
     with cloud.Bulk(tmp_path / "log", support.fixture("yolox")[0]) as bulk:
         family = bulk.family()
     assert len(family) >= 5, f"uploader, moto, emulator and both functions: {family}"
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while time.monotonic() < deadline and any(map(running, family)):
         time.sleep(0.05)
     assert not [name for pid, name in family.items() if running(pid)]

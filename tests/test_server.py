@@ -102,8 +102,7 @@ def test_the_limits_are_those_of_the_place(server, emulated):
 
 
 def test_health_answers_while_the_model_loads(tmp_path):
-    support.require_assets()
-    server = support.Server(tmp_path / "log", ready=False)
+    server = support.Server(tmp_path / "log", model=support.ROOT / "model" / "spotter-nano", ready=False)
     early = []
     while (reply := server.client.call("GET", "/health")).status != 200:
         early.append(reply.problem(503, "loading").headers["retry-after"])

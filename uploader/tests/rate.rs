@@ -17,7 +17,7 @@ fn photos_leave_by_the_clock() {
     assert_eq!(output.status.code(), Some(0), "{}", err(&output));
     let seen = server.seen();
     let took = seen[10].at - seen[0].at;
-    assert!(took >= Duration::from_millis(480) && took < Duration::from_millis(1500), "{took:?}");
+    assert!(took >= Duration::from_millis(480) && took < Duration::from_secs(5), "{took:?}");
     assert!(out(&output).contains("--rate 20"), "{}", out(&output));
 }
 

@@ -87,7 +87,8 @@ async fn what_may_succeed_later_is_tried_and_then_handed_back() {
     let app = server.app(|_| {}).await;
     let start = Instant::now();
     assert_eq!(handed_back(&app, &keys, "r1").await, bad);
-    assert!(start.elapsed() < Duration::from_secs(4), "{:?}", start.elapsed());
+    // Three tries that waited until the end would take 15 s.
+    assert!(start.elapsed() < Duration::from_secs(12), "{:?}", start.elapsed());
     assert_eq!(summary(&server.lines("r1")), pairs(&good.map(|key| (key, "ok"))));
     for (key, tries) in [("busy.jpg", 3), ("broken.jpg", 3), ("stalled.jpg", 3), ("denied.jpg", 1)] {
         assert_eq!(server.count("GET", &format!("/photos-in/{key}")), tries, "{key}");

@@ -90,7 +90,8 @@ pub(crate) fn meant(name: &str) -> Option<&'static str> {
             _ => 2,
         };
         (name.len() >= ABBREVIATION && option.starts_with(&name))
-            || strsim::damerau_levenshtein(&name, &option) <= slips
+            // A body may hold a million names: most are told apart by their lengths.
+            || (name.len().abs_diff(option.len()) <= slips && strsim::damerau_levenshtein(&name, &option) <= slips)
     })
 }
 
