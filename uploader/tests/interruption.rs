@@ -203,7 +203,8 @@ fn bulk_notes_what_it_sent_and_goes_on_from_there() {
     let output = dataset.command(&[&["collect"], &places[..], &["-f", "coco", "-q"]].concat()).output().unwrap();
     let list: Value = serde_json::from_str(&out(&output)).unwrap();
     let name = |entry: &Value| entry["file_name"].as_str().unwrap().to_owned();
-    let mut named: Vec<_> = list.as_array().unwrap().iter().map(|entry| (entry["image_id"].as_u64(), name(entry))).collect();
+    let mut named: Vec<_> =
+        list.as_array().unwrap().iter().map(|entry| (entry["image_id"].as_u64(), name(entry))).collect();
     named.sort_unstable();
     let named: Vec<_> = named.iter().map(|(id, name)| (id.unwrap(), name.as_str())).collect();
     assert_eq!(named, [(1, "s3://photos-in/set/1.jpg"), (3, "s3://photos-in/set/3.jpg")]);
