@@ -65,8 +65,8 @@ def function(request):
 
 @pytest.fixture(scope="session")
 def real(tmp_path_factory):
-    """The function with a real model, the one that every clone has, and the real limits."""
-    local = support.Local(tmp_path_factory.mktemp("real") / "log", model=support.ROOT / "model" / "spotter-nano")
+    """The function with a real model, the one that every clone has, the real limits, and the confidence of most models."""
+    local = support.Local(tmp_path_factory.mktemp("real") / "log", model=support.ROOT / "model" / "spotter-nano", CONFIDENCE="0.25")
     yield local
     local.close()
 

@@ -73,4 +73,4 @@ def make():
     mosaic(2, 2).save(BUSY, quality=92)
     mosaic(3, 3).save(CROWD, quality=92)
     for orientation in range(9):
-        turned(scenes()[0], FOLDER / f"person-{orientation}.jpg", orientation)
+        turned(scenes()[0].resize((900, 1280)), FOLDER / f"person-{orientation}.jpg", orientation)

@@ -51,7 +51,7 @@ def overlap(a, b):
 def test_all_orientations_give_the_same_boxes(real):
     """The files were compressed apart from each other, hence the tolerance."""
     answers = [real.client.post(path.read_bytes(), "/detect?classes=person&confidence=0.5&iou=0.3").ok() for path in samples.upright()]
-    assert {(a["image"]["width"], a["image"]["height"]) for a in answers} == {(360, 512)}
+    assert {(a["image"]["width"], a["image"]["height"]) for a in answers} == {(900, 1280)}
     upright = answers[0]["detections"][0]["box"]
     for i, answer in enumerate(answers):
         assert len(answer["detections"]) == len(answers[0]["detections"]), f"{i}: {answer['detections']}"
