@@ -5,11 +5,11 @@ import urllib.parse
 
 import browser as chromium
 import pytest
+import samples
 import support
 
 OUT = support.ROOT / "out"
-PLAIN, ROTATED = "photos/coco-dev/images/000000009590.jpg", "hostile/exif/Portrait_6.jpg"
-BALLS = "photos/small/000000146522.jpg"
+PLAIN, ROTATED, CROWD = samples.BUSY, samples.ROTATED, samples.CROWD
 
 # Each frame on a card: its label, score and corners in the photo's pixels, as they lie on the screen.
 FRAMES = """
@@ -102,7 +102,7 @@ class Page:
 
 @pytest.fixture
 def page(chrome, real):
-    support.require_assets()
+    samples.make()
     opened = Page(chrome, real)
     yield opened
     opened.silent()

@@ -252,8 +252,7 @@ def reading():
 
 
 def with_sam(code, given=""):
-    if not cloudformation.SAM_PYTHON.exists():
-        pytest.skip("SAM is not set up: tools/setup infra")
+    cloudformation.require_sam()
     environment = os.environ | {"SAM_CLI_TELEMETRY": "0", "__SAM_CLI_APP_DIR": str(support.ROOT / "target" / "sam")}
     done = subprocess.run([cloudformation.SAM_PYTHON, "-c", code], input=given, env=environment, cwd=support.ROOT, check=True, capture_output=True, text=True, timeout=120)
     return json.loads(done.stdout)
@@ -276,8 +275,6 @@ def test_sam_reads_values_as_they_were_meant():
 
 
 def test_every_kind_of_resource_is_known_to_the_check_of_permissions():
-    if not cloudformation.SAM_PYTHON.exists():
-        pytest.skip("SAM is not set up: tools/setup infra")
     code = "import json, sys; sys.path.insert(0, 'infra'); from deployment import permissions, services; print(json.dumps([list(permissions.NEEDS), list(services.QUESTIONS)]))"
     done = subprocess.run([sys.executable, "-B", "-c", code], cwd=support.ROOT, check=True, capture_output=True, text=True)
     needs, questions = json.loads(done.stdout)

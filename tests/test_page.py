@@ -12,8 +12,9 @@ import zipfile
 import pillow_heif
 import PIL.Image
 import pytest
+import samples
 import support
-from page import BALLS, DONE, DRAWN, OUT, PLAIN, ROTATED, Page, chrome, client, page, same_frames  # noqa: F401 (fixtures)
+from page import CROWD, DONE, DRAWN, OUT, PLAIN, ROTATED, Page, chrome, client, page, same_frames  # noqa: F401 (fixtures)
 
 
 def test_the_document_is_one_compressed_request(client):
@@ -39,9 +40,9 @@ def test_the_policy_is_strict(client):
     assert headers["x-content-type-options"] == "nosniff" and headers["referrer-policy"] == "no-referrer"
 
 
-@pytest.mark.parametrize("photo", [PLAIN, ROTATED, "hostile/exif/Portrait_8.jpg"])
+@pytest.mark.parametrize("photo", [PLAIN, ROTATED, samples.ROTATED_BACK])
 def test_boxes_lie_where_the_answer_says(page, photo, tmp_path):
-    path = support.assets(photo)
+    path = photo
     page.choose(path)
     expected = page.answer(path)
     assert expected["detections"]
@@ -60,7 +61,7 @@ def test_boxes_lie_where_the_answer_says(page, photo, tmp_path):
 
 
 def test_one_broken_photo_spoils_no_other(page, tmp_path):
-    plain, rotated = support.assets(PLAIN), support.assets(ROTATED)
+    plain, rotated = PLAIN, ROTATED
     (tmp_path / "broken.jpg").write_bytes(plain.read_bytes()[:40_000])
     (tmp_path / "no photo.jpg").write_bytes(b"not a photo at all" * 9)
     large(plain, tmp_path / "large.png")
@@ -84,10 +85,10 @@ def test_one_broken_photo_spoils_no_other(page, tmp_path):
 
 
 def test_what_lambda_cannot_carry_is_shrunk(chrome, tmp_path):
-    support.require_assets()
+    samples.make()
     local = support.Emulator(tmp_path / "log", model=support.fixture("yolox")[0])
     page = Page(chrome, local)
-    large(support.assets(PLAIN), tmp_path / "large.png")
+    large(PLAIN, tmp_path / "large.png")
     page.choose(tmp_path / "large.png")
     text = page.text("large.png")
     assert "shrunk" in text and "4.5 MB" in text, text
@@ -118,7 +119,7 @@ def test_more_pixels_than_the_function_takes(chrome, squares, tmp_path):
 
 def test_other_pictures_are_sent_as_jpeg(page, tmp_path):
     # What a browser shows and the function does not read.
-    PIL.Image.open(support.assets(PLAIN)).resize((256, 256)).save(tmp_path / "picture.ico", sizes=[(256, 256)])
+    PIL.Image.open(PLAIN).resize((256, 256)).save(tmp_path / "picture.ico", sizes=[(256, 256)])
     page.choose(tmp_path / "picture.ico")
     assert "sent as JPEG" in page.text("picture.ico") and "person" in page.text("picture.ico")
 
@@ -127,7 +128,7 @@ def test_other_pictures_are_sent_as_jpeg(page, tmp_path):
 def test_photos_that_browsers_cannot_show(page, kind, tmp_path):
     pillow_heif.register_heif_opener()
     path = tmp_path / f"picture.{kind}"
-    original = PIL.Image.open(support.assets(PLAIN)).convert("RGB")
+    original = PIL.Image.open(PLAIN).convert("RGB")
     original.save(path)
     page.choose(path)
     same_frames(page.frames(path.name), page.answer(path)["detections"], pixels=2)
@@ -151,9 +152,9 @@ def test_the_sample_photo(page):
 
 
 def test_download_of_all(page, tmp_path):
-    plain, rotated = support.assets(PLAIN), support.assets(ROTATED)
+    plain, rotated = PLAIN, ROTATED
     same_name = tmp_path / plain.name
-    same_name.write_bytes(support.assets(BALLS).read_bytes())
+    same_name.write_bytes(CROWD.read_bytes())
     (tmp_path / "no photo.jpg").write_bytes(b"not a photo at all" * 9)
     photos = [plain, rotated, same_name, tmp_path / "no photo.jpg"]
     page.choose(*photos)
@@ -167,7 +168,7 @@ def test_download_of_all(page, tmp_path):
     page.chrome.click("#all-zip")
     with zipfile.ZipFile(io.BytesIO(page.chrome.downloaded("spotter.zip"))) as archive:
         assert archive.testzip() is None
-        assert archive.namelist() == ["boxes.json", f"{plain.stem}-boxes.jpg", "Portrait_6-boxes.jpg", f"{plain.stem}-boxes (2).jpg"]
+        assert archive.namelist() == ["boxes.json", f"{plain.stem}-boxes.jpg", "person-6-boxes.jpg", f"{plain.stem}-boxes (2).jpg"]
         assert json.loads(archive.read("boxes.json"))["results"] == results
         for name, result in zip(archive.namelist()[1:], results):
             size = PIL.Image.open(io.BytesIO(archive.read(name))).size
@@ -175,7 +176,7 @@ def test_download_of_all(page, tmp_path):
 
 
 def test_dropped_and_pasted(page):
-    photo = base64.b64encode(support.assets(PLAIN).read_bytes()).decode()
+    photo = base64.b64encode(PLAIN.read_bytes()).decode()
     give = """
     const [name, type, photo] = arguments;
     const data = new DataTransfer();
@@ -187,13 +188,13 @@ def test_dropped_and_pasted(page):
     page.chrome.run(give, "pasted.jpg", "paste", photo)
     page.chrome.wait(DONE, 2)
     page.chrome.run(DRAWN)
-    expected = page.answer(support.assets(PLAIN))["detections"]
+    expected = page.answer(PLAIN)["detections"]
     for name in ("dropped.jpg", "pasted.jpg"):
         same_frames(page.frames(name), expected, pixels=2)
 
 
 def test_json_curl_and_timings(page):
-    path = support.assets(PLAIN)
+    path = PLAIN
     page.choose(path)
     page.set(confidence=0.4)
     expected = page.answer(path, confidence=0.4)
@@ -216,10 +217,10 @@ def test_json_curl_and_timings(page):
 
 
 def test_saved_photo(page):
-    path = support.assets(ROTATED)
+    path = ROTATED
     page.choose(path)
     page.click(path.name, "Save photo with boxes")
-    saved = PIL.Image.open(io.BytesIO(page.chrome.downloaded("Portrait_6-boxes.jpg"))).convert("RGB")
+    saved = PIL.Image.open(io.BytesIO(page.chrome.downloaded("person-6-boxes.jpg"))).convert("RGB")
     expected = page.answer(path)
     assert saved.size == (expected["image"]["width"], expected["image"]["height"])
     best = page.frames(path.name)[0]
@@ -230,8 +231,8 @@ def test_saved_photo(page):
 
 def test_opened_without_the_last_slash(page):
     page.open(page.client.base.rstrip("/"))
-    page.choose(support.assets(PLAIN))
-    assert "person" in page.text(support.assets(PLAIN).name)
+    page.choose(PLAIN)
+    assert "person" in page.text(PLAIN.name)
 
 
 def test_the_model_is_named_and_nobody_waits_for_it(page):
@@ -243,8 +244,8 @@ def test_the_model_is_named_and_nobody_waits_for_it(page):
         page.open(page.client.base)
         assert page.chrome.run("return document.querySelector('.drop').getBoundingClientRect().height") > 100
         page.chrome.wait("return !document.getElementById('note').hidden")
-        page.choose(support.assets(PLAIN))
-        same_frames(page.frames(support.assets(PLAIN).name), page.answer(support.assets(PLAIN))["detections"], pixels=1)
+        page.choose(PLAIN)
+        same_frames(page.frames(PLAIN.name), page.answer(PLAIN)["detections"], pixels=1)
     finally:
         page.chrome.devtools("Network.setBlockedURLs", {"urls": []})
         page.chrome.console()  # the browser tells of the blocked request

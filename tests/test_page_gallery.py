@@ -4,8 +4,7 @@ import json
 
 import PIL.Image
 import pytest
-import support
-from test_page import BALLS, DRAWN, OUT, PLAIN, ROTATED, chrome, page  # noqa: F401 (fixtures)
+from page import CROWD, DRAWN, OUT, PLAIN, ROTATED, chrome, page  # noqa: F401 (fixtures)
 from test_page_pictures import choose
 
 NAMES = "return [...document.querySelectorAll('.cell')].sort((a, b) => a.dataset.place - b.dataset.place).map((cell) => cell.title)"
@@ -18,11 +17,11 @@ CLICK = "document.querySelector(`.cell[title='${arguments[0]}']`).click()"
 @pytest.fixture
 def album(page, tmp_path):  # noqa: F811
     """Seven photos on the page: two sorts, one turned, one without objects, one broken."""
-    paths = [support.assets(PLAIN), support.assets(ROTATED), support.assets(BALLS)]
+    paths = [PLAIN, ROTATED, CROWD]
     for name in ("first.jpg", "second.jpg"):
-        (tmp_path / name).write_bytes(support.assets(PLAIN).read_bytes())
+        (tmp_path / name).write_bytes(PLAIN.read_bytes())
     PIL.Image.new("RGB", (320, 240), (120, 130, 140)).save(tmp_path / "grey.png")
-    (tmp_path / "broken.jpg").write_bytes(support.assets(PLAIN).read_bytes()[:40_000])
+    (tmp_path / "broken.jpg").write_bytes(PLAIN.read_bytes()[:40_000])
     paths += [tmp_path / name for name in ("first.jpg", "second.jpg", "grey.png", "broken.jpg")]
     page.chrome.type("#files", "\n".join(map(str, paths)))
     page.chrome.wait(ANSWERED, len(paths))
@@ -59,7 +58,7 @@ def test_filters_and_the_score_chart_choose_photos(page, album):  # noqa: F811
     page.set(kind="all", search="second")
     assert page.chrome.run(NAMES) == ["second.jpg"]
     page.set(search="", order="name")
-    assert page.chrome.run(NAMES) == sorted(album, key=lambda name: (not name[0].isdigit(), name.lower()))
+    assert page.chrome.run(NAMES) == sorted(album)
     best = max(found[0]["score"] for found in answers.values() if found)
     column = min(19, int(best * 20))
     page.chrome.click(f"#scores [data-bin='{column}']")

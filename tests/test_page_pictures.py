@@ -4,7 +4,6 @@ import io
 
 import numpy as np
 import PIL.Image
-import support
 from page import DRAWN, OUT, PLAIN, Page, chrome, page, same_frames  # noqa: F401 (fixtures)
 
 CHOOSE = "const list = document.getElementById(arguments[0]); list.value = arguments[1]; list.dispatchEvent(new Event('change'));"
@@ -21,7 +20,7 @@ def choose(page, name, value):  # noqa: F811
 
 def mosaic(path):
     """The photo four times over."""
-    one = PIL.Image.open(support.assets(PLAIN)).convert("RGB")
+    one = PIL.Image.open(PLAIN).convert("RGB")
     four = PIL.Image.new("RGB", (2 * one.width, 2 * one.height))
     for x in (0, one.width):
         for y in (0, one.height):
@@ -54,7 +53,7 @@ def test_slices_find_what_is_small(page, tmp_path):  # noqa: F811
 
 
 def test_objects_are_hidden_and_saved_so(page):  # noqa: F811
-    path = support.assets(PLAIN)
+    path = PLAIN
     page.choose(path)
     original = np.array(PIL.Image.open(path).convert("RGB")).astype(int)
     person = page.answer(path)["detections"][0]["box"]
