@@ -5,12 +5,12 @@ use std::path::Path;
 use wire::S3Uri;
 
 use crate::bulk::journal::{self, Journal, Note};
+use crate::bulk::stored::Stored;
 use crate::existing::inventory::csv;
 use crate::existing::inventory::manifest::Manifest;
 use crate::existing::inventory::row::Column;
 use crate::existing::journal::{self as queue_journal, QueueJournal};
 use crate::existing::message::{Message, Packer};
-use crate::bulk::stored::Stored;
 use crate::link::endpoint::Endpoint;
 use crate::link::proxy::Proxies;
 use crate::photo::list::names;

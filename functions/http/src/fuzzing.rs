@@ -9,8 +9,8 @@ use wire::{Code, MAX_IMAGES, Options, Problem, Unknown};
 
 use crate::body::{Bodies, Received};
 use crate::coding::Codings;
-use crate::declared::Declared;
 use crate::compatible_api::CompatibleApi;
+use crate::declared::Declared;
 use crate::request_reader;
 
 /// The largest photo in bytes.

@@ -1,6 +1,6 @@
 //! Photos: of every format that is read, within limits that keep each of them quick.
 
-use detector::{UnsupportedType, Limits, Photo, PhotoError, PhotoFormat};
+use detector::{Limits, Photo, PhotoError, PhotoFormat, UnsupportedType};
 
 const LIMITS: Limits = Limits { max_bytes: 1 << 20, max_pixels: 1 << 20, max_side: 4096 };
 /// What a model's input may need of a photo.

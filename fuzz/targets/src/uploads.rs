@@ -17,7 +17,7 @@ pub(crate) fn key(bytes: &[u8]) {
     let is_photo = (1..=LONGEST_KEY).contains(&key.len()) && !key.ends_with('/');
     let encoded = utf8_percent_encode(&key, NON_ALPHANUMERIC).to_string();
     let by_s3 = json!({"Records": [{"s3": {"bucket": {"name": "in"}, "object": {"key": encoded}}}]}).to_string();
-    let by_uploader = uploader::fuzzing::messages(&[key.clone()], 1 << 20);
+    let by_uploader = uploader::fuzzing::messages(std::slice::from_ref(&key), 1 << 20);
     assert_eq!(by_uploader.len(), 1, "one photo, one message");
     for body in by_uploader.iter().chain([&by_s3]) {
         let found = keys(body);

@@ -7,8 +7,9 @@ use anyhow::Result;
 use evaluation::Operating;
 use wire::Outcome;
 
-use super::{Comparison, EvaluationReport};
+use super::Comparison;
 #[cfg(feature = "evaluate")]
+use super::EvaluationReport;
 use crate::link::as_millis;
 use crate::report::tally::{CLIENT, SERVER};
 

@@ -4,8 +4,9 @@ use std::io::Write;
 
 use anyhow::Result;
 
-use super::{Comparison, EvaluationReport};
+use super::Comparison;
 #[cfg(feature = "evaluate")]
+use super::EvaluationReport;
 use crate::report::comparison::{Environment, Marked, Table, tables, waterfall_tables};
 #[cfg(feature = "evaluate")]
 use crate::report::evaluation;
