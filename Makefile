@@ -135,7 +135,7 @@ test: test-rust test-e2e $(if $(wildcard $(ACCURACY)),test-accuracy)
 
 test-rust: export MODEL_DIR = $(SPOTTER_ASSETS)/models
 test-rust: setup-tests build
-	cargo test --release --workspace --locked
+	cargo test --release --workspace --locked --config tools/test-profile.toml
 	@[ -d "$(SPOTTER_ASSETS)" ] || echo "make test-rust: what needs the assets was NOT run (handed-out photos, real weights); set SPOTTER_ASSETS"
 
 test-e2e: setup-tests setup-infra build
@@ -153,8 +153,8 @@ fuzz: setup-fuzz
 
 lint:
 	cargo fmt --all --check
-	cargo clippy --workspace --all-targets --locked -- -D warnings
-	cargo clippy --package uploader --package detect-http --no-default-features --locked -- -D warnings
+	cargo clippy --release --workspace --all-targets --locked -- -D warnings
+	cargo clippy --release --package uploader --package detect-http --no-default-features --locked -- -D warnings
 
 # Offline, in seconds. What cargo-deny says of advisories needs their database: `make audit`.
 deny:

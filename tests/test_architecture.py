@@ -26,7 +26,7 @@ CRATES = {
     "exports": {"detector", "wire"},
     "tables": {"wire"},
     "uploader": {"detector", "prepare", "wire", "evaluation", "exports", "tables"},
-    "fuzz-targets": {"detector", "prepare", "wire", "detect-http", "exports", "uploader"},
+    "fuzz-targets": {"detector", "prepare", "wire", "detect-http", "detect-bulk", "exports", "uploader"},
 }
 
 # Crates from elsewhere that would break what DESIGN says of a crate: the detector knows no HTTP, no AWS and no JSON; what both sides

@@ -146,7 +146,7 @@ def test_the_sample_photo(page):
     sample = page.client.call("GET", "/sample.jpg")
     assert sample.type == "image/jpeg" and len(sample.body) < 60_000
     answer = page.client.post(sample.body, content_type="image/jpeg").ok()
-    assert {"cup", "dining table"} <= {detection["label"] for detection in answer["detections"]}
+    assert "cup" in {detection["label"] for detection in answer["detections"]}
     same_frames(page.frames("coffee.jpg"), answer["detections"], pixels=1)
     assert not page.chrome.run("return document.getElementById('sample').checkVisibility()")
 

@@ -1,6 +1,6 @@
 //! What asks detect-bulk for photos.
 
-use crate::detect_bulk::event::{Entry, Event};
+use detect_bulk::event::{Entry, Event};
 
 /// What S3 allows of a key, in bytes.
 pub(crate) const LONGEST_KEY: usize = 1024;

@@ -2,12 +2,6 @@
 //! it knows of does not hold.
 
 mod bulk;
-// As a crate it comes with the SDK of S3, so what reads events is taken from its sources.
-#[allow(dead_code, missing_docs, unreachable_pub, reason = "not all of it is called")]
-#[path = "../../../functions/bulk/src"]
-mod detect_bulk {
-    pub(crate) mod event;
-}
 mod options;
 mod photos;
 #[cfg(feature = "http")]
