@@ -45,6 +45,17 @@ def test_the_sbom_has_every_crate_with_its_digest(sbom):
         assert {entry["ref"], *entry["dependsOn"]} <= known
 
 
+def test_the_sbom_is_what_cyclonedx_asks_for(sbom):
+    check = "import sys; from cyclonedx.schema import SchemaVersion; from cyclonedx.validation.json import JsonStrictValidator as V; print(V(SchemaVersion.V1_6).validate_str(sys.stdin.read()))"
+    python = support.ROOT / ".tools" / "contract" / "bin" / "python"
+
+    def said(document):
+        return subprocess.run([python, "-c", check], input=json.dumps(document), capture_output=True, text=True, check=True, timeout=120).stdout.strip()
+
+    assert said(sbom) == "None"
+    assert said(sbom | {"components": [{"name": "no type"}]}) != "None", "the check finds what is wrong"
+
+
 def test_the_sbom_has_what_lies_beside_the_programs(sbom):
     parts = {part["name"]: part for part in sbom["components"]}
     library = next(LIBRARY.glob("libonnxruntime.so.*.*"))

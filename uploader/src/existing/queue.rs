@@ -17,8 +17,9 @@ use super::message::Message;
 use crate::bulk::describe;
 use crate::link::CONNECT_WITHIN;
 
-/// Tries of a request, and of a message that the queue did not take, the first one included.
-const TRIES: u32 = 8;
+/// Tries of a request, and of a message that the queue did not take, the first one included. Of each pause a random share is
+/// waited for, half of it on average: about a minute in all, as for S3.
+const TRIES: u32 = 18;
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 /// Longest wait for an answer.
