@@ -5,7 +5,7 @@ a log of what passed, in the order in which it happened.
 
 FOLDER/rules.json   [[method, regular expression of the decoded path, [fault, …]], …]: the n-th request of a path meets
                     the n-th fault of the first rule that fits; null is none, and so is what comes after the last
-FOLDER/weather.json a fault that every request to S3 meets for as long as the file is there
+FOLDER/fault.json   a fault that every request to S3 meets for as long as the file is there
 FOLDER/log.jsonl    requests (`begin`) and answers (`end`)
 FOLDER/port         the port of moto itself: the way around the proxy
 
@@ -48,13 +48,13 @@ class Rules:
     def __init__(self, path):
         rules = json.loads(path.read_text()) if path.exists() else []
         self.rules = [(method, re.compile(pattern), faults) for method, pattern, faults in rules]
-        self.weather, self.seen, self.lock = path.with_name("weather.json"), collections.Counter(), threading.Lock()
+        self.general, self.seen, self.lock = path.with_name("fault.json"), collections.Counter(), threading.Lock()
 
     def fault(self, method, path, signed):
         if signed and abs(datetime.datetime.now(datetime.UTC) - signed) > SKEW:
             return ["refuse", 403, "RequestTimeTooSkewed"]
         with contextlib.suppress(FileNotFoundError):
-            return json.loads(self.weather.read_text())
+            return json.loads(self.general.read_text())
         for wanted, pattern, faults in self.rules:
             if method == wanted and pattern.search(path):
                 with self.lock:

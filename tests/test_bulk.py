@@ -1,4 +1,4 @@
-"""The bulk path from outside, against somebody else's S3 and SQS: `uploader local --bulk` in fair weather."""
+"""The bulk path from outside, against somebody else's S3 and SQS: `uploader local --bulk` without faults."""
 
 import collections
 import hashlib

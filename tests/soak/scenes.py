@@ -103,7 +103,7 @@ def throttled(scene, machine, seconds):
 
 
 def meanwhile(stack, fault, seconds):
-    with stack.weather(fault):
+    with stack.s3_fault(fault):
         time.sleep(seconds)
 
 

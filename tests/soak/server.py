@@ -70,7 +70,7 @@ class ServerPart:
         server = self.start()
         self.base = server.base
         until = time.monotonic() + seconds
-        load.storm(server.base, photos.large(), 4, 8)
+        load.send_all(server.base, photos.large(), 4, 8)
         _, files, threads = usage(Watcher(server.process.pid).process)
         over, clients = self.load(SLOW)
         # Memory is compared from when everything has been asked for once.
@@ -109,7 +109,7 @@ class ServerPart:
 
     def burst(self, base):
         """More at once than the queue holds."""
-        for status, number in load.storm(base, photos.unique(0), 100, 200).items():
+        for status, number in load.send_all(base, photos.unique(0), 100, 200).items():
             for _ in range(number):
                 self.figures.answer("burst", status)
             self.figures.expect(status in (200, 503), f"burst: {number} times {status}")

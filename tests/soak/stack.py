@@ -44,9 +44,9 @@ class Stack:
         self.watcher = FamilyWatcher(os.getpid(), figures, ("detect-bulk", "uploader"))
 
     @contextlib.contextmanager
-    def weather(self, fault):
+    def s3_fault(self, fault):
         """Every request to S3 meets this fault meanwhile."""
-        path = self.folder / "faults" / "weather.json"
+        path = self.folder / "faults" / "fault.json"
         path.with_suffix(".new").write_text(json.dumps(fault))
         path.with_suffix(".new").replace(path)
         yield
