@@ -5,6 +5,7 @@ import re
 import subprocess
 
 import cloud
+import contract
 import jsonschema
 import pyarrow.parquet
 import pytest
@@ -14,22 +15,7 @@ FOLDER = support.ROOT / "functions" / "wire" / "schema"
 SCHEMA = json.loads((FOLDER / "result.schema.json").read_text())
 # What only JSON has, and what only uploader writes.
 NOT_IN_PARQUET = {"annotated", "redacted"}
-
-
-def closed(schema):
-    """The schema with nothing allowed that it does not name: readers may meet more, our programs must not write more."""
-    if isinstance(schema, list):
-        return [closed(item) for item in schema]
-    if not isinstance(schema, dict):
-        return schema
-    schema = {name: closed(value) for name, value in schema.items()}
-    # Not the alternatives, which name a part of the members.
-    if schema.get("type") == "object":
-        schema["additionalProperties"] = False
-    return schema
-
-
-STRICT = jsonschema.Draft202012Validator(closed(SCHEMA))
+STRICT = jsonschema.Draft202012Validator(contract.closed(SCHEMA))
 
 
 def check(line):
