@@ -23,17 +23,29 @@ def require_chromium():
         support.skip(f"{' and '.join(missing)} not found", "apt-get install chromium chromium-driver")
 
 
+def start_driver(folder):
+    """chromedriver and its port. It takes a free port of IPv4 and gives up if the same number is taken in IPv6: then again."""
+    printed = []
+    for _ in range(5):
+        process = subprocess.Popen(
+            ["chromedriver", "--port=0"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=folder
+        )
+        for line in process.stdout:
+            printed.append(line)
+            if "started successfully on port" in line:
+                return process, line.rsplit(" ", 1)[1].rstrip(".\n")
+        process.wait(10)
+    raise AssertionError(f"chromedriver did not start: {''.join(printed)}")
+
+
 class Browser:
     """One browser with one empty profile."""
 
     def __init__(self, folder):
         self.downloads = pathlib.Path(folder) / "downloads"
         self.downloads.mkdir(parents=True)
-        self.process = subprocess.Popen(
-            ["chromedriver", "--port=0"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=folder
-        )
+        self.process, port = start_driver(folder)
         try:
-            port = next(line.rsplit(" ", 1)[1].rstrip(".\n") for line in self.process.stdout if "started successfully on port" in line)
             self.url = f"http://127.0.0.1:{port}/session"
             options = {
                 "args": [*FLAGS.split(), f"--user-data-dir={folder}/profile"],

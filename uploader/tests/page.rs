@@ -11,11 +11,9 @@ use std::net::TcpStream;
 use std::process::{Child, Stdio};
 use std::time::Duration;
 
+use common::signature::{CREDENTIALS, HOST, signature};
 use common::{Reply, Server, err, signal, uploader};
 use serde_json::{Value, json};
-
-const HOST: &str = "http://abc123.lambda-url.eu-central-1.on.aws/";
-const KEY: &str = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY";
 
 /// A page that runs.
 struct Page {
@@ -63,10 +61,7 @@ impl Page {
     fn signed(server: &Server, more: &[&str]) -> Self {
         let via = server.address.to_string();
         let args = [&["--url", HOST, "--connect-to", &via], more].concat();
-        Self::start(
-            &args,
-            &[("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE"), ("AWS_SECRET_ACCESS_KEY", KEY), ("AWS_SESSION_TOKEN", "token")],
-        )
+        Self::start(&args, &CREDENTIALS)
     }
 
     fn ask(&self, method: &str, target: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
@@ -92,37 +87,6 @@ impl Page {
         let headers = pairs.map(|(name, value)| (name.to_ascii_lowercase(), value.to_owned())).collect();
         Answer { status, headers, body: all[end + 4..].to_vec() }
     }
-}
-
-/// The signature of a request that arrived, made again from what arrived; the headers that it covers.
-fn signature(seen: &common::Seen) -> (String, Vec<String>) {
-    use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
-    let stamp = &seen.headers["x-amz-date"];
-    let part = |from: usize, to: usize| &stamp[from..to];
-    let date =
-        format!("{}-{}-{}T{}:{}:{}Z", part(0, 4), part(4, 6), part(6, 8), part(9, 11), part(11, 13), part(13, 15));
-    let format = aws_smithy_types::date_time::Format::DateTime;
-    let time = aws_smithy_types::DateTime::from_str(&date, format).unwrap().try_into().unwrap();
-    let token = Some("token".to_owned());
-    let identity = aws_credential_types::Credentials::new("AKIDEXAMPLE", KEY, token, None, "test").into();
-    let params = aws_sigv4::sign::v4::SigningParams::builder()
-        .identity(&identity)
-        .region("eu-central-1")
-        .name("lambda")
-        .time(time)
-        .settings(SigningSettings::default())
-        .build()
-        .unwrap();
-    let authorization = &seen.headers["authorization"];
-    let signed = authorization.split("SignedHeaders=").nth(1).unwrap().split(',').next().unwrap();
-    let signed: Vec<String> = signed.split(';').map(str::to_owned).collect();
-    let headers = signed
-        .iter()
-        .filter(|name| !["x-amz-date", "x-amz-security-token"].contains(&name.as_str()))
-        .map(|name| (name.as_str(), seen.headers[name].as_str()));
-    let url = format!("{}{}", HOST.trim_end_matches('/'), seen.target);
-    let request = SignableRequest::new(&seen.method, &url, headers, SignableBody::Bytes(&seen.body)).unwrap();
-    (sign(request, &params.into()).unwrap().signature().to_owned(), signed)
 }
 
 #[test]

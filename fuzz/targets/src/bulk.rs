@@ -25,7 +25,6 @@ pub(crate) fn event(bytes: &[u8]) {
 }
 
 /// The keys of the photos that an event names.
-#[cfg(feature = "uploader")]
 pub(crate) fn keys(body: &str) -> Vec<String> {
     let payload: serde_json::Value = serde_json::from_str(body).unwrap_or_default();
     let event = Event::read(payload).map(|event| event.deliveries).unwrap_or_default();

@@ -4,10 +4,8 @@
 mod bulk;
 mod options;
 mod photos;
-#[cfg(feature = "http")]
 mod requests;
 mod stored;
-#[cfg(feature = "uploader")]
 mod uploads;
 
 /// A target: what it is called, and what is called.
@@ -16,28 +14,19 @@ pub type Target = (&'static str, fn(&[u8]));
 /// All targets.
 pub const TARGETS: &[Target] = &[
     ("card", stored::card),
-    #[cfg(feature = "http")]
     ("coding", requests::coding),
     ("decode", photos::decode),
     ("event", bulk::event),
-    #[cfg(feature = "uploader")]
     ("inventory", uploads::inventory),
-    #[cfg(feature = "uploader")]
     ("journal", uploads::journal),
-    #[cfg(feature = "http")]
     ("json", requests::json),
-    #[cfg(feature = "uploader")]
     ("key", uploads::key),
-    #[cfg(feature = "uploader")]
     ("queue_journal", uploads::queue_journal),
     ("line", stored::line),
-    #[cfg(feature = "uploader")]
     ("list", uploads::list),
-    #[cfg(feature = "http")]
     ("multipart", requests::multipart),
     ("onnx", stored::onnx),
     ("orientation", photos::orientation),
-    #[cfg(feature = "uploader")]
     ("proxy", uploads::proxy),
     ("query", options::query),
 ];

@@ -6,6 +6,7 @@ pub mod authority;
 pub mod comparison;
 pub mod proxy;
 pub mod relay;
+pub mod signature;
 
 use std::collections::HashMap;
 use std::convert::Infallible;
