@@ -24,11 +24,9 @@ import support
 SCHEMATHESIS = support.ROOT / ".tools" / "contract" / "bin"
 # So many requests at least.
 LEAST = 2000
-# Not negative_data_rejection: null, numbers as text and words for booleans are taken beyond the schemas, as it says there. What options
-# refuse is tested one by one.
 CHECKS = (
     "not_a_server_error,status_code_conformance,content_type_conformance,response_headers_conformance,response_schema_conformance,"
-    "unsupported_method,allow_header_conformance"
+    "unsupported_method,allow_header_conformance,invalid_requests_are_refused"
 )
 TOKEN = "sesame"
 MAX_IMAGE_BYTES, MAX_PIXELS = 300_000, 1_000_000
