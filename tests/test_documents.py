@@ -6,6 +6,7 @@ import pathlib
 import re
 import shlex
 import shutil
+import subprocess
 
 import documents
 import pytest
@@ -135,6 +136,14 @@ def test_the_demo_without_the_model(tree, home, tmp_path):
         terminal.close()
     assert status == 0 and "spotter-nano" in output, output
     shown(output, documents.blocks(support.ROOT / "README.md")[1])
+
+
+def test_every_format_is_described():
+    refused = subprocess.run([support.binary("uploader"), "detect", "photo.jpg", "--format", "nothing"], capture_output=True, text=True)
+    names = re.search(r"possible values: (.*)\]", refused.stderr)[1].split(", ")
+    assert len(names) > 10
+    text = (support.ROOT / "docs" / "formats.md").read_text()
+    assert not [name for name in names if not re.search(rf"(?<![\w-]){name}(?![\w-])", text)]
 
 
 def test_links_lead_somewhere():
