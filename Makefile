@@ -37,6 +37,8 @@ UPLOADER := target/release/uploader
 
 export PATH := $(CURDIR)/.tools/venv/bin:$(CURDIR)/.tools/nasm/usr/bin:$(PATH)
 export ORT_DYLIB_PATH := $(CURDIR)/.tools/lib/libonnxruntime.so
+# Benchmarks and tests run ONNX Runtime in Python, too. Spotter's programs see to it themselves.
+export ORT_DISABLE_TELEMETRY := 1
 export SPOTTER_ASSETS ?= $(abspath ../shared/assets)
 export MODEL_DIR PHOTOS
 

@@ -1,6 +1,7 @@
 //! ONNX Runtime: finding its shared library, and one environment for the process.
 
 mod cpu_lists;
+mod telemetry;
 
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
@@ -8,6 +9,8 @@ use std::sync::{Mutex, PoisonError};
 use ort::environment::Environment;
 
 use crate::ModelError;
+
+pub use telemetry::disable_telemetry;
 
 const LIBRARY: &str = "libonnxruntime.so";
 

@@ -45,7 +45,7 @@ class Client(threading.Thread):
                 status, headers, body = self.ask(kind, request)
             except (http.client.HTTPException, OSError) as error:
                 self.connection.close()
-                if kind.early and isinstance(error, OSError):
+                if kind.early and isinstance(error, OSError) and not isinstance(error, ConnectionRefusedError):
                     return self.figures.answer(kind.name, "closed")
                 if not (deadly or self.dying.is_set()):
                     self.figures.answer(kind.name, "broken")
@@ -68,7 +68,8 @@ class Client(threading.Thread):
         try:
             self.connection.request(request.method, request.path, request.body or None, request.headers)
         except OSError:
-            if not kind.early:
+            # Whoever is refused early may have been answered; whoever was never connected has not.
+            if not kind.early or not self.connection.sock:
                 raise
         response = self.connection.getresponse()
         return response.status, {name.lower(): value for name, value in response.getheaders()}, response.read()

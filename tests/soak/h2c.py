@@ -120,10 +120,12 @@ class Conversation:
 
 def hold(address, over, seconds):
     """Asks for answers that are larger than the windows, reads no more than the windows let through, and goes on asking for small
-    ones. What the server does within so long: "closed", or "open"."""
+    ones. What the server does within so long of the last that it took: "closed", or "open"."""
     connection = h2.connection.H2Connection(h2.config.H2Configuration(client_side=True, header_encoding="utf-8"))
     connection.initiate_connection()
     until, unsent = time.monotonic() + seconds, {}
+
+    large = "POST", "/detect?annotate=true", photos.encoded(0, (1280, 960), "JPEG")
 
     def ask(method, path, body=b""):
         stream = connection.get_next_available_stream_id()
@@ -135,7 +137,7 @@ def hold(address, over, seconds):
     with socket.create_connection(address) as peer:
         peer.settimeout(1)
         for _ in range(2):
-            ask("POST", "/detect?annotate=true", photos.encoded(0, (1280, 960), "JPEG"))
+            ask(*large)
         later = time.monotonic() + 5
         while time.monotonic() < until and not over.is_set():
             push(connection, unsent)
@@ -150,9 +152,14 @@ def hold(address, over, seconds):
                 return "closed"
             if data:
                 try:
-                    connection.receive_data(data)  # and no window is opened again
+                    events = connection.receive_data(data)  # and no window is opened again
                 except h2.exceptions.ProtocolError:
                     return "closed"  # the server has said goodbye, and then something else
+                for event in events:
+                    # The server had too much to do: what it said is small, and was read.
+                    if isinstance(event, h2.events.ResponseReceived) and dict(event.headers)[":status"] == "503":
+                        until = time.monotonic() + seconds
+                        ask(*large)
             if time.monotonic() > later:
                 ask("HEAD", "/health")
                 later += 5

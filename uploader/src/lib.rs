@@ -57,6 +57,7 @@ use crate::notice::notice;
 /// Does what the command line says.
 #[must_use]
 pub fn main() -> ExitCode {
+    detector::runtime::disable_telemetry();
     if let Some(error) = child::become_command() {
         notice!("uploader: {error}");
         return Ending::Misuse.into();

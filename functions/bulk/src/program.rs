@@ -13,13 +13,12 @@ use crate::{App, Deadline, RetryPolicy, Settings, Store};
 const PROGRAM: &str = "detect-bulk";
 
 /// `detect-bulk`, from its start to its exit code.
-// One thread for the network is enough; the workers are threads of their own.
 #[must_use]
-#[tokio::main(flavor = "current_thread")]
-pub async fn start() -> ExitCode {
+pub fn start() -> ExitCode {
     let start = Instant::now();
+    detector::runtime::disable_telemetry();
     telemetry::init(Stream::Output);
-    match run(start).await {
+    match run(start) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             telemetry::fatal(PROGRAM, &error);
@@ -28,6 +27,8 @@ pub async fn start() -> ExitCode {
     }
 }
 
+// One thread for the network is enough; the workers are threads of their own.
+#[tokio::main(flavor = "current_thread")]
 async fn run(start: Instant) -> Result<(), Error> {
     let settings = Settings::from_env()?;
     let metrics = Metrics::from_env(PROGRAM, Stream::Output)?;

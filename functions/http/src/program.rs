@@ -23,6 +23,7 @@ const WRONG_USE: u8 = 2;
 #[must_use]
 pub fn start() -> ExitCode {
     let start = Instant::now();
+    detector::runtime::disable_telemetry();
     let outcome = if std::env::var_os("AWS_LAMBDA_RUNTIME_API").is_some() { function(start) } else { serve(start) };
     outcome.unwrap_or_else(|error| {
         telemetry::fatal(PROGRAM, &error);
