@@ -24,7 +24,7 @@ def require_chromium():
 
 
 def start_driver(folder):
-    """chromedriver and its port. It takes a free port of IPv4 and gives up if the same number is taken in IPv6: then again."""
+    """chromedriver and its port. Once in many starts it ends at once, as where its free port of IPv4 is taken in IPv6: then again."""
     printed = []
     for _ in range(5):
         process = subprocess.Popen(
