@@ -5,6 +5,7 @@ import collections
 import functools
 import json
 import re
+import resource
 import subprocess
 
 import bodies
@@ -157,3 +158,15 @@ def test_they_are_the_same_each_time():
     assert [name for name, _ in again] == [name for name, _ in photos()]
     # libheif and libaom write times and use threads; all else is byte by byte the same.
     assert all(data == other for (name, data), (_, other) in zip(photos(), again) if not name.endswith(("heic", "avif")))
+
+
+def test_a_length_is_not_believed(tmp_path):
+    """A server that can take half a gigabyte more of addresses: what a header says of 2 and 4 GB must not be asked for."""
+    found = (support.ROOT / "fuzz" / "found" / "decode" / "exif-chunk-larger-than-its-file.webp").read_bytes()
+    place = found.index(b"EXIF") + 4
+    server = support.Server(tmp_path / "log", model=support.fixture("yolox")[0])
+    size = int(server.megabytes("VmSize")) + 512
+    resource.prlimit(server.process.pid, resource.RLIMIT_AS, (size << 20, size << 20))
+    for photo in (found, found[:place] + b"\xfe\xff\xff\xff" + found[place + 4 :]):
+        server.client.post(photo).ok()
+    assert server.close() == 0

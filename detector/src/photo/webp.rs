@@ -2,7 +2,6 @@
 
 use std::io::Cursor;
 
-use image::ImageDecoder;
 use image::codecs::webp::WebPDecoder;
 
 use super::bitmap::Bitmap;
@@ -12,7 +11,21 @@ use super::{Limits, exif};
 
 /// Opens a WebP; its EXIF chunk may or may not begin with `Exif\0\0`.
 pub(super) fn open<'a>(bytes: &'a [u8], limits: &Limits) -> Result<impl Decoder + 'a, Failure> {
-    let mut decoder = WebPDecoder::new(Cursor::new(bytes))?;
-    let orientation = decoder.exif_metadata().ok().flatten().and_then(|chunk| exif::orientation(&chunk));
-    Ok(Bitmap::new(decoder, orientation, limits))
+    let decoder = WebPDecoder::new(Cursor::new(bytes))?;
+    Ok(Bitmap::new(decoder, exif_chunk(bytes).and_then(exif::orientation), limits))
+}
+
+/// The first EXIF chunk of an extended file (<https://developers.google.com/speed/webp/docs/riff_container>). The decoder would
+/// allocate what its header says, up to 4 GB, before it found the file to be shorter.
+fn exif_chunk(bytes: &[u8]) -> Option<&[u8]> {
+    let mut rest = bytes.get(12..).filter(|chunks| chunks.starts_with(b"VP8X"))?;
+    while let Some((header, after)) = rest.split_first_chunk::<8>() {
+        let [name @ .., a, b, c, d] = header;
+        let size = u32::from_le_bytes([*a, *b, *c, *d]) as usize;
+        if name == b"EXIF" {
+            return after.get(..size);
+        }
+        rest = after.get(size.checked_add(size % 2)?..)?;
+    }
+    None
 }
